@@ -1,0 +1,48 @@
+//! The octets of a blob segment, so that a segment explains itself: a segment header, then blobs, each
+//! a header and its content, padded to eight octets.
+
+/// Octets of [`segment_header`].
+pub const SEGMENT_HEADER_BYTES: u64 = 32;
+/// Octets of [`blob_header`].
+pub const BLOB_HEADER_BYTES: u64 = 32;
+
+/// The first octets of segment number `segment`.
+pub fn segment_header(segment: u64) -> [u8; SEGMENT_HEADER_BYTES as usize] {
+    let mut header = [0; SEGMENT_HEADER_BYTES as usize];
+    header[..8].copy_from_slice(b"CRLCBLB1");
+    header[8..16].copy_from_slice(&segment.to_le_bytes());
+    let checksum = crc32c::crc32c(&header[..16]);
+    header[16..20].copy_from_slice(&checksum.to_le_bytes());
+    header
+}
+
+/// The header of a blob of `length` octets whose content has CRC-32C `content_checksum`, at home in
+/// partition `home`.
+pub fn blob_header(home: u8, length: u64, content_checksum: u32) -> [u8; 32] {
+    let mut header = [0; BLOB_HEADER_BYTES as usize];
+    header[..4].copy_from_slice(b"blob");
+    header[4] = home;
+    header[8..16].copy_from_slice(&length.to_le_bytes());
+    header[16..20].copy_from_slice(&content_checksum.to_le_bytes());
+    let checksum = crc32c::crc32c(&header[..20]);
+    header[20..24].copy_from_slice(&checksum.to_le_bytes());
+    header
+}
+
+/// What a blob header says: home, length, checksum of the content. `None` when it is no header.
+pub fn read_blob_header(header: &[u8; 32]) -> Option<(u8, u64, u32)> {
+    let word = |at: usize| header[at..at + 4].try_into().map(u32::from_le_bytes).ok();
+    let length = u64::from_le_bytes(header[8..16].try_into().ok()?);
+    let intact = header[..4] == *b"blob" && word(20)? == crc32c::crc32c(&header[..20]);
+    intact.then_some((header[4], length, word(16)?))
+}
+
+/// Octets of padding after `length` octets of content.
+pub fn padding(length: u64) -> u64 {
+    length.next_multiple_of(8) - length
+}
+
+/// The file name of a segment.
+pub fn segment_name(segment: u64) -> String {
+    format!("{segment:016x}.blob")
+}

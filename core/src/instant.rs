@@ -1,0 +1,109 @@
+//! One instant, in milliseconds since the epoch, and its three legal forms: the Italian legal time of
+//! texts (TM-02), the attributes of certification data (TM-03) and the `Date:` field (RFC 5322 §3.3).
+//! The zone tables are inside the program, so a bare machine writes the right offset (TM-04).
+
+use jiff::{Timestamp, Zoned, tz::TimeZone};
+
+/// A point in time (TM-01: one value per processing step, carried into header, text, XML and log).
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, minicbor::Encode, minicbor::Decode,
+)]
+#[cbor(transparent)]
+pub struct Instant(#[n(0)] i64);
+
+/// The parts of an instant in Italian legal time.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LegalTime {
+    /// `dd/mm/yyyy`
+    pub day: String,
+    /// `hh:mm:ss`
+    pub time: String,
+    /// Sign and `hhmm`, no colon.
+    pub zone: String,
+}
+
+impl Instant {
+    /// From milliseconds since 1970-01-01T00:00:00Z.
+    pub const fn from_millis(millis: i64) -> Self {
+        Self(millis)
+    }
+
+    /// Milliseconds since 1970-01-01T00:00:00Z.
+    pub const fn as_millis(self) -> i64 {
+        self.0
+    }
+
+    /// This instant moved by `millis`.
+    pub const fn plus_millis(self, millis: i64) -> Self {
+        Self(self.0.saturating_add(millis))
+    }
+
+    /// Italian legal time, summer time included.
+    pub fn legal(self) -> LegalTime {
+        let local = self.in_rome();
+        LegalTime {
+            day: local.strftime("%d/%m/%Y").to_string(),
+            time: local.strftime("%H:%M:%S").to_string(),
+            zone: local.strftime("%z").to_string(),
+        }
+    }
+
+    /// The date of an RFC 5322 `Date:` field, in legal time: `Sun, 22 Nov 2026 05:19:00 +0100`.
+    pub fn header_date(self) -> String {
+        self.in_rome()
+            .strftime("%a, %d %b %Y %H:%M:%S %z")
+            .to_string()
+    }
+
+    /// `2026-11-22T04:19:00Z`, for people and logs.
+    pub fn rfc3339(self) -> String {
+        self.timestamp()
+            .strftime("%Y-%m-%dT%H:%M:%S%.3fZ")
+            .to_string()
+    }
+
+    fn timestamp(self) -> Timestamp {
+        Timestamp::from_millisecond(self.0).unwrap_or(Timestamp::UNIX_EPOCH)
+    }
+
+    fn in_rome(self) -> Zoned {
+        let zone = TimeZone::get("Europe/Rome").unwrap_or(TimeZone::UTC);
+        self.timestamp().to_zoned(zone)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(text: &str) -> Instant {
+        let stamp: Timestamp = text.parse().expect("a timestamp");
+        Instant::from_millis(stamp.as_millisecond())
+    }
+
+    #[test]
+    fn tm_04_repeated_and_missing_hour_have_the_right_offset() {
+        let cases = [
+            ("2026-03-29T00:59:59Z", "01:59:59", "+0100"),
+            ("2026-03-29T01:00:00Z", "03:00:00", "+0200"),
+            ("2026-10-25T00:30:00Z", "02:30:00", "+0200"),
+            ("2026-10-25T01:30:00Z", "02:30:00", "+0100"),
+        ];
+        for (utc, time, zone) in cases {
+            let legal = at(utc).legal();
+            assert_eq!(
+                (legal.time.as_str(), legal.zone.as_str()),
+                (time, zone),
+                "{utc}"
+            );
+        }
+    }
+
+    #[test]
+    fn header_date_is_rfc5322() {
+        assert_eq!(
+            at("2026-11-22T04:19:00Z").header_date(),
+            "Sun, 22 Nov 2026 05:19:00 +0100"
+        );
+    }
+}

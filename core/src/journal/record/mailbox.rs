@@ -1,0 +1,109 @@
+//! Records of what holders do in their mailboxes.
+
+use crate::instant::Instant;
+use crate::mailbox::{Content, FolderId, FolderRow, MailboxId, Uid};
+
+/// A message placed in a folder, with every counter that it moves, after the move.
+#[derive(Debug, Clone, PartialEq, Eq, minicbor::Encode, minicbor::Decode)]
+pub struct Filing {
+    /// The mailbox.
+    #[n(0)]
+    pub mailbox: MailboxId,
+    /// The folder in it.
+    #[n(1)]
+    pub folder: FolderId,
+    /// The message's UID; the folder's UIDNEXT becomes this plus one.
+    #[n(2)]
+    pub uid: Uid,
+    /// The message's and the folder's highest mod-sequence.
+    #[n(3)]
+    pub modseq: u64,
+    /// Flag bits (see [`crate::mailbox::Flags`]).
+    #[n(4)]
+    pub flags: u64,
+    /// Where the octets are.
+    #[n(5)]
+    pub content: Content,
+    /// Octets of the message as a client sees it (RFC822.SIZE).
+    #[n(6)]
+    pub size: u64,
+    /// INTERNALDATE.
+    #[n(7)]
+    pub internal_date: Instant,
+    /// Octets used in the mailbox after this.
+    #[n(8)]
+    pub usage: u64,
+}
+
+/// Messages put into folders by APPEND or COPY (one or many, one record each).
+#[derive(Debug, Clone, PartialEq, Eq, minicbor::Encode, minicbor::Decode)]
+pub struct Appended {
+    /// The placing.
+    #[n(0)]
+    pub filing: Filing,
+}
+
+/// One message's flags after the change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, minicbor::Encode, minicbor::Decode)]
+pub struct FlagChange {
+    /// Whose.
+    #[n(0)]
+    pub uid: Uid,
+    /// All its flag bits.
+    #[n(1)]
+    pub flags: u64,
+}
+
+/// Flags changed.
+#[derive(Debug, Clone, PartialEq, Eq, minicbor::Encode, minicbor::Decode)]
+pub struct Flagged {
+    /// The mailbox.
+    #[n(0)]
+    pub mailbox: MailboxId,
+    /// The folder.
+    #[n(1)]
+    pub folder: FolderId,
+    /// Mod-sequence of all these messages and of the folder.
+    #[n(2)]
+    pub modseq: u64,
+    /// At most `limits::UIDS_PER_RECORD_MAX`.
+    #[n(3)]
+    pub changes: Vec<FlagChange>,
+}
+
+/// Messages removed.
+#[derive(Debug, Clone, PartialEq, Eq, minicbor::Encode, minicbor::Decode)]
+pub struct Expunged {
+    /// The mailbox.
+    #[n(0)]
+    pub mailbox: MailboxId,
+    /// The folder.
+    #[n(1)]
+    pub folder: FolderId,
+    /// The folder's highest mod-sequence after this.
+    #[n(2)]
+    pub modseq: u64,
+    /// At most `limits::UIDS_PER_RECORD_MAX`.
+    #[n(3)]
+    pub uids: Vec<Uid>,
+    /// Octets used in the mailbox after this.
+    #[n(4)]
+    pub usage: u64,
+}
+
+/// A folder as it is now, or its end.
+#[derive(Debug, Clone, PartialEq, Eq, minicbor::Encode, minicbor::Decode)]
+pub struct FolderChanged {
+    /// The mailbox.
+    #[n(0)]
+    pub mailbox: MailboxId,
+    /// The folder.
+    #[n(1)]
+    pub folder: FolderId,
+    /// `None`: the folder is gone, with all that is in it.
+    #[n(2)]
+    pub row: Option<FolderRow>,
+    /// Octets used in the mailbox after this; set when the folder is removed.
+    #[n(3)]
+    pub usage: Option<u64>,
+}

@@ -1,0 +1,96 @@
+//! The kinds of records: one struct each, CBOR with numbered fields. A kind never changes meaning: new
+//! optional fields with defaults, or a new kind. Every value is final, so that [`crate::view::apply()`]
+//! reads nothing.
+
+mod evidence;
+mod house;
+mod mailbox;
+mod message;
+mod registry;
+
+pub use evidence::Evidence;
+pub use house::Started;
+pub use mailbox::{Appended, Expunged, Filing, FlagChange, Flagged, FolderChanged};
+pub use message::{
+    Accepted, Certified, DeliveryOutcome, Landed, Paths, RecipientErrand, Refused, Stored, Struck,
+    Submitted,
+};
+pub use registry::{Change, DomainChanged, MailboxChanged, ProviderChanged};
+
+/// A record that this version does not know or cannot read.
+#[derive(Debug, thiserror::Error)]
+pub enum RecordError {
+    /// Written by a newer version: this one refuses to start.
+    #[error("record kind {0} is unknown to this version")]
+    UnknownKind(u16),
+    /// The content does not fit the kind.
+    #[error("record of kind {kind} cannot be read: {reason}")]
+    Malformed {
+        /// The kind's number.
+        kind: u16,
+        /// What the decoder says.
+        reason: String,
+    },
+}
+
+macro_rules! kinds {
+    ($($number:literal $name:ident $doc:literal)*) => {
+        /// A fact.
+        #[derive(Debug, Clone, PartialEq, Eq)]
+        pub enum Record {
+            $(#[doc = $doc] $name(Box<$name>),)*
+        }
+
+        impl Record {
+            /// The number that stands for the kind in the journal, for ever.
+            pub fn kind(&self) -> u16 {
+                match self { $(Record::$name(_) => $number,)* }
+            }
+
+            /// The kind's name.
+            pub fn name(&self) -> &'static str {
+                match self { $(Record::$name(_) => stringify!($name),)* }
+            }
+
+            /// The stored form of the content.
+            pub fn to_bytes(&self) -> Vec<u8> {
+                // Writing to a vector cannot fail.
+                match self { $(Record::$name(r) => minicbor::to_vec(r).unwrap_or_default(),)* }
+            }
+
+            /// Reads what [`Record::to_bytes`] wrote.
+            pub fn from_bytes(kind: u16, bytes: &[u8]) -> Result<Self, RecordError> {
+                match kind {
+                    $($number => minicbor::decode(bytes)
+                        .map(|r| Record::$name(Box::new(r)))
+                        .map_err(|e| RecordError::Malformed { kind, reason: e.to_string() }),)*
+                    other => Err(RecordError::UnknownKind(other)),
+                }
+            }
+        }
+
+        $(impl From<$name> for Record {
+            fn from(record: $name) -> Self {
+                Record::$name(Box::new(record))
+            }
+        })*
+    };
+}
+
+kinds! {
+    1 Submitted "A user's message is in; `250` follows."
+    2 Accepted "Receipt in the sender's mailbox, envelope, an errand per recipient."
+    3 Refused "The notice of non-acceptance is in the sender's mailbox."
+    4 Stored "The envelope is in the recipient's mailbox, or it is settled that it cannot be."
+    5 Certified "The delivery receipt or non-delivery notice is made; an errand to the sender."
+    6 Landed "It is in the sender's mailbox."
+    7 Struck "The sender's side has acted: the recipient's side forgets its errand."
+    20 Appended "A message was put into a folder by its holder."
+    21 Flagged "Flags of messages changed."
+    22 Expunged "Messages were removed for good."
+    23 FolderChanged "A folder was made, renamed, removed or got a keyword."
+    40 ProviderChanged "The provider's own record."
+    41 DomainChanged "A domain was added or its state changed."
+    42 MailboxChanged "A mailbox or its holder was added or changed."
+    60 Started "The appliance started."
+}

@@ -1,0 +1,55 @@
+//! Records of partition 0.
+
+use crate::address::Domain;
+use crate::instant::Instant;
+use crate::registry::{DomainRow, MailboxRow, ProviderRow};
+
+/// Who changed what, for the history (AC-09).
+#[derive(Debug, Clone, PartialEq, Eq, minicbor::Encode, minicbor::Decode)]
+pub struct Change {
+    /// When.
+    #[n(0)]
+    pub at: Instant,
+    /// `operator uid 0`, `holder`, …
+    #[n(1)]
+    pub author: String,
+    /// `added`, `password changed`, …; never a secret.
+    #[n(2)]
+    pub what: String,
+}
+
+/// The provider as it is now.
+#[derive(Debug, Clone, PartialEq, Eq, minicbor::Encode, minicbor::Decode)]
+pub struct ProviderChanged {
+    /// The whole row.
+    #[n(0)]
+    pub row: ProviderRow,
+    /// Why.
+    #[n(1)]
+    pub change: Change,
+}
+
+/// A domain as it is now, or its end.
+#[derive(Debug, Clone, PartialEq, Eq, minicbor::Encode, minicbor::Decode)]
+pub struct DomainChanged {
+    /// Which.
+    #[n(0)]
+    pub domain: Domain,
+    /// `None`: removed.
+    #[n(1)]
+    pub row: Option<DomainRow>,
+    /// Why.
+    #[n(2)]
+    pub change: Change,
+}
+
+/// A mailbox as it is now.
+#[derive(Debug, Clone, PartialEq, Eq, minicbor::Encode, minicbor::Decode)]
+pub struct MailboxChanged {
+    /// The whole row; its `changes` counter numbers this change.
+    #[n(0)]
+    pub row: MailboxRow,
+    /// Why.
+    #[n(1)]
+    pub change: Change,
+}

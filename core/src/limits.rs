@@ -1,0 +1,57 @@
+//! Every bound of the house: unit last, reason beside it, relations asserted at compile time.
+
+/// One megabyte as the requirements count it (1,048,576 octets), the larger of its two readings.
+pub const MEGABYTE: u64 = 1024 * 1024;
+
+/// RFC 5321 §4.5.3.1.3: a path is at most 256 octets with its brackets.
+pub const ADDRESS_BYTES_MAX: usize = 254;
+/// RFC 5321 §4.5.3.1.1.
+pub const LOCAL_PART_BYTES_MAX: usize = 64;
+/// RFC 1035 §2.3.4.
+pub const DOMAIN_BYTES_MAX: usize = 253;
+/// A `Message-ID` longer than a header line may be is no identifier.
+pub const MESSAGE_ID_BYTES_MAX: usize = 998;
+
+/// DM 2-11-2005 art. 12: a message of at least this size must be accepted (AP-09).
+pub const MESSAGE_BYTES_FLOOR: u64 = 30 * MEGABYTE;
+/// DM 2-11-2005 art. 12: size times recipients must be allowed up to here (AP-10).
+pub const MESSAGE_PRODUCT_FLOOR: u64 = 30 * MEGABYTE;
+/// DM 2-11-2005 art. 12: recipients that must be allowed (AP-11).
+pub const RECIPIENTS_FLOOR: u32 = 50;
+/// Recipients of one transaction taken before `452 4.5.3` (AP-16).
+pub const RECIPIENTS_PER_TRANSACTION_MAX: usize = 1000;
+const _: () = assert!(RECIPIENTS_PER_TRANSACTION_MAX > RECIPIENTS_FLOOR as usize);
+
+/// SE-07: nesting of MIME parts.
+pub const MIME_DEPTH_MAX: usize = 100;
+/// SE-07: parts of one message.
+pub const MIME_PARTS_MAX: usize = 10_000;
+/// SE-07: the header of a message.
+pub const HEADER_BYTES_MAX: usize = MEGABYTE as usize;
+/// RFC 5322 §2.1.1, without the CRLF.
+pub const LINE_BYTES_MAX: usize = 998;
+
+/// A record holds facts, never bodies (design: what may be longer is a blob that the record names).
+pub const RECORD_BYTES_MAX: usize = 64 * 1024;
+/// Addresses that a record holds itself; a longer list is a blob. 100 × 256 octets leave room for
+/// the rest of the record.
+pub const RECIPIENTS_IN_RECORD_MAX: usize = 100;
+const _: () = assert!(RECIPIENTS_IN_RECORD_MAX * (ADDRESS_BYTES_MAX + 8) < RECORD_BYTES_MAX / 2);
+/// Subject kept as evidence; the message itself holds the rest.
+pub const EVIDENCE_SUBJECT_CHARS_MAX: usize = 1000;
+
+/// Commands that wait for the owner: past it, `451 4.3.2`.
+pub const OWNER_QUEUE_MAX: usize = 4096;
+/// Accepted for certification and not yet certified: past it intake answers `451 4.3.2` (HS-05).
+pub const BACKLOG_MESSAGES_MAX: usize = 100_000;
+/// Messages that one round of the certifier drafts and signs together.
+pub const BATCH_MESSAGES_MAX: usize = 64;
+/// Custom keywords of one folder: the bits of a flag word that the system flags leave.
+pub const KEYWORDS_PER_FOLDER_MAX: usize = 58;
+/// Folders of one mailbox.
+pub const FOLDERS_PER_MAILBOX_MAX: usize = 1000;
+/// Octets of a folder's name.
+pub const FOLDER_NAME_BYTES_MAX: usize = 255;
+/// Flag changes in one record: 12 octets each stay under [`RECORD_BYTES_MAX`].
+pub const UIDS_PER_RECORD_MAX: usize = 2500;
+const _: () = assert!(UIDS_PER_RECORD_MAX * 20 < RECORD_BYTES_MAX);

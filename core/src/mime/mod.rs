@@ -1,0 +1,1 @@
+//! MIME, read as a stream and never re-serialised.

@@ -1,0 +1,10 @@
+//! The owner: one thread that decides every command against the newest state, undurable records
+//! included, and adds the records to the open group; the writer commits; then rows are published and
+//! replies go out, in this order (design §5).
+
+mod command;
+
+pub use command::{
+    Command, CommandError, MailboxOrder, Outcome, ReceiptContent, RegistryOrder, Reply, StoreOrder,
+    Submission,
+};

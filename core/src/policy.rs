@@ -1,0 +1,95 @@
+//! Dated policy values that the access and delivery points apply (requirements, annex 1). A value
+//! below what the law asks is refused when it is loaded, never applied.
+
+use crate::limits::{self, MEGABYTE};
+
+/// The policy in force.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Policy {
+    /// Largest message, in octets after dot removal (AP-09).
+    pub message_bytes_max: u64,
+    /// Largest product of size and distinct recipients, in octets (AP-10).
+    pub message_product_max: u64,
+    /// Most distinct recipients (AP-11).
+    pub recipients_max: u32,
+    /// Above this size the answer is `552 5.3.4` and no notice; EHLO `SIZE` announces it (AP-15).
+    pub notice_bytes_max: u64,
+    /// Accept 8-bit content inside `multipart/signed` as it is instead of failing it (AP-25).
+    pub eight_bit_signed_passes: bool,
+    /// Write the offset of texts as `(+01:00)` instead of `(+0100)` (TM-02).
+    pub zone_with_colon: bool,
+    /// Capacity of a new mailbox, in octets (AC-06).
+    pub mailbox_bytes_default: u64,
+}
+
+/// A policy value that the law or reason forbids.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{key} = {given} is below {floor}, the least that {reason}; raise it")]
+pub struct PolicyError {
+    /// The key in the policy file.
+    pub key: &'static str,
+    /// What the file says.
+    pub given: u64,
+    /// The least allowed.
+    pub floor: u64,
+    /// Who asks for it.
+    pub reason: &'static str,
+}
+
+impl Default for Policy {
+    fn default() -> Self {
+        Self {
+            message_bytes_max: 30 * MEGABYTE,
+            message_product_max: 30 * MEGABYTE,
+            recipients_max: 50,
+            notice_bytes_max: 60 * MEGABYTE,
+            eight_bit_signed_passes: false,
+            zone_with_colon: false,
+            mailbox_bytes_default: 1000 * MEGABYTE,
+        }
+    }
+}
+
+impl Policy {
+    /// Refuses values below the legal floors (AP-09, AP-10, AP-11, AP-15).
+    pub fn checked(self) -> Result<Self, PolicyError> {
+        let law = "DM 2-11-2005 art. 12 asks";
+        let floors = [
+            (
+                "message_bytes_max",
+                self.message_bytes_max,
+                limits::MESSAGE_BYTES_FLOOR,
+                law,
+            ),
+            (
+                "message_product_max",
+                self.message_product_max,
+                limits::MESSAGE_PRODUCT_FLOOR,
+                law,
+            ),
+            (
+                "recipients_max",
+                self.recipients_max.into(),
+                limits::RECIPIENTS_FLOOR.into(),
+                law,
+            ),
+            (
+                "notice_bytes_max",
+                self.notice_bytes_max,
+                self.message_bytes_max,
+                "message_bytes_max allows",
+            ),
+        ];
+        for (key, given, floor, reason) in floors {
+            if given < floor {
+                return Err(PolicyError {
+                    key,
+                    given,
+                    floor,
+                    reason,
+                });
+            }
+        }
+        Ok(self)
+    }
+}

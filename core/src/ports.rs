@@ -1,0 +1,115 @@
+//! The ports that other crates fill: core decides, they act.
+
+use std::sync::Arc;
+
+use crate::instant::Instant;
+use crate::smime::SigningCertificate;
+
+/// The time. Real, or run faster by tests and the sandbox.
+pub trait Clock: Send + Sync {
+    /// Now.
+    fn now(&self) -> Instant;
+}
+
+/// The system's clock.
+#[derive(Debug, Default, Clone, Copy)]
+pub struct SystemClock;
+
+impl Clock for SystemClock {
+    fn now(&self) -> Instant {
+        let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+        Instant::from_millis(since.map_or(0, |d| i64::try_from(d.as_millis()).unwrap_or(i64::MAX)))
+    }
+}
+
+/// What is signed: the digest of the signed content and the instant of the step (signing time).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SigningRequest {
+    /// SHA-256 of the `multipart/mixed` part exactly as sent.
+    pub content_digest: [u8; 32],
+    /// Goes into the `signingTime` attribute.
+    pub instant: Instant,
+}
+
+/// A signature, checked with the public key before it is handed out (SG-16).
+#[derive(Debug, Clone)]
+pub struct Signature {
+    /// DER of the signed attributes as a `SET OF` (tag 0x31), the octets that were signed.
+    pub signed_attributes: Vec<u8>,
+    /// The signature value (RSASSA-PKCS1-v1_5 with SHA-256).
+    pub value: Vec<u8>,
+    /// Whose it is.
+    pub by: Arc<SigningCertificate>,
+}
+
+/// Why there is no signature.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum SignerError {
+    /// The token is away: the same request will be tried again (HS-05).
+    #[error("no token can sign now: {0}")]
+    Unavailable(String),
+    /// The token gave something that does not verify; it was taken out.
+    #[error("a token returned a signature that does not verify: {0}")]
+    Faulty(String),
+}
+
+/// Makes signatures. Blocking; called from the certifier's signing stage only, in batches, and free to
+/// spread a batch over sessions and tokens. Same order and number as the requests.
+pub trait Signer: Send + Sync {
+    /// Signs all of `requests`.
+    fn sign(&self, requests: &[SigningRequest]) -> Vec<Result<Signature, SignerError>>;
+
+    /// The certificate that the next signature will name.
+    fn certificate(&self) -> Arc<SigningCertificate>;
+
+    /// What holds the key, in words for people: `software key (evaluation)` or the token's label.
+    fn describe(&self) -> SignerDescription;
+}
+
+/// What people are shown about the key in use.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SignerDescription {
+    /// `software key (evaluation only)`, `PKCS#11 token "…"`.
+    pub name: String,
+    /// A key held in software serves tests and evaluation (HS-01).
+    pub is_software: bool,
+    /// At least one token can sign now.
+    pub is_available: bool,
+}
+
+/// What the virus scanner says of a message.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ScanVerdict {
+    /// Nothing found.
+    Clean,
+    /// The name of the detection.
+    Infected(String),
+}
+
+/// The scanner is away: intake answers `451`, nothing passes (VI-10).
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("the virus scanner does not answer: {0}")]
+pub struct ScannerAway(pub String);
+
+/// Looks for viruses; never alters an octet (VI-11).
+pub trait VirusScanner: Send + Sync {
+    /// Scans the whole of `message`.
+    fn scan(&self, message: &mut dyn std::io::Read) -> Result<ScanVerdict, ScannerAway>;
+
+    /// In words for people.
+    fn describe(&self) -> String;
+}
+
+/// No scanner, as the operator said aloud at `init --scanner none`.
+#[derive(Debug, Default, Clone, Copy)]
+pub struct NoScanner;
+
+impl VirusScanner for NoScanner {
+    fn scan(&self, _: &mut dyn std::io::Read) -> Result<ScanVerdict, ScannerAway> {
+        Ok(ScanVerdict::Clean)
+    }
+
+    fn describe(&self) -> String {
+        "none (no message is scanned)".to_owned()
+    }
+}

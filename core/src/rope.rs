@@ -1,0 +1,147 @@
+//! A message as a list of pieces: generated text, or a slice of a stored original, as it is or through
+//! a fixed encoder (AP-25). No attachment is stored per recipient or held in memory.
+
+use crate::blob::BlobRef;
+
+/// How a slice of the original is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, minicbor::Encode, minicbor::Decode)]
+#[cbor(index_only)]
+pub enum Transfer {
+    /// Octet by octet.
+    #[n(0)]
+    Identity,
+    /// Quoted-printable of the slice, lines kept (RFC 2045 §6.7).
+    #[n(1)]
+    QuotedPrintable,
+    /// Base64 of the slice in lines of 76 (RFC 2045 §6.8).
+    #[n(2)]
+    Base64,
+}
+
+/// One run of octets of a message.
+#[derive(Debug, Clone, PartialEq, Eq, minicbor::Encode, minicbor::Decode)]
+pub enum Piece {
+    /// Text that we generated.
+    #[n(0)]
+    Text(#[cbor(n(0), with = "minicbor::bytes")] Vec<u8>),
+    /// Part of a stored blob.
+    #[n(1)]
+    Slice {
+        /// The blob.
+        #[n(0)]
+        blob: BlobRef,
+        /// First octet, counted in the blob's content.
+        #[n(1)]
+        start: u64,
+        /// Octets taken from the blob.
+        #[n(2)]
+        length: u64,
+        /// How they are written.
+        #[n(3)]
+        transfer: Transfer,
+        /// Octets after `transfer`; equals `length` for [`Transfer::Identity`].
+        #[n(4)]
+        written: u64,
+    },
+}
+
+/// A message, or part of one, as pieces in order.
+#[derive(Debug, Clone, PartialEq, Eq, Default, minicbor::Encode, minicbor::Decode)]
+pub struct Rope {
+    #[n(0)]
+    pieces: Vec<Piece>,
+}
+
+impl Rope {
+    /// A rope of one text.
+    pub fn text(text: impl Into<Vec<u8>>) -> Self {
+        Self {
+            pieces: vec![Piece::Text(text.into())],
+        }
+    }
+
+    /// A rope that is a whole blob.
+    pub fn whole(blob: BlobRef) -> Self {
+        let mut rope = Self::default();
+        rope.push_slice(blob, 0, blob.length);
+        rope
+    }
+
+    /// Adds generated text, joining it to a text before it.
+    pub fn push_text(&mut self, text: impl AsRef<[u8]>) {
+        let text = text.as_ref();
+        if let Some(Piece::Text(last)) = self.pieces.last_mut() {
+            last.extend_from_slice(text);
+        } else if !text.is_empty() {
+            self.pieces.push(Piece::Text(text.to_vec()));
+        }
+    }
+
+    /// Adds `length` octets of `blob` from `start`, as they are; nothing when `length` is 0.
+    pub fn push_slice(&mut self, blob: BlobRef, start: u64, length: u64) {
+        if length > 0 {
+            let transfer = Transfer::Identity;
+            self.pieces.push(Piece::Slice {
+                blob,
+                start,
+                length,
+                transfer,
+                written: length,
+            });
+        }
+    }
+
+    /// Adds any piece.
+    pub fn push(&mut self, piece: Piece) {
+        match piece {
+            Piece::Text(text) => self.push_text(text),
+            slice @ Piece::Slice { .. } => self.pieces.push(slice),
+        }
+    }
+
+    /// Adds all pieces of `other`.
+    pub fn append(&mut self, other: Rope) {
+        other.pieces.into_iter().for_each(|piece| self.push(piece));
+    }
+
+    /// The pieces in order.
+    pub fn pieces(&self) -> &[Piece] {
+        &self.pieces
+    }
+
+    /// Octets of the whole.
+    pub fn len(&self) -> u64 {
+        self.pieces.iter().map(Piece::len).sum()
+    }
+
+    /// No octet at all.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The stored form.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        // Writing to a vector cannot fail.
+        minicbor::to_vec(self).unwrap_or_default()
+    }
+
+    /// Reads the stored form.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, minicbor::decode::Error> {
+        minicbor::decode(bytes)
+    }
+}
+
+impl Piece {
+    /// Octets that this piece writes.
+    pub fn len(&self) -> u64 {
+        match self {
+            Piece::Text(text) => text.len() as u64,
+            Piece::Slice { written, .. } => *written,
+        }
+    }
+
+    /// No octet at all.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}

@@ -1,0 +1,287 @@
+//! The published rows, in memory. Readers take short read locks and clone `Arc`s; a folder is an
+//! immutable snapshot, so a session keeps the one it has told its client about.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use parking_lot::RwLock;
+use rpds::RedBlackTreeMapSync;
+
+use super::row::{AnswerRow, DeliveryRow, FolderCounter, JourneyRow, RecipientKey, Row};
+use crate::address::{Address, Domain};
+use crate::journal::record::{Change, RecipientErrand, Submitted};
+use crate::mailbox::{Flags, FolderId, FolderRow, MailboxId, MessageRow, Uid};
+use crate::message_id::Identifier;
+use crate::registry::{DomainRow, MailboxRow, ProviderRow};
+
+/// A folder as it was at one moment.
+#[derive(Debug, Clone)]
+pub struct FolderView {
+    /// Its number.
+    pub id: FolderId,
+    /// Name, UIDVALIDITY, keywords.
+    pub row: FolderRow,
+    /// UIDNEXT, HIGHESTMODSEQ.
+    pub counter: FolderCounter,
+    /// Messages by UID, in ascending order.
+    pub messages: RedBlackTreeMapSync<Uid, Arc<MessageRow>>,
+}
+
+#[derive(Debug, Default)]
+struct Registry {
+    provider: Option<Arc<ProviderRow>>,
+    domains: BTreeMap<String, DomainRow>,
+    mailboxes: BTreeMap<MailboxId, Arc<MailboxRow>>,
+    addresses: HashMap<String, MailboxId>,
+    history: BTreeMap<(MailboxId, u32), Change>,
+}
+
+#[derive(Debug, Default)]
+struct Folders {
+    folders: BTreeMap<FolderId, Arc<FolderView>>,
+    usage: u64,
+}
+
+/// Open work: what recovery finds and the certifier takes.
+#[derive(Debug, Default)]
+pub struct OpenWork {
+    /// Taken in, to be certified.
+    pub submissions: BTreeMap<Identifier, Arc<Submitted>>,
+    /// Accepted, not at their legal end.
+    pub journeys: BTreeMap<Identifier, Arc<JourneyRow>>,
+    /// Owed to recipients.
+    pub errands: BTreeMap<RecipientKey, RecipientErrand>,
+    /// Deliveries settled and not struck.
+    pub deliveries: BTreeMap<RecipientKey, Arc<DeliveryRow>>,
+    /// Receipts on their way to the sender's side.
+    pub answers: BTreeMap<RecipientKey, Arc<AnswerRow>>,
+}
+
+/// Called after publication with each mailbox that changed; must not block.
+pub type Watcher = Arc<dyn Fn(MailboxId) + Send + Sync>;
+
+/// The published view.
+#[derive(Default)]
+pub struct View {
+    registry: RwLock<Registry>,
+    mailboxes: RwLock<HashMap<MailboxId, Arc<RwLock<Folders>>>>,
+    work: RwLock<OpenWork>,
+    watchers: RwLock<Vec<Watcher>>,
+}
+
+impl View {
+    /// The provider; `None` before `init` has set it.
+    pub fn provider(&self) -> Option<Arc<ProviderRow>> {
+        self.registry.read().provider.clone()
+    }
+
+    /// A domain of ours.
+    pub fn domain(&self, domain: &Domain) -> Option<DomainRow> {
+        self.registry.read().domains.get(domain.as_str()).cloned()
+    }
+
+    /// All domains of ours, by name.
+    pub fn domains(&self) -> Vec<(String, DomainRow)> {
+        let registry = self.registry.read();
+        registry
+            .domains
+            .iter()
+            .map(|(name, row)| (name.clone(), row.clone()))
+            .collect()
+    }
+
+    /// A mailbox by number.
+    pub fn mailbox(&self, id: MailboxId) -> Option<Arc<MailboxRow>> {
+        self.registry.read().mailboxes.get(&id).cloned()
+    }
+
+    /// A mailbox by address, without regard to case; closed ones too.
+    pub fn mailbox_of(&self, address: &Address) -> Option<Arc<MailboxRow>> {
+        let registry = self.registry.read();
+        let id = registry.addresses.get(&address.key())?;
+        registry.mailboxes.get(id).cloned()
+    }
+
+    /// All mailboxes, by number.
+    pub fn mailboxes(&self) -> Vec<Arc<MailboxRow>> {
+        self.registry.read().mailboxes.values().cloned().collect()
+    }
+
+    /// The history of a mailbox, oldest first (AC-09).
+    pub fn history(&self, id: MailboxId) -> Vec<Change> {
+        let registry = self.registry.read();
+        registry
+            .history
+            .range((id, 0)..=(id, u32::MAX))
+            .map(|(_, c)| c.clone())
+            .collect()
+    }
+
+    /// The folders of a mailbox, by number.
+    pub fn folders(&self, id: MailboxId) -> Vec<Arc<FolderView>> {
+        let Some(folders) = self.folders_of(id) else {
+            return Vec::new();
+        };
+        let folders = folders.read();
+        folders.folders.values().cloned().collect()
+    }
+
+    /// One folder.
+    pub fn folder(&self, id: MailboxId, folder: FolderId) -> Option<Arc<FolderView>> {
+        self.folders_of(id)?.read().folders.get(&folder).cloned()
+    }
+
+    /// Octets used in a mailbox.
+    pub fn usage(&self, id: MailboxId) -> u64 {
+        self.folders_of(id)
+            .map_or(0, |folders| folders.read().usage)
+    }
+
+    /// Looks at the open work under a read lock; `look` must be short.
+    pub fn with_work<T>(&self, look: impl FnOnce(&OpenWork) -> T) -> T {
+        look(&self.work.read())
+    }
+
+    /// From now on `watcher` is told of each mailbox that changes.
+    pub fn watch(&self, watcher: Watcher) {
+        self.watchers.write().push(watcher);
+    }
+
+    /// Makes rows visible, then tells the watchers. Called by the owner after the commit, by recovery
+    /// and by the loader of the views, in the order of the journal.
+    pub fn publish(&self, rows: impl IntoIterator<Item = Row>) {
+        let mut changed = Vec::new();
+        for row in rows {
+            if let Some(mailbox) = self.put(row)
+                && changed.last() != Some(&mailbox)
+            {
+                changed.push(mailbox);
+            }
+        }
+        changed.sort_unstable();
+        changed.dedup();
+        let watchers = self.watchers.read();
+        for mailbox in changed {
+            watchers.iter().for_each(|watcher| watcher(mailbox));
+        }
+    }
+
+    fn folders_of(&self, id: MailboxId) -> Option<Arc<RwLock<Folders>>> {
+        self.mailboxes.read().get(&id).cloned()
+    }
+
+    /// Puts one row; answers the mailbox whose folders it changed.
+    fn put(&self, row: Row) -> Option<MailboxId> {
+        match row {
+            Row::Provider(row) => self.registry.write().provider = Some(Arc::new(row)),
+            Row::Domain(name, Some(row)) => {
+                self.registry
+                    .write()
+                    .domains
+                    .insert(name.as_str().to_owned(), row);
+            }
+            Row::Domain(name, None) => {
+                self.registry.write().domains.remove(name.as_str());
+            }
+            Row::Mailbox(row) => {
+                let mut registry = self.registry.write();
+                registry.addresses.insert(row.address.key(), row.id);
+                registry.mailboxes.insert(row.id, Arc::new(*row));
+            }
+            Row::History(id, number, change) => {
+                self.registry.write().history.insert((id, number), change);
+            }
+            Row::Submission(id, row) => {
+                set(&mut self.work.write().submissions, id, row.map(Arc::from));
+            }
+            Row::Journey(id, row) => set(&mut self.work.write().journeys, id, row.map(Arc::new)),
+            Row::Errand(key, row) => set(&mut self.work.write().errands, key, row),
+            Row::Delivery(key, row) => {
+                set(&mut self.work.write().deliveries, key, row.map(Arc::from));
+            }
+            Row::Answer(key, row) => set(&mut self.work.write().answers, key, row.map(Arc::from)),
+            Row::Folder(id, folder, row) => return self.change(id, |f| f.set_folder(folder, row)),
+            Row::Counter(id, folder, counter) => {
+                return self.change(id, |f| f.edit(folder, |view| view.counter = counter));
+            }
+            Row::Message(id, folder, row) => {
+                let uid = row.uid;
+                let row = Arc::new(row);
+                return self.change(id, |f| f.edit(folder, |v| v.messages.insert_mut(uid, row)));
+            }
+            Row::Flags(id, folder, change, modseq) => {
+                return self.change(id, |f| f.edit(folder, |view| view.reflag(change, modseq)));
+            }
+            Row::Gone(id, folder, uid) => {
+                return self.change(id, |f| {
+                    f.edit(folder, |view| {
+                        view.messages.remove_mut(&uid);
+                    });
+                });
+            }
+            Row::Usage(id, usage) => return self.change(id, |f| f.usage = usage),
+        }
+        None
+    }
+
+    fn change(&self, id: MailboxId, edit: impl FnOnce(&mut Folders)) -> Option<MailboxId> {
+        let folders = match self.folders_of(id) {
+            Some(folders) => folders,
+            None => self.mailboxes.write().entry(id).or_default().clone(),
+        };
+        edit(&mut folders.write());
+        Some(id)
+    }
+}
+
+impl Folders {
+    fn set_folder(&mut self, id: FolderId, row: Option<FolderRow>) {
+        let Some(row) = row else {
+            self.folders.remove(&id);
+            return;
+        };
+        match self.folders.get_mut(&id) {
+            Some(view) => Arc::make_mut(view).row = row,
+            None => {
+                let messages = RedBlackTreeMapSync::new_sync();
+                let view = FolderView {
+                    id,
+                    row,
+                    counter: FolderCounter::default(),
+                    messages,
+                };
+                self.folders.insert(id, Arc::new(view));
+            }
+        }
+    }
+
+    fn edit<T>(&mut self, id: FolderId, edit: impl FnOnce(&mut FolderView) -> T) {
+        if let Some(view) = self.folders.get_mut(&id) {
+            edit(Arc::make_mut(view));
+        }
+    }
+}
+
+impl FolderView {
+    fn reflag(&mut self, change: crate::journal::record::FlagChange, modseq: u64) {
+        if let Some(row) = self.messages.get(&change.uid) {
+            let row = MessageRow {
+                flags: Flags(change.flags),
+                modseq,
+                ..(**row).clone()
+            };
+            self.messages.insert_mut(change.uid, Arc::new(row));
+        }
+    }
+}
+
+fn set<K: Ord, V>(map: &mut BTreeMap<K, V>, key: K, value: Option<V>) {
+    match value {
+        Some(value) => {
+            map.insert(key, value);
+        }
+        None => {
+            map.remove(&key);
+        }
+    }
+}
