@@ -55,3 +55,10 @@ pub const FOLDER_NAME_BYTES_MAX: usize = 255;
 /// Flag changes in one record: 12 octets each stay under [`RECORD_BYTES_MAX`].
 pub const UIDS_PER_RECORD_MAX: usize = 2500;
 const _: () = assert!(UIDS_PER_RECORD_MAX * 20 < RECORD_BYTES_MAX);
+
+/// Fewer are guessed too soon.
+pub const PASSWORD_BYTES_MIN: usize = 8;
+/// More only burden the hash.
+pub const PASSWORD_BYTES_MAX: usize = 1024;
+/// Sign-ins that wait for a password thread: 19 MiB and some 30 ms each, so half a minute at most.
+pub const PASSWORD_QUEUE_MAX: usize = 1000;

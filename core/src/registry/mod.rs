@@ -1,5 +1,9 @@
 //! Provider, domains, mailboxes and their holders: the rows, and the typed commands on them.
 
+mod passwords;
+
+pub use passwords::{PasswordError, PasswordReply, Passwords, hash};
+
 use crate::address::{Address, Domain};
 use crate::instant::Instant;
 use crate::journal::Partition;
