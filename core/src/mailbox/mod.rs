@@ -1,5 +1,9 @@
 //! Folders, messages and flags of a mailbox, as every reader sees them.
 
+mod decide;
+
+pub use decide::{birth_folders, decide, filing_after};
+
 use crate::blob::BlobRef;
 use crate::instant::Instant;
 

@@ -1,7 +1,9 @@
 //! Provider, domains, mailboxes and their holders: the rows, and the typed commands on them.
 
+mod decide;
 mod passwords;
 
+pub use decide::Desk;
 pub use passwords::{PasswordError, PasswordReply, Passwords, hash};
 
 use crate::address::{Address, Domain};

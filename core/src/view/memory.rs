@@ -107,6 +107,11 @@ impl View {
         self.registry.read().mailboxes.values().cloned().collect()
     }
 
+    /// The highest number that a mailbox has.
+    pub fn last_mailbox(&self) -> Option<MailboxId> {
+        self.registry.read().mailboxes.last_key_value().map(|(id, _)| *id)
+    }
+
     /// The history of a mailbox, oldest first (AC-09).
     pub fn history(&self, id: MailboxId) -> Vec<Change> {
         let registry = self.registry.read();

@@ -1,0 +1,513 @@
+//! A holder's orders about folders and messages, decided against the newest state: each ends in
+//! records with final values, or in an error that changes nothing.
+
+use crate::instant::Instant;
+use crate::journal::record::{
+    Appended, Expunged, Filing, FlagChange, Flagged, FolderChanged, Record,
+};
+use crate::limits;
+use crate::mailbox::{
+    Content, FlagAction, FlagName, Flags, FolderId, FolderRow, MailboxId, MessageRow, SpecialUse,
+    Uid,
+};
+use crate::owner::{CommandError, MailboxOrder, Outcome};
+use crate::view::{FolderView, View};
+
+/// What an order leads to: records of the mailbox's partition, and the answer once they are durable.
+pub type Decided = Result<(Vec<Record>, Outcome), CommandError>;
+
+/// Decides `order` of the holder of `mailbox`.
+pub fn decide(newest: &View, mailbox: MailboxId, order: MailboxOrder, now: Instant) -> Decided {
+    let desk = Desk {
+        newest,
+        mailbox,
+        now,
+    };
+    match order {
+        MailboxOrder::Append {
+            folder,
+            flags,
+            internal_date,
+            content,
+            size,
+        } => desk.append(folder, &flags, internal_date.unwrap_or(now), *content, size),
+        MailboxOrder::Copy {
+            folder,
+            uids,
+            target,
+            remove,
+        } => desk.copy(folder, &uids, target, remove),
+        MailboxOrder::Flag {
+            folder,
+            uids,
+            action,
+            flags,
+            unchanged_since,
+        } => desk.flag(folder, &uids, action, &flags, unchanged_since),
+        MailboxOrder::Expunge { folder, uids } => desk.expunge(folder, uids),
+        MailboxOrder::CreateFolder { name, special_use } => desk.create(&name, special_use),
+        MailboxOrder::RenameFolder { folder, name } => desk.rename(folder, &name),
+        MailboxOrder::DeleteFolder(folder) => desk.delete(folder),
+        MailboxOrder::Subscribe(folder, on) => desk.subscribe(folder, on),
+    }
+}
+
+/// The folders of a new mailbox; part of the record of its birth, so that one record makes both.
+pub fn birth_folders(created: Instant) -> Vec<(FolderId, FolderRow)> {
+    let usual = [
+        ("INBOX", None),
+        ("Sent", Some(SpecialUse::Sent)),
+        ("Drafts", Some(SpecialUse::Drafts)),
+        ("Trash", Some(SpecialUse::Trash)),
+        ("Junk", Some(SpecialUse::Junk)),
+    ];
+    (1..)
+        .zip(usual)
+        .map(|(id, (name, use_))| (FolderId(id), row(name, created, use_)))
+        .collect()
+}
+
+/// A place for a new message at the end of a folder; `usage` is the mailbox's before it.
+pub fn filing_after(
+    folder: &FolderView,
+    mailbox: MailboxId,
+    usage: u64,
+    (content, size): (Content, u64),
+    (flags, internal_date): (Flags, Instant),
+) -> Filing {
+    Filing {
+        mailbox,
+        folder: folder.id,
+        uid: folder.counter.uid_next,
+        modseq: folder.counter.highest_modseq + 1,
+        flags: flags.0,
+        content,
+        size,
+        internal_date,
+        usage: usage.saturating_add(size),
+    }
+}
+
+struct Desk<'a> {
+    newest: &'a View,
+    mailbox: MailboxId,
+    now: Instant,
+}
+
+impl Desk<'_> {
+    fn folder(&self, id: FolderId) -> Result<std::sync::Arc<FolderView>, CommandError> {
+        let found = self.newest.folder(self.mailbox, id);
+        found.ok_or_else(|| CommandError::NotFound("the folder".to_owned()))
+    }
+
+    fn has_room(&self, more: u64) -> Result<u64, CommandError> {
+        let usage = self.newest.usage(self.mailbox);
+        let quota = self.newest.mailbox(self.mailbox).map_or(0, |row| row.quota);
+        if usage.saturating_add(more) > quota {
+            Err(CommandError::OverQuota)
+        } else {
+            Ok(usage)
+        }
+    }
+
+    fn append(
+        &self,
+        folder: FolderId,
+        flags: &[FlagName],
+        internal_date: Instant,
+        content: Content,
+        size: u64,
+    ) -> Decided {
+        let view = self.folder(folder)?;
+        let usage = self.has_room(size)?;
+        let (flags, keywords) = bits(&view.row, flags)?;
+        let filing = filing_after(
+            &view,
+            self.mailbox,
+            usage,
+            (content, size),
+            (flags, internal_date),
+        );
+        let outcome = Outcome::Appended(view.row.uid_validity, filing.uid);
+        let mut records = self.keyword_record(&view, keywords);
+        records.push(Appended { filing }.into());
+        Ok((records, outcome))
+    }
+
+    fn copy(&self, folder: FolderId, uids: &[Uid], target: FolderId, remove: bool) -> Decided {
+        let (source, goal) = (self.folder(folder)?, self.folder(target)?);
+        let found: Vec<&MessageRow> = uids
+            .iter()
+            .filter_map(|uid| source.messages.get(uid))
+            .map(|row| &**row)
+            .collect();
+        let octets: u64 = found.iter().map(|row| row.size).sum();
+        let mut usage = self.newest.usage(self.mailbox);
+        if !remove {
+            usage = self.has_room(octets)?;
+        }
+        let (mut records, table) = self.copied_keywords(&source, &goal, &found)?;
+        let mut pairs = Vec::with_capacity(found.len());
+        let mut end = (*goal).clone();
+        for row in &found {
+            let flags = translate(row.flags, &source.row, &table);
+            let place = (row.content, row.size);
+            let filing = filing_after(&end, self.mailbox, usage, place, (flags, row.internal_date));
+            usage = filing.usage;
+            end.counter.uid_next = filing.uid + 1;
+            end.counter.highest_modseq = filing.modseq;
+            pairs.push((row.uid, filing.uid));
+            records.push(Appended { filing }.into());
+        }
+        if remove {
+            let gone: Vec<Uid> = found.iter().map(|row| row.uid).collect();
+            // A move within one folder goes on from the counter that its own copies left.
+            let from = if folder == target { &end } else { &*source };
+            records.extend(self.removal(from, &gone, usage, octets));
+        }
+        Ok((records, Outcome::Copied(goal.row.uid_validity, pairs)))
+    }
+
+    /// The keyword table that the target folder needs for these messages, with its record.
+    fn copied_keywords(
+        &self,
+        source: &FolderView,
+        goal: &FolderView,
+        found: &[&MessageRow],
+    ) -> Result<(Vec<Record>, Vec<String>), CommandError> {
+        let used = found
+            .iter()
+            .fold(Flags::default(), |all, row| all.with(row.flags));
+        let names: Vec<FlagName> = keyword_names(used, &source.row)
+            .map(|k| FlagName::Keyword(k.to_owned()))
+            .collect();
+        let (_, keywords) = bits(&goal.row, &names)?;
+        let table = keywords
+            .clone()
+            .unwrap_or_else(|| goal.row.keywords.clone());
+        Ok((self.keyword_record(goal, keywords), table))
+    }
+
+    fn flag(
+        &self,
+        folder: FolderId,
+        uids: &[Uid],
+        action: FlagAction,
+        names: &[FlagName],
+        unchanged_since: Option<u64>,
+    ) -> Decided {
+        let view = self.folder(folder)?;
+        let (given, keywords) = bits(&view.row, names)?;
+        let (mut changes, mut done, mut left) = (Vec::new(), Vec::new(), Vec::new());
+        for row in uids.iter().filter_map(|uid| view.messages.get(uid)) {
+            if unchanged_since.is_some_and(|since| row.modseq > since) {
+                left.push(row.uid);
+                continue;
+            }
+            let flags = match action {
+                FlagAction::Replace => given,
+                FlagAction::Add => row.flags.with(given),
+                FlagAction::Remove => row.flags.without(given),
+            };
+            done.push(row.uid);
+            if flags != row.flags {
+                changes.push(FlagChange {
+                    uid: row.uid,
+                    flags: flags.0,
+                });
+            }
+        }
+        let mut records = self.keyword_record(&view, keywords);
+        let modseqs = view.counter.highest_modseq + 1..;
+        for (modseq, part) in modseqs.zip(changes.chunks(limits::UIDS_PER_RECORD_MAX)) {
+            let changes = part.to_vec();
+            records.push(
+                Flagged {
+                    mailbox: self.mailbox,
+                    folder,
+                    modseq,
+                    changes,
+                }
+                .into(),
+            );
+        }
+        Ok((records, Outcome::Flagged(done, left)))
+    }
+
+    fn expunge(&self, folder: FolderId, uids: Option<Vec<Uid>>) -> Decided {
+        let view = self.folder(folder)?;
+        let is_deleted = |row: &&MessageRow| row.flags.contains(Flags::DELETED);
+        let rows: Vec<&MessageRow> = match &uids {
+            Some(uids) => uids
+                .iter()
+                .filter_map(|uid| view.messages.get(uid))
+                .map(|row| &**row)
+                .filter(is_deleted)
+                .collect(),
+            None => view
+                .messages
+                .values()
+                .map(|row| &**row)
+                .filter(is_deleted)
+                .collect(),
+        };
+        let octets = rows.iter().map(|row| row.size).sum();
+        let gone: Vec<Uid> = rows.iter().map(|row| row.uid).collect();
+        let usage = self.newest.usage(self.mailbox);
+        Ok((
+            self.removal(&view, &gone, usage, octets),
+            Outcome::Expunged(gone),
+        ))
+    }
+
+    fn removal(&self, folder: &FolderView, gone: &[Uid], usage: u64, octets: u64) -> Vec<Record> {
+        let usage = usage.saturating_sub(octets);
+        let modseqs = folder.counter.highest_modseq + 1..;
+        let parts = gone.chunks(limits::UIDS_PER_RECORD_MAX);
+        let record = |(modseq, part): (u64, &[Uid])| {
+            let uids = part.to_vec();
+            Expunged {
+                mailbox: self.mailbox,
+                folder: folder.id,
+                modseq,
+                uids,
+                usage,
+            }
+            .into()
+        };
+        modseqs.zip(parts).map(record).collect()
+    }
+
+    fn create(&self, name: &str, special_use: Option<SpecialUse>) -> Decided {
+        let name = folder_name(name)?;
+        let folders = self.newest.folders(self.mailbox);
+        if folders.iter().any(|f| same_name(&f.row.name, &name)) {
+            return Err(CommandError::Exists(format!("the folder {name}")));
+        }
+        if folders.len() >= limits::FOLDERS_PER_MAILBOX_MAX {
+            return Err(CommandError::Refused(
+                "the mailbox has all the folders it may".to_owned(),
+            ));
+        }
+        let id = FolderId(folders.iter().map(|f| f.id.0).max().unwrap_or(0) + 1);
+        let mut made = row(&name, self.now, special_use);
+        let newest = folders
+            .iter()
+            .map(|f| f.row.uid_validity)
+            .max()
+            .unwrap_or(0);
+        made.uid_validity = made.uid_validity.max(newest + 1);
+        Ok((
+            vec![self.folder_record(id, Some(made), None)],
+            Outcome::Folder(id),
+        ))
+    }
+
+    fn rename(&self, folder: FolderId, name: &str) -> Decided {
+        let view = self.folder(folder)?;
+        let name = folder_name(name)?;
+        if folder == FolderId::INBOX {
+            return self.move_out_of_inbox(&name);
+        }
+        let folders = self.newest.folders(self.mailbox);
+        if folders.iter().any(|f| same_name(&f.row.name, &name)) {
+            return Err(CommandError::Exists(format!("the folder {name}")));
+        }
+        let below = format!("{}/", view.row.name);
+        if name.starts_with(&below) {
+            return Err(CommandError::Refused(
+                "a folder cannot move below itself".to_owned(),
+            ));
+        }
+        let mut records = Vec::new();
+        for other in &folders {
+            let renamed = if other.id == folder {
+                name.clone()
+            } else if let Some(rest) = other.row.name.strip_prefix(&below) {
+                format!("{name}/{rest}")
+            } else {
+                continue;
+            };
+            let row = FolderRow {
+                name: renamed,
+                ..other.row.clone()
+            };
+            records.push(self.folder_record(other.id, Some(row), None));
+        }
+        Ok((records, Outcome::Done))
+    }
+
+    /// RFC 9051 §6.3.6: renaming INBOX makes the folder and moves the messages; INBOX stays.
+    fn move_out_of_inbox(&self, name: &str) -> Decided {
+        let (mut records, outcome) = self.create(name, None)?;
+        let Outcome::Folder(target) = outcome else {
+            return Ok((records, outcome));
+        };
+        let inbox = self.folder(FolderId::INBOX)?;
+        if let Some(Record::FolderChanged(made)) = records.first()
+            && let Some(row) = made.row.clone()
+        {
+            let counter = crate::view::row::FolderCounter::default();
+            let messages = rpds::RedBlackTreeMapSync::new_sync();
+            let mut end = FolderView {
+                id: target,
+                row,
+                counter,
+                messages,
+            };
+            let octets: u64 = inbox.messages.values().map(|row| row.size).sum();
+            let mut usage = self.newest.usage(self.mailbox);
+            let mut keywords = end.row.clone();
+            keywords.keywords.clone_from(&inbox.row.keywords);
+            records = vec![self.folder_record(target, Some(keywords), None)];
+            for row in inbox.messages.values() {
+                let place = (row.content, row.size);
+                let state = (row.flags, row.internal_date);
+                let filing = filing_after(&end, self.mailbox, usage, place, state);
+                usage = filing.usage;
+                end.counter.uid_next = filing.uid + 1;
+                end.counter.highest_modseq = filing.modseq;
+                records.push(Appended { filing }.into());
+            }
+            let gone: Vec<Uid> = inbox.messages.keys().copied().collect();
+            records.extend(self.removal(&inbox, &gone, usage, octets));
+        }
+        Ok((records, Outcome::Folder(target)))
+    }
+
+    fn delete(&self, folder: FolderId) -> Decided {
+        let view = self.folder(folder)?;
+        if folder == FolderId::INBOX {
+            return Err(CommandError::Refused("INBOX cannot be removed".to_owned()));
+        }
+        let below = format!("{}/", view.row.name);
+        if self
+            .newest
+            .folders(self.mailbox)
+            .iter()
+            .any(|f| f.row.name.starts_with(&below))
+        {
+            return Err(CommandError::Refused(
+                "the folder has folders below it".to_owned(),
+            ));
+        }
+        let octets: u64 = view.messages.values().map(|row| row.size).sum();
+        let usage = self.newest.usage(self.mailbox).saturating_sub(octets);
+        Ok((
+            vec![self.folder_record(folder, None, Some(usage))],
+            Outcome::Done,
+        ))
+    }
+
+    fn subscribe(&self, folder: FolderId, on: bool) -> Decided {
+        let view = self.folder(folder)?;
+        if view.row.subscribed == on {
+            return Ok((Vec::new(), Outcome::Already));
+        }
+        let row = FolderRow {
+            subscribed: on,
+            ..view.row.clone()
+        };
+        Ok((
+            vec![self.folder_record(folder, Some(row), None)],
+            Outcome::Done,
+        ))
+    }
+
+    fn keyword_record(&self, folder: &FolderView, keywords: Option<Vec<String>>) -> Vec<Record> {
+        let record = |keywords| {
+            let row = FolderRow {
+                keywords,
+                ..folder.row.clone()
+            };
+            self.folder_record(folder.id, Some(row), None)
+        };
+        keywords.map(record).into_iter().collect()
+    }
+
+    fn folder_record(&self, id: FolderId, row: Option<FolderRow>, usage: Option<u64>) -> Record {
+        FolderChanged {
+            mailbox: self.mailbox,
+            folder: id,
+            row,
+            usage,
+        }
+        .into()
+    }
+}
+
+/// The bits of `names` in this folder, and its keyword table when it has to grow.
+fn bits(row: &FolderRow, names: &[FlagName]) -> Result<(Flags, Option<Vec<String>>), CommandError> {
+    let mut table = row.keywords.clone();
+    let mut flags = Flags::default();
+    for name in names {
+        let word = match name {
+            FlagName::System(bits) => {
+                flags = flags.with(*bits);
+                continue;
+            }
+            FlagName::Keyword(word) => word,
+        };
+        let known = table.iter().position(|k| k.eq_ignore_ascii_case(word));
+        let index = known.unwrap_or(table.len());
+        if index >= limits::KEYWORDS_PER_FOLDER_MAX {
+            return Err(CommandError::Refused(
+                "the folder has all the keywords it may".to_owned(),
+            ));
+        }
+        if known.is_none() {
+            table.push(word.clone());
+        }
+        flags = flags.with(Flags::keyword(u32::try_from(index).unwrap_or(0)));
+    }
+    let grown = table.len() > row.keywords.len();
+    Ok((flags, grown.then_some(table)))
+}
+
+fn keyword_names(flags: Flags, row: &FolderRow) -> impl Iterator<Item = &str> {
+    let named = (0..).zip(&row.keywords);
+    named
+        .filter(move |(i, _)| flags.contains(Flags::keyword(*i)))
+        .map(|(_, k)| k.as_str())
+}
+
+/// Flag bits of one folder in terms of another folder's keyword table.
+fn translate(flags: Flags, from: &FolderRow, table: &[String]) -> Flags {
+    let system = Flags(flags.0 & ((1 << Flags::FIRST_KEYWORD) - 1));
+    keyword_names(flags, from).fold(system, |all, word| {
+        match (0..).zip(table).find(|(_, k)| k.eq_ignore_ascii_case(word)) {
+            Some((index, _)) => all.with(Flags::keyword(index)),
+            None => all,
+        }
+    })
+}
+
+fn row(name: &str, now: Instant, special_use: Option<SpecialUse>) -> FolderRow {
+    // Tenths of a second since 2025: grows, and lasts 13 years in 32 bits.
+    let tenths = (now.as_millis() - 1_735_689_600_000).max(100) / 100;
+    FolderRow {
+        name: name.to_owned(),
+        uid_validity: u32::try_from(tenths).unwrap_or(u32::MAX - 1_000_000),
+        subscribed: true,
+        special_use,
+        keywords: Vec::new(),
+    }
+}
+
+fn same_name(a: &str, b: &str) -> bool {
+    a == b || (a.eq_ignore_ascii_case("INBOX") && b.eq_ignore_ascii_case("INBOX"))
+}
+
+fn folder_name(name: &str) -> Result<String, CommandError> {
+    let name = name.trim_end_matches('/');
+    let levels_are_named = name.split('/').all(|level| !level.is_empty());
+    if name.len() > limits::FOLDER_NAME_BYTES_MAX
+        || !levels_are_named
+        || name.chars().any(char::is_control)
+    {
+        return Err(CommandError::Refused(
+            "the name cannot be a folder's".to_owned(),
+        ));
+    }
+    Ok(name.to_owned())
+}
