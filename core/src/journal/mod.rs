@@ -1,7 +1,12 @@
 //! The truth: records of facts with their final values, committed by group, replayed into views.
 
+pub mod lane;
 pub mod record;
 
+use std::io;
+use std::path::PathBuf;
+
+pub use lane::{Lane, LaneReader};
 pub use record::Record;
 
 /// A partition: 0 is the registry, 1 to 255 hold mail. Order is promised only inside one.
@@ -32,3 +37,113 @@ impl Partition {
 )]
 #[cbor(transparent)]
 pub struct Position(#[n(0)] pub u64);
+
+/// Records of one partition that follow each other: whole in the journal, or not at all.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Batch {
+    /// Whose.
+    pub partition: Partition,
+    /// The owner's epoch, from [`LaneStore::begin_epoch`].
+    pub epoch: u64,
+    /// The sequence that the first record gets; with partition and epoch it is the frame's id.
+    pub expected_sequence: u64,
+    /// In order, each at most `limits::RECORD_BYTES_MAX`.
+    pub records: Vec<Record>,
+}
+
+/// What came of an append.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Appended {
+    /// Durable; all of it lies before this position.
+    Written(Position),
+    /// Another owner has begun a later epoch: stop.
+    Fenced,
+    /// A sequence is not the one expected. Nothing was written.
+    Conflict {
+        /// The first partition that differs.
+        partition: Partition,
+        /// The sequence that its next record gets.
+        next: u64,
+    },
+    /// Nothing was written, for this reason: no space, or a bug (too long). The lane lives.
+    NotWritten(String),
+    /// It may be on disk or not: the process must stop, the lane takes nothing more (design §5).
+    Unknown(String),
+}
+
+/// A record, read back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entry {
+    /// After this record: a replay from here gives the next one.
+    pub position: Position,
+    /// The owner's epoch that wrote it.
+    pub epoch: u64,
+    /// Whose.
+    pub partition: Partition,
+    /// Its number in the partition, from 1.
+    pub sequence: u64,
+    /// What happened.
+    pub record: Record,
+}
+
+/// Why the journal cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum JournalError {
+    /// What was durable is so no longer: nothing is served from here on.
+    #[error(
+        "the journal is damaged: {segment} at octet {offset}: {found}; what follows had been made \
+         durable, so records are lost: restore this file from a backup"
+    )]
+    Damaged {
+        /// The segment file.
+        segment: PathBuf,
+        /// Octets from its start.
+        offset: u64,
+        /// What was found there.
+        found: String,
+    },
+    /// The disk failed.
+    #[error("cannot {action} {path}: {source}")]
+    Disk {
+        /// What was tried.
+        action: &'static str,
+        /// Which file or folder.
+        path: PathBuf,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// A record that this version cannot read.
+    #[error("the journal at position {position:#x}: {source}")]
+    Record {
+        /// Where.
+        position: u64,
+        /// Why.
+        source: record::RecordError,
+    },
+    /// An earlier write or sync failed.
+    #[error("the journal takes nothing more: {0}")]
+    Failed(String),
+    /// Whoever reads stopped the replay, for this reason.
+    #[error("{0}")]
+    Stopped(String),
+}
+
+/// The port of a lane: files on one machine, a replicated engine in a cluster.
+pub trait LaneStore: Send {
+    /// The sequence that the next record of `partition` gets, from 1.
+    fn next_sequence(&self, partition: Partition) -> u64;
+    /// After the last record.
+    fn end(&self) -> Position;
+    /// A new epoch, one above the last: from now on older ones are fenced.
+    fn begin_epoch(&mut self) -> u64;
+    /// Makes all of `group` durable. In one piece for the caller: one write, one sync.
+    fn append(&mut self, group: &[Batch]) -> Appended;
+    /// Every record at or after `from`, in order.
+    fn replay(
+        &self,
+        from: Position,
+        each: &mut dyn FnMut(Entry) -> Result<(), JournalError>,
+    ) -> Result<(), JournalError>;
+    /// Work that need not hold up an answer (segments ahead); called by the writer after it answered.
+    fn tend(&mut self) -> Result<(), JournalError>;
+}

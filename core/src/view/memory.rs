@@ -209,6 +209,10 @@ impl View {
             Row::Counter(id, folder, counter) => {
                 return self.change(id, |f| f.edit(folder, |view| view.counter = counter));
             }
+            Row::Modseq(id, folder, modseq) => {
+                let set = |view: &mut FolderView| view.counter.highest_modseq = modseq;
+                return self.change(id, |f| f.edit(folder, set));
+            }
             Row::Message(id, folder, row) => {
                 let uid = row.uid;
                 let row = Arc::new(row);

@@ -90,6 +90,8 @@ pub enum Row {
     Folder(MailboxId, FolderId, Option<FolderRow>),
     /// A folder's UIDNEXT and highest mod-sequence.
     Counter(MailboxId, FolderId, FolderCounter),
+    /// A folder's highest mod-sequence alone: flags changed or messages went.
+    Modseq(MailboxId, FolderId, u64),
     /// A message placed in a folder.
     Message(MailboxId, FolderId, crate::mailbox::MessageRow),
     /// New flags of a message that is there.
