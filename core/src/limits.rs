@@ -62,3 +62,19 @@ pub const PASSWORD_BYTES_MIN: usize = 8;
 pub const PASSWORD_BYTES_MAX: usize = 1024;
 /// Sign-ins that wait for a password thread: 19 MiB and some 30 ms each, so half a minute at most.
 pub const PASSWORD_QUEUE_MAX: usize = 1000;
+/// Nesting of ASN.1: a signature with certificates needs about a dozen.
+pub const ASN1_DEPTH_MAX: usize = 32;
+/// Octets of a detached signature with its certificates; those seen have 1.5 to 6 kB.
+pub const CMS_BYTES_MAX: usize = 1024 * 1024;
+/// Certificates inside one signature, and links of one chain that are looked at.
+pub const CMS_CERTIFICATES_MAX: usize = 32;
+/// Signed attributes of one signature; those seen have 3 to 6.
+pub const CMS_ATTRIBUTES_MAX: usize = 64;
+/// Octets of one certificate.
+pub const CERTIFICATE_BYTES_MAX: usize = 64 * 1024;
+/// Extensions of one certificate.
+pub const CERTIFICATE_EXTENSIONS_MAX: usize = 64;
+/// SG-04: keys below prove nothing.
+pub const RSA_BITS_MIN: usize = 2048;
+/// Octets of signed content digested at a time.
+pub const SIGNED_CHUNK_BYTES: usize = 64 * 1024;

@@ -1,5 +1,15 @@
 //! S/MIME (RFC 5652, RFC 8551): detached CMS signatures assembled and verified over exact octets.
 
+pub mod ber;
+pub mod certificate;
+pub mod chain;
+pub mod cms;
+pub mod der;
+pub mod oid;
+pub mod profile;
+pub mod time;
+pub mod verify;
+
 use std::sync::Arc;
 
 /// A signing certificate with its issuer, as it goes into each CMS (SG-03).

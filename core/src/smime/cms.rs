@@ -1,0 +1,92 @@
+//! A detached CMS signature (RFC 5652, RFC 5035) assembled by hand in two pure steps around the key:
+//! the attributes to sign, then the whole around the value. So the key sees one digest, and a batch is
+//! drafted before any token is asked (SG-01, SG-03, SG-04).
+
+use aws_lc_rs::digest;
+
+use super::certificate::Certificate;
+use super::der::{self, DerError, tag};
+use super::{oid, time};
+use crate::instant::Instant;
+use crate::ports::Signature;
+
+/// A signature cannot be drafted or assembled.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum SmimeError {
+    /// The provider's own certificate is not readable.
+    #[error("the signing certificate is not readable: {0}")]
+    Certificate(#[from] DerError),
+}
+
+/// DER of the attributes to sign, as a SET OF (tag 0x31): content type, message digest, signing time
+/// and the certificate that the signature names (ESS signingCertificateV2).
+pub fn signed_attributes(
+    certificate_der: &[u8],
+    content_digest: &[u8; 32],
+    instant: Instant,
+) -> Result<Vec<u8>, SmimeError> {
+    let hash = digest::digest(&digest::SHA256, certificate_der);
+    let hash = der::element(tag::OCTET_STRING, hash.as_ref());
+    // ESSCertIDv2 with its default hash, SHA-256, which DER leaves out.
+    let named = der::sequence(&[&der::sequence(&[&der::sequence(&[&hash])])]);
+    let digest = der::element(tag::OCTET_STRING, content_digest);
+    let attributes = [
+        attribute(&oid::CONTENT_TYPE, &der::oid(&oid::DATA)),
+        attribute(&oid::MESSAGE_DIGEST, &digest),
+        attribute(&oid::SIGNING_TIME, &time::write(instant)),
+        attribute(&oid::SIGNING_CERTIFICATE_V2, &named),
+    ];
+    let attributes: Vec<&[u8]> = attributes.iter().map(Vec::as_slice).collect();
+    Ok(der::set_of(tag::SET, &attributes))
+}
+
+fn attribute(id: &const_oid::ObjectIdentifier, value: &[u8]) -> Vec<u8> {
+    der::sequence(&[&der::oid(id), &der::element(tag::SET, value)])
+}
+
+/// DER of the detached `smime.p7s`: the signer's certificate and its chain are inside (SG-03).
+pub fn signed_data(signature: &Signature) -> Result<Vec<u8>, SmimeError> {
+    content_info(signature, None)
+}
+
+/// DER of a `.p7m` that holds its `content`, the form of the provider index (RFC 6109 §4.5). The
+/// request that was signed had the SHA-256 of `content`.
+pub fn signed_data_enclosing(signature: &Signature, content: &[u8]) -> Result<Vec<u8>, SmimeError> {
+    content_info(signature, Some(content))
+}
+
+fn content_info(signature: &Signature, content: Option<&[u8]>) -> Result<Vec<u8>, SmimeError> {
+    let sha256 = der::sequence(&[&der::oid(&oid::SHA256)]);
+    let enclosed = content.map_or_else(Vec::new, |content| {
+        der::element(tag::context(0), &der::element(tag::OCTET_STRING, content))
+    });
+    let chain = signature.by.chain.iter().map(Vec::as_slice);
+    let certificates: Vec<&[u8]> = std::iter::once(signature.by.certificate.as_slice())
+        .chain(chain)
+        .collect();
+    let signed_data = der::sequence(&[
+        &der::unsigned(&[1]),
+        &der::element(tag::SET, &sha256),
+        &der::sequence(&[&der::oid(&oid::DATA), &enclosed]),
+        &der::set_of(tag::context(0), &certificates),
+        &der::element(tag::SET, &signer_info(signature, &sha256)?),
+    ]);
+    Ok(der::sequence(&[
+        &der::oid(&oid::SIGNED_DATA),
+        &der::element(tag::context(0), &signed_data),
+    ]))
+}
+
+fn signer_info(signature: &Signature, sha256: &[u8]) -> Result<Vec<u8>, SmimeError> {
+    let certificate = Certificate::read(&signature.by.certificate)?;
+    let attributes = der::Reader::new(&signature.signed_attributes).expect(tag::SET)?;
+    let rsa = der::sequence(&[&der::oid(&oid::RSA), &[tag::NULL, 0]]);
+    Ok(der::sequence(&[
+        &der::unsigned(&[1]),
+        &der::sequence(&[certificate.issuer, certificate.serial]),
+        sha256,
+        &der::element(tag::context(0), attributes.content),
+        &rsa,
+        &der::element(tag::OCTET_STRING, &signature.value),
+    ]))
+}
