@@ -2,7 +2,7 @@
 //! texts (TM-02), the attributes of certification data (TM-03) and the `Date:` field (RFC 5322 §3.3).
 //! The zone tables are inside the program, so a bare machine writes the right offset (TM-04).
 
-use jiff::{Timestamp, Zoned, tz::TimeZone};
+use jiff::{Timestamp, Zoned, civil::DateTime, tz::Offset, tz::TimeZone};
 
 /// A point in time (TM-01: one value per processing step, carried into header, text, XML and log).
 #[derive(
@@ -36,6 +36,16 @@ impl Instant {
     /// This instant moved by `millis`.
     pub const fn plus_millis(self, millis: i64) -> Self {
         Self(self.0.saturating_add(millis))
+    }
+
+    /// Reads the attributes of certification data, ours or another provider's (TM-03); a colon in
+    /// `zone` is tolerated. `None` where they name no instant.
+    pub fn from_legal(legal: &LegalTime) -> Option<Self> {
+        let local = format!("{} {}", legal.day.trim(), legal.time.trim());
+        let local = DateTime::strptime("%d/%m/%Y %H:%M:%S", local).ok()?;
+        let minutes = offset_minutes(legal.zone.trim())?;
+        let stamp = Offset::from_seconds(minutes * 60).ok()?.to_timestamp(local);
+        Some(Self(stamp.ok()?.as_millisecond()))
     }
 
     /// Italian legal time, summer time included.
@@ -72,6 +82,19 @@ impl Instant {
     }
 }
 
+/// `+0100` or `+01:00`, in minutes.
+fn offset_minutes(zone: &str) -> Option<i32> {
+    let sign = match zone.as_bytes().first()? {
+        b'+' => 1,
+        b'-' => -1,
+        _ => return None,
+    };
+    let digits = zone[1..].replace(':', "");
+    let all_digits = digits.len() == 4 && digits.bytes().all(|b| b.is_ascii_digit());
+    let number: i32 = all_digits.then(|| digits.parse().ok()).flatten()?;
+    (number % 100 < 60).then_some(sign * (number / 100 * 60 + number % 100))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -96,6 +119,27 @@ mod tests {
                 (time, zone),
                 "{utc}"
             );
+        }
+    }
+
+    #[test]
+    fn tm_03_the_legal_form_names_the_same_instant_also_in_the_repeated_hour() {
+        for utc in [
+            "2026-10-25T00:30:00Z",
+            "2026-10-25T01:30:00Z",
+            "2026-07-01T22:00:59Z",
+        ] {
+            assert_eq!(Instant::from_legal(&at(utc).legal()), Some(at(utc)));
+        }
+        let mut legal = at("2026-07-01T22:00:59Z").legal();
+        legal.zone = "+02:00".to_owned();
+        assert_eq!(
+            Instant::from_legal(&legal),
+            Some(at("2026-07-01T22:00:59Z"))
+        );
+        for zone in ["", "0200", "+2", "+0260", "+é00"] {
+            legal.zone = zone.to_owned();
+            assert_eq!(Instant::from_legal(&legal), None, "{zone}");
         }
     }
 

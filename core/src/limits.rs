@@ -31,6 +31,16 @@ pub const HEADER_BYTES_MAX: usize = MEGABYTE as usize;
 /// RFC 5322 §2.1.1, without the CRLF.
 pub const LINE_BYTES_MAX: usize = 998;
 
+/// CD-15: `daticert.xml` as read. A thousand recipients, each listed twice, take some 700 kB.
+pub const CERTIFICATION_BYTES_MAX: usize = 4 * MEGABYTE as usize;
+/// CD-15: elements of one `daticert.xml`, other providers' limits on recipients being their own.
+pub const CERTIFICATION_ELEMENTS_MAX: usize = 20_000;
+const _: () = assert!(CERTIFICATION_ELEMENTS_MAX > 2 * RECIPIENTS_PER_TRANSACTION_MAX + 20);
+/// CD-15: the format nests four deep; more is somebody else's document.
+pub const CERTIFICATION_DEPTH_MAX: usize = 8;
+/// CD-15: attributes of one element; the format has two at most.
+pub const CERTIFICATION_ATTRIBUTES_MAX: usize = 16;
+
 /// A record holds facts, never bodies (design: what may be longer is a blob that the record names).
 pub const RECORD_BYTES_MAX: usize = 64 * 1024;
 /// Addresses that a record holds itself; a longer list is a blob. 100 × 256 octets leave room for

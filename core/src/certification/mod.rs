@@ -1,6 +1,8 @@
 //! Certification data (RFC 6109 §4.4): what every message of ours states, as a value; `daticert.xml`
 //! is written from it and read into it. Our own logic reads the XML and never the text (CD-14).
 
+pub mod xml;
+
 use crate::address::Address;
 use crate::instant::Instant;
 use crate::message_id::{ClientMessageId, Identifier};
@@ -131,4 +133,26 @@ pub struct CertificationData {
     pub taken_in_charge: Vec<Address>,
     /// `errore-esteso`
     pub extended_error: Option<String>,
+}
+
+impl CertificationData {
+    /// Data with no more than every kind has; the issuing step adds what its kind has besides.
+    pub fn new(
+        kind: CertificationKind,
+        original: &OriginalFacts,
+        issuer: &str,
+        at: Instant,
+    ) -> Self {
+        Self {
+            kind,
+            error: ErrorKind::None,
+            original: original.clone(),
+            issuer: issuer.to_owned(),
+            at,
+            receipt: None,
+            delivery: None,
+            taken_in_charge: Vec::new(),
+            extended_error: None,
+        }
+    }
 }

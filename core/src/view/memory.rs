@@ -109,7 +109,11 @@ impl View {
 
     /// The highest number that a mailbox has.
     pub fn last_mailbox(&self) -> Option<MailboxId> {
-        self.registry.read().mailboxes.last_key_value().map(|(id, _)| *id)
+        self.registry
+            .read()
+            .mailboxes
+            .last_key_value()
+            .map(|(id, _)| *id)
     }
 
     /// The history of a mailbox, oldest first (AC-09).

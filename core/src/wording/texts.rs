@@ -1,0 +1,264 @@
+//! The Italian texts of all messages (RFC 6109 §3.1.2 to §3.3.3), each with all the data of its model
+//! (SG-20). A text is filled line by line: no value can make a line of its own (SE-06). The HTML twin
+//! is made from the same lines, so both say the same (SG-07).
+
+use crate::address::Address;
+use crate::certification::{DeliveryDetail, OriginalFacts};
+use crate::instant::Instant;
+
+/// Raised whenever the wording of any template changes.
+pub const TEXTS_VERSION: u16 = 1;
+
+/// Which text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Text {
+    /// Refused for form.
+    NonAcceptance,
+    /// Refused for a virus.
+    VirusNonAcceptance,
+    /// Accepted.
+    Acceptance,
+    /// In a transport envelope.
+    TransportEnvelope,
+    /// No answer in twelve hours.
+    FirstDelay,
+    /// No answer in twenty-four hours.
+    FinalDelay,
+    /// Taken over from another provider.
+    TakeCharge,
+    /// In an anomaly envelope.
+    Anomaly,
+    /// Virus seen on arrival.
+    VirusDetection,
+    /// Not delivered for a virus.
+    VirusNonDelivery,
+    /// Delivered, with as much of the original as the variant has.
+    Delivery(DeliveryDetail),
+    /// Not delivered.
+    NonDelivery,
+}
+
+/// What the placeholders of a text stand for.
+#[derive(Debug, Clone, Copy)]
+pub struct TextFacts<'a> {
+    /// Subject, sender, recipients, identifier.
+    pub original: &'a OriginalFacts,
+    /// The instant of the step (TM-01).
+    pub at: Instant,
+    /// Write `(+01:00)` (TM-02).
+    pub zone_with_colon: bool,
+    /// The one recipient, where the text speaks of one.
+    pub recipient: Option<&'a Address>,
+    /// Why, where the text gives a reason.
+    pub reason: Option<&'a str>,
+}
+
+impl Text {
+    /// The lines of the text, title first, filled with `facts`; no line holds a control character.
+    pub fn lines(self, facts: &TextFacts<'_>) -> Vec<String> {
+        let mut lines = Vec::new();
+        for line in self.template().lines() {
+            match line {
+                "{recipients}" => lines.extend(recipients(facts, false)),
+                "{typed recipients}" => lines.extend(recipients(facts, true)),
+                _ => lines.push(fill(line, facts)),
+            }
+        }
+        lines
+    }
+
+    /// The text with its placeholders in braces.
+    pub const fn template(self) -> &'static str {
+        match self {
+            Self::NonAcceptance => NON_ACCEPTANCE,
+            Self::VirusNonAcceptance => VIRUS_NON_ACCEPTANCE,
+            Self::Acceptance => ACCEPTANCE,
+            Self::TransportEnvelope => TRANSPORT_ENVELOPE,
+            Self::FirstDelay => FIRST_DELAY,
+            Self::FinalDelay => FINAL_DELAY,
+            Self::TakeCharge => TAKE_CHARGE,
+            Self::Anomaly => ANOMALY,
+            Self::VirusDetection => VIRUS_DETECTION,
+            Self::VirusNonDelivery => VIRUS_NON_DELIVERY,
+            Self::Delivery(DeliveryDetail::Complete) => COMPLETE_DELIVERY,
+            Self::Delivery(DeliveryDetail::Brief) => BRIEF_DELIVERY,
+            Self::Delivery(DeliveryDetail::Concise) => CONCISE_DELIVERY,
+            Self::NonDelivery => NON_DELIVERY,
+        }
+    }
+}
+
+fn recipients(facts: &TextFacts<'_>, typed: bool) -> Vec<String> {
+    let line = |r: &crate::certification::Recipient| {
+        if typed {
+            format!("{} (\"{}\")", r.address, r.kind.in_text())
+        } else {
+            r.address.to_string()
+        }
+    };
+    facts.original.recipients.iter().map(line).collect()
+}
+
+/// Replaces each placeholder once; what a value holds is never looked at again.
+fn fill(line: &str, facts: &TextFacts<'_>) -> String {
+    let mut filled = String::new();
+    let mut rest = line;
+    while let Some((before, after)) = rest.split_once('{') {
+        let (name, after) = after.split_once('}').unwrap_or((after, ""));
+        filled.push_str(before);
+        filled.extend(value(name, facts).chars().map(printable));
+        rest = after;
+    }
+    filled + rest
+}
+
+fn value(placeholder: &str, facts: &TextFacts<'_>) -> String {
+    let legal = facts.at.legal();
+    match placeholder {
+        "day" => legal.day,
+        "time" => legal.time,
+        "zone" if facts.zone_with_colon && legal.zone.len() == 5 => {
+            format!("{}:{}", &legal.zone[..3], &legal.zone[3..])
+        }
+        "zone" => legal.zone,
+        "subject" => facts.original.subject.clone().unwrap_or_default(),
+        "sender" => facts.original.sender.to_string(),
+        "identifier" => facts.original.identifier.to_string(),
+        "recipient" => facts.recipient.map(Address::to_string).unwrap_or_default(),
+        "reason" => facts.reason.unwrap_or_default().to_owned(),
+        _ => String::new(),
+    }
+}
+
+/// SE-06: what could end a line becomes a blank.
+fn printable(c: char) -> char {
+    if c.is_control() || matches!(c, '\u{2028}' | '\u{2029}') {
+        ' '
+    } else {
+        c
+    }
+}
+
+const NON_ACCEPTANCE: &str = "\
+Errore nell'accettazione del messaggio
+Il giorno {day} alle ore {time} ({zone}) nel messaggio
+\"{subject}\" proveniente da \"{sender}\"
+ed indirizzato a:
+{recipients}
+è stato rilevato un problema che ne impedisce l'accettazione
+a causa di {reason}.
+Il messaggio non è stato accettato.
+Identificativo messaggio: {identifier}";
+
+const VIRUS_NON_ACCEPTANCE: &str = "\
+Errore nell'accettazione del messaggio per presenza virus
+Il giorno {day} alle ore {time} ({zone}) nel messaggio
+\"{subject}\" proveniente da \"{sender}\"
+ed indirizzato a:
+{recipients}
+è stato rilevato un problema di sicurezza {reason}.
+Il messaggio non è stato accettato.
+Identificativo messaggio: {identifier}";
+
+const ACCEPTANCE: &str = "\
+Ricevuta di accettazione
+Il giorno {day} alle ore {time} ({zone}) il messaggio
+\"{subject}\" proveniente da \"{sender}\"
+ed indirizzato a:
+{typed recipients}
+Il messaggio è stato accettato dal sistema ed inoltrato.
+Identificativo messaggio: {identifier}";
+
+const TRANSPORT_ENVELOPE: &str = "\
+Messaggio di posta certificata
+Il giorno {day} alle ore {time} ({zone}) il messaggio
+\"{subject}\" è stato inviato da \"{sender}\"
+indirizzato a:
+{recipients}
+Il messaggio originale è incluso in allegato.
+Identificativo messaggio: {identifier}";
+
+const FIRST_DELAY: &str = "\
+Avviso di mancata consegna
+Il giorno {day} alle ore {time} ({zone}) il messaggio
+\"{subject}\" proveniente da \"{sender}\"
+e destinato all'utente \"{recipient}\"
+non è stato consegnato nelle prime dodici ore dal suo invio.
+Non escludendo che questo possa avvenire in seguito, si ritiene utile
+considerare che l'invio potrebbe non andare a buon fine.
+Il sistema provvederà comunque ad inviare un ulteriore avviso di mancata consegna
+se nelle prossime dodici ore non vi sarà la conferma della ricezione da parte del destinatario.
+Identificativo messaggio: {identifier}";
+
+const FINAL_DELAY: &str = "\
+Avviso di mancata consegna
+Il giorno {day} alle ore {time} ({zone}) il messaggio
+\"{subject}\" proveniente da \"{sender}\"
+e destinato all'utente \"{recipient}\"
+non è stato consegnato nelle ventiquattro ore successive al suo invio.
+Si ritiene che la spedizione debba considerarsi non andata a buon fine.
+Identificativo messaggio: {identifier}";
+
+const TAKE_CHARGE: &str = "\
+Ricevuta di presa in carico
+Il giorno {day} alle ore {time} ({zone}) il messaggio
+\"{subject}\" proveniente da \"{sender}\"
+ed indirizzato a:
+{recipients}
+è stato accettato dal sistema.
+Identificativo messaggio: {identifier}";
+
+const ANOMALY: &str = "\
+Anomalia nel messaggio
+Il giorno {day} alle ore {time} ({zone}) è stato ricevuto
+il messaggio \"{subject}\" proveniente da \"{sender}\"
+ed indirizzato a:
+{recipients}
+Tali dati non sono stati certificati per il seguente errore:
+{reason}
+Il messaggio originale è incluso in allegato.";
+
+const VIRUS_DETECTION: &str = "\
+Avviso di rilevazione virus informatico
+Il giorno {day} alle ore {time} ({zone}) nel messaggio
+\"{subject}\" proveniente da \"{sender}\"
+e destinato all'utente \"{recipient}\"
+è stato rilevato un problema di sicurezza {reason}.
+Identificativo messaggio: {identifier}";
+
+const VIRUS_NON_DELIVERY: &str = "\
+Avviso di mancata consegna per virus
+Il giorno {day} alle ore {time} ({zone}) nel messaggio
+\"{subject}\" proveniente da \"{sender}\"
+e destinato all'utente \"{recipient}\"
+è stato rilevato un problema di sicurezza {reason}.
+Il messaggio non è stato consegnato.
+Identificativo messaggio: {identifier}";
+
+macro_rules! delivery {
+    ($title:literal) => {
+        concat!(
+            $title,
+            "
+Il giorno {day} alle ore {time} ({zone}) il messaggio
+\"{subject}\" proveniente da \"{sender}\"
+ed indirizzato a \"{recipient}\"
+è stato consegnato nella casella di destinazione.
+Identificativo messaggio: {identifier}
+La consegna attesta che il messaggio è a disposizione nella casella del destinatario, non che sia stato letto."
+        )
+    };
+}
+
+const COMPLETE_DELIVERY: &str = delivery!("Ricevuta di avvenuta consegna");
+const BRIEF_DELIVERY: &str = delivery!("Ricevuta breve di avvenuta consegna");
+const CONCISE_DELIVERY: &str = delivery!("Ricevuta sintetica di avvenuta consegna");
+
+const NON_DELIVERY: &str = "\
+Avviso di mancata consegna
+Il giorno {day} alle ore {time} ({zone}) nel messaggio
+\"{subject}\" proveniente da \"{sender}\"
+e destinato all'utente \"{recipient}\"
+è stato rilevato un errore: {reason}
+Il messaggio è stato rifiutato dal sistema.
+Identificativo messaggio: {identifier}";
