@@ -1,4 +1,13 @@
-//! The transport envelope (RFC 6109 §3.1.5).
+//! The transport envelope (RFC 6109 §3.1.5), and what all messages of ours are built with: the draft,
+//! its header and its content.
+
+pub(crate) mod body;
+mod draft;
+pub(crate) mod header;
+mod transport;
+
+pub use draft::{Issuer, Seed, SignedDraft, Step};
+pub use transport::{EnvelopeHeader, transport};
 
 use crate::certification::{DeliveryDetail, OriginalFacts};
 use crate::rope::Rope;

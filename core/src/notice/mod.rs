@@ -1,1 +1,38 @@
-//! To be filled.
+//! Notices: bad news (RFC 6109 §3.1.2, §3.1.3, §3.3.3). None holds the original; each states its error
+//! in certification data and text alike (CD-13). Each goes to the reverse path of the original (AP-21)
+//! and leaves with the service address as reverse path (SG-14).
+
+mod non_acceptance;
+mod non_delivery;
+
+pub use non_acceptance::{NonAcceptance, non_acceptance};
+pub use non_delivery::{Failure, non_delivery};
+
+use crate::certification::CertificationData;
+use crate::envelope::body::{self, Content};
+use crate::envelope::{Issuer, SignedDraft, Step, header};
+use crate::wording::texts::Text;
+use crate::wording::words::MessageKind;
+
+/// Text and certification data, under the header of `kind`.
+fn draft(
+    (kind, text): (MessageKind, Text),
+    issuer: &Issuer,
+    data: &CertificationData,
+    raw_subject: Option<&str>,
+    step: &Step,
+) -> SignedDraft {
+    let fields = header::receipt_header(kind, issuer, &data.original, raw_subject, step);
+    let content = Content {
+        text,
+        data,
+        enclosed: None,
+    };
+    body::draft(
+        fields,
+        header::receipt_id(issuer, step),
+        content,
+        issuer,
+        step,
+    )
+}

@@ -1,1 +1,8 @@
-//! To be filled.
+//! Receipts: good news (RFC 6109 §3.1.4, §3.3.2). Each goes to the reverse path of the original, never
+//! to its `Reply-To:` (AP-21), and leaves with the service address as reverse path (SG-14).
+
+mod acceptance;
+mod delivery;
+
+pub use acceptance::acceptance;
+pub use delivery::{delivery, detail_for};

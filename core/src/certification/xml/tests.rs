@@ -1,1 +1,1 @@
-use super::{XmlFault, read, write};
+

@@ -1,0 +1,79 @@
+//! The verdict on a message: is it genuine certified mail? Each step is a named check with a precise
+//! sentence; a message is genuine only if every one passed (RFC 6109 §2.1, §4.3, §5.5; SG-17).
+
+use crate::certification::CertificationData;
+use crate::instant::Instant;
+use crate::wording::words::MessageKind;
+
+/// How a check ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// It holds.
+    Passed,
+    /// It does not hold: the message is not genuine.
+    Failed,
+    /// An earlier failure left nothing to look at.
+    NotReached,
+}
+
+impl Outcome {
+    /// `passed`, `failed`, `not reached`.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Passed => "passed",
+            Self::Failed => "failed",
+            Self::NotReached => "not reached",
+        }
+    }
+}
+
+/// One step of the examination.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Check {
+    /// `structure`, `signature`, `chain`, `certificate`, `type`, `certification data`.
+    pub name: &'static str,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// What was found, in one sentence.
+    pub sentence: String,
+}
+
+/// What the caller knows besides the message.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Expected {
+    /// `providerName` that the certificate must name (SG-09).
+    pub provider: Option<String>,
+    /// The service address that must have signed.
+    pub service_address: Option<String>,
+}
+
+/// The whole verdict.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Verdict {
+    /// All checks, in the order in which they are made.
+    pub checks: Vec<Check>,
+    /// What is odd and does not make the message false.
+    pub warnings: Vec<String>,
+    /// Which of the eleven messages it is, by its outer header.
+    pub kind: Option<MessageKind>,
+    /// The signed certification data.
+    pub data: Option<CertificationData>,
+    /// `rfc822Name` of the signing certificate, or `From:` where it has none.
+    pub signer: Option<String>,
+    /// `signingTime` of the signature.
+    pub signed_at: Option<Instant>,
+}
+
+impl Verdict {
+    /// Every check passed.
+    pub fn is_genuine(&self) -> bool {
+        let passed = |check: &Check| check.outcome == Outcome::Passed;
+        !self.checks.is_empty() && self.checks.iter().all(passed)
+    }
+}
+
+/// Examines `message`: its signer's chain must end in one of `anchors` (DER) at the instant `at`.
+pub fn examine(message: &[u8], anchors: &[Vec<u8>], at: Instant, expected: &Expected) -> Verdict {
+    let _ = (message, anchors, at, expected);
+    unimplemented!()
+}
