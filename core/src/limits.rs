@@ -88,3 +88,17 @@ pub const CERTIFICATE_EXTENSIONS_MAX: usize = 64;
 pub const RSA_BITS_MIN: usize = 2048;
 /// Octets of signed content digested at a time.
 pub const SIGNED_CHUNK_BYTES: usize = 64 * 1024;
+
+/// Commands that the owner decides before it looks at the disk again.
+pub const GROUP_COMMANDS_MAX: usize = 1024;
+/// Steps kept for the operator and the bench: some 100 octets each.
+pub const STEPS_KEPT_MAX: usize = 200_000;
+/// Free disk below which intake answers `451`: enough to finish all accepted work.
+pub const DISK_RESERVE_BYTES: u64 = 256 * MEGABYTE;
+
+/// Sentences about held work that the operator is shown; the log has all of them.
+pub const HELD_SENTENCES_MAX: usize = 100;
+/// Facts of messages under way that the certifier keeps at hand: some kilobytes each.
+pub const FACTS_CACHED_MAX: usize = 1024;
+/// Facts of one message: 1,000 paths and a rope.
+pub const FACTS_BYTES_MAX: u64 = 4 * MEGABYTE;

@@ -2,69 +2,469 @@
 //! answers are read from [`State::view`] and bodies from [`State::blobs`].
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::thread::JoinHandle;
 
-use crate::blob::BlobStore;
-use crate::owner::{Command, CommandError, Outcome, Reply};
+use crossbeam_channel::{Sender, TrySendError, bounded};
+use parking_lot::{Mutex, RwLock};
+
+use crate::blob::{BlobError, BlobStore};
+use crate::disk::{DataFolder, Disk};
+use crate::instant::Instant;
+use crate::journal::lane::{Lane, Recovered};
+use crate::journal::record::{Paths, Started};
+use crate::journal::{Appended, Batch, JournalError, LaneStore, Partition, Position};
+use crate::limits;
+use crate::owner::{Command, CommandError, Message, Outcome, Owner, Reply, Submission, distinct};
+use crate::pipeline::{Pipeline, WorkQueue};
 use crate::policy::Policy;
-use crate::ports::Clock;
-use crate::view::View;
+use crate::ports::{Clock, Signer, VirusScanner};
+use crate::steps::Steps;
+use crate::view::behind::{self, Behind, Lag, ViewError};
+use crate::view::{Row, View, apply};
+
+/// What an appliance is opened with.
+pub struct Options {
+    /// Real, or simulated in tests.
+    pub disk: Arc<dyn Disk>,
+    /// Where.
+    pub folder: DataFolder,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// Values in force.
+    pub policy: Policy,
+    /// Keep views on disk; `false` on a simulated disk, where each start replays the journal.
+    pub keep_views: bool,
+    /// Messages that may wait for certification.
+    pub backlog_max: usize,
+    /// Free disk below which intake stops.
+    pub disk_reserve_bytes: u64,
+    /// Told when the state must not go on (design §5); the real one ends the process.
+    pub on_fatal: FatalHandler,
+}
+
+/// Ends the process, or the simulated appliance, with this sentence.
+pub type FatalHandler = Arc<dyn Fn(&str) + Send + Sync>;
+
+impl Options {
+    /// The bounds of [`limits`] and the default policy.
+    pub fn new(
+        disk: Arc<dyn Disk>,
+        folder: DataFolder,
+        clock: Arc<dyn Clock>,
+        on_fatal: FatalHandler,
+    ) -> Self {
+        Self {
+            disk,
+            folder,
+            clock,
+            policy: Policy::default(),
+            keep_views: true,
+            backlog_max: limits::BACKLOG_MESSAGES_MAX,
+            disk_reserve_bytes: limits::DISK_RESERVE_BYTES,
+            on_fatal,
+        }
+    }
+}
+
+/// Why the state cannot be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// The journal.
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+    /// The views.
+    #[error(transparent)]
+    View(#[from] ViewError),
+    /// The bodies.
+    #[error(transparent)]
+    Blob(#[from] BlobError),
+    /// The first record of this run could not be written.
+    #[error("the journal could not be written: {0}")]
+    FirstWrite(String),
+    /// No thread.
+    #[error("cannot start a thread: {0}")]
+    Thread(std::io::Error),
+}
+
+/// What opening found, in words for the operator.
+#[derive(Debug, Clone, Default)]
+pub struct Opening {
+    /// A torn tail that was cut.
+    pub cut: Option<String>,
+    /// Why the views were rebuilt.
+    pub rebuilt: Option<String>,
+    /// Records replayed.
+    pub replayed: u64,
+}
+
+/// Numbers for the operator.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Status {
+    /// Taken in, to be certified.
+    pub submissions: usize,
+    /// Accepted, not at their legal end.
+    pub journeys: usize,
+    /// Owed to recipients in our domains.
+    pub errands_local: usize,
+    /// Waiting for the relay: recipients elsewhere.
+    pub errands_relay: usize,
+    /// Deliveries to be certified or brought home.
+    pub deliveries: usize,
+    /// How far the views are behind; `None` where no views are kept.
+    pub lag: Option<Lag>,
+    /// What stopped the views, if anything.
+    pub view_trouble: Option<String>,
+    /// Committed up to here.
+    pub position: Position,
+    /// Work that could not be done and is held, with the reason.
+    pub held: Vec<String>,
+}
+
+/// What the owner, the certifier and [`State`] share.
+pub(crate) struct Shared {
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) policy: Arc<Policy>,
+    pub(crate) view: View,
+    pub(crate) blobs: Arc<BlobStore>,
+    pub(crate) steps: Steps,
+    pub(crate) work: WorkQueue,
+    pub(crate) position: AtomicU64,
+    behind: RwLock<Option<Behind>>,
+    inbox: Sender<Message>,
+    places: AtomicUsize,
+    backlog_max: usize,
+    disk: Arc<dyn Disk>,
+    folder: DataFolder,
+    disk_reserve_bytes: u64,
+    on_fatal: FatalHandler,
+}
 
 /// Shared by all threads.
 pub struct State {
-    _private: (),
+    shared: Arc<Shared>,
+    opening: Opening,
+    owner: Mutex<Option<JoinHandle<()>>>,
+    pipeline: Mutex<Option<Pipeline>>,
 }
 
 /// A place in the backlog and in the owner's queue, reserved before `354`; gives itself back when
 /// dropped unused.
 pub struct Place {
-    _private: (),
+    shared: Arc<Shared>,
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.shared.places.fetch_sub(1, Ordering::AcqRel);
+    }
 }
 
 impl State {
+    /// Opens the data folder: verifies the journal, loads or rebuilds the views, replays what they
+    /// lack, begins a new epoch and starts the owner.
+    pub fn open(options: Options) -> Result<Arc<Self>, OpenError> {
+        let (mut lane, recovered) = Lane::open(options.disk.clone(), &options.folder.journal())?;
+        let blobs = BlobStore::open(options.disk.clone(), &options.folder.blobs())?;
+        let (view, store, mut opening) = load_views(&options, &recovered, &lane)?;
+        opening.cut.clone_from(&recovered.cut);
+        let started = begin(&mut lane, options.clock.now())?;
+        view.publish(started.1);
+        let behind = match store {
+            Some(store) => Some(Behind::spawn(store, lane.reader())?),
+            None => None,
+        };
+        // Room for every reserved place beside all other commands.
+        let (inbox, from_all) = bounded(2 * limits::OWNER_QUEUE_MAX);
+        let newest = view.copy();
+        let shared = Arc::new(Shared {
+            clock: options.clock,
+            policy: Arc::new(options.policy),
+            view,
+            blobs,
+            steps: Steps::default(),
+            work: WorkQueue::default(),
+            position: AtomicU64::new(lane.end().0),
+            behind: RwLock::new(behind),
+            inbox,
+            places: AtomicUsize::new(0),
+            backlog_max: options.backlog_max,
+            disk: options.disk,
+            folder: options.folder,
+            disk_reserve_bytes: options.disk_reserve_bytes,
+            on_fatal: options.on_fatal,
+        });
+        let owner = Owner::spawn(shared.clone(), newest, Box::new(lane), started.0, from_all);
+        let owner = Mutex::new(Some(owner.map_err(OpenError::Thread)?));
+        Ok(Arc::new(Self {
+            shared,
+            opening,
+            owner,
+            pipeline: Mutex::new(None),
+        }))
+    }
+
+    /// Starts the certifier: it takes what is open, of this run and of earlier ones.
+    pub fn start_pipeline(
+        &self,
+        signer: Arc<dyn Signer>,
+        scanner: Arc<dyn VirusScanner>,
+    ) -> Result<(), OpenError> {
+        let pipeline = Pipeline::spawn(self.shared.clone(), signer, scanner);
+        *self.pipeline.lock() = Some(pipeline.map_err(OpenError::Thread)?);
+        Ok(())
+    }
+
+    /// Ends in order: the certifier, then the owner with all that it had taken, then the views. What is
+    /// open goes on at the next start.
+    pub fn stop(&self) {
+        if let Some(pipeline) = self.pipeline.lock().take() {
+            pipeline.stop();
+        }
+        if let Some(owner) = self.owner.lock().take() {
+            let told = self.shared.inbox.send(Message::Stop).is_ok();
+            if told && owner.join().is_err() {
+                self.shared.fatal("the owner's thread failed");
+            }
+        }
+        if let Some(behind) = self.shared.behind.write().take()
+            && let Err(error) = behind.stop()
+        {
+            // The journal is the truth: the next start rebuilds the views.
+            eprintln!("warning: {error}");
+        }
+    }
+
+    /// What opening found.
+    pub fn opening(&self) -> &Opening {
+        &self.opening
+    }
+
     /// What readers see.
     pub fn view(&self) -> &View {
-        unimplemented!()
+        &self.shared.view
     }
 
     /// Bodies.
     pub fn blobs(&self) -> &Arc<BlobStore> {
-        unimplemented!()
+        &self.shared.blobs
     }
 
     /// The time.
     pub fn clock(&self) -> &Arc<dyn Clock> {
-        unimplemented!()
+        &self.shared.clock
     }
 
     /// The policy in force.
     pub fn policy(&self) -> Arc<Policy> {
-        unimplemented!()
+        self.shared.policy.clone()
+    }
+
+    /// When messages took their steps.
+    pub fn steps(&self) -> &Steps {
+        &self.shared.steps
+    }
+
+    /// Numbers for the operator.
+    pub fn status(&self) -> Status {
+        let behind = self.shared.behind.read();
+        let held = self
+            .pipeline
+            .lock()
+            .as_ref()
+            .map(Pipeline::held)
+            .unwrap_or_default();
+        self.shared.view.with_work(|work| {
+            let relay = work.errands.values().filter(|errand| !errand.local).count();
+            Status {
+                submissions: work.submissions.len(),
+                journeys: work.journeys.len(),
+                errands_local: work.errands.len() - relay,
+                errands_relay: relay,
+                deliveries: work.deliveries.len(),
+                lag: behind.as_ref().map(Behind::lag),
+                view_trouble: behind.as_ref().and_then(Behind::trouble),
+                position: Position(self.shared.position.load(Ordering::Acquire)),
+                held,
+            }
+        })
     }
 
     /// Reserves a place for one message: [`CommandError::Busy`] (`451 4.3.2`) past the backlog's bound,
     /// [`CommandError::DiskFull`] (`451 4.3.1`) below the disk's reserve.
     pub fn reserve(&self) -> Result<Place, CommandError> {
-        unimplemented!()
+        let shared = &self.shared;
+        let taken = shared.places.fetch_add(1, Ordering::AcqRel) + 1;
+        let place = Place {
+            shared: shared.clone(),
+        };
+        let waiting = shared.view.with_work(|work| work.submissions.len());
+        if taken + waiting > shared.backlog_max || taken > limits::OWNER_QUEUE_MAX {
+            return Err(CommandError::Busy);
+        }
+        match shared.disk.free_bytes(&shared.folder.0) {
+            Ok(free) if free < shared.disk_reserve_bytes => Err(CommandError::DiskFull),
+            _ => Ok(place),
+        }
     }
 
-    /// Sends [`Command::Submit`] in a reserved place: this cannot be refused for want of room.
-    pub fn submit(&self, _place: Place, _submission: crate::owner::Submission, _reply: Reply) {
-        unimplemented!()
+    /// Sends a submission in a reserved place: this cannot be refused for want of room. The forward
+    /// path is made distinct here (AP-23); a long one becomes a blob, on a thread of its own.
+    pub fn submit(&self, place: Place, mut submission: Submission, reply: Reply) {
+        submission.recipients = distinct(submission.recipients);
+        let reply: Reply = Box::new(move |answer| {
+            drop(place);
+            reply(answer);
+        });
+        if submission.recipients.len() <= limits::RECIPIENTS_IN_RECORD_MAX {
+            let paths = Paths::Inline(std::mem::take(&mut submission.recipients));
+            self.shared.put(Command::Submit(submission, paths), reply);
+            return;
+        }
+        let shared = self.shared.clone();
+        let store = move || match shared.store_paths(&submission.recipients) {
+            Ok(paths) => shared.put(Command::Submit(submission, paths), reply),
+            Err(error) => reply(Err(error)),
+        };
+        // Bounded by the places; a submission of over a hundred paths is rare.
+        drop(
+            std::thread::Builder::new()
+                .name("paths".to_owned())
+                .spawn(store),
+        );
     }
 
-    /// Sends any other command; `reply` gets [`CommandError::Busy`] at once when the queue is full.
-    pub fn send(&self, _command: Command, _reply: Reply) {
-        unimplemented!()
+    /// Sends a command; `reply` gets [`CommandError::Busy`] at once when the queue is full.
+    pub fn send(&self, command: Command, reply: Reply) {
+        self.shared.send(command, reply);
     }
 
     /// Sends and waits: for threads that may block.
-    pub fn ask(&self, _command: Command) -> Result<Outcome, CommandError> {
-        unimplemented!()
+    pub fn ask(&self, command: Command) -> Result<Outcome, CommandError> {
+        let (answer, wait) = bounded(1);
+        self.send(command, Box::new(move |outcome| drop(answer.send(outcome))));
+        wait.recv().unwrap_or(Err(CommandError::Stopping))
     }
 
     /// A body or the journal could not be made durable: stops the process with this sentence (design
     /// §5), in tests the simulated appliance.
-    pub fn fatal(&self, _sentence: &str) -> ! {
-        unimplemented!()
+    pub fn fatal(&self, sentence: &str) -> ! {
+        self.shared.fatal(sentence);
+        loop {
+            std::thread::park();
+        }
+    }
+}
+
+impl Shared {
+    /// Tells the handler; the caller ends its work.
+    pub(crate) fn fatal(&self, sentence: &str) {
+        (self.on_fatal)(sentence);
+    }
+
+    /// Any command but a submission: leaves the room that places have reserved.
+    fn send(&self, command: Command, reply: Reply) {
+        if self.inbox.len() >= limits::OWNER_QUEUE_MAX {
+            reply(Err(CommandError::Busy));
+        } else {
+            self.put(command, reply);
+        }
+    }
+
+    /// The certifier's commands: they wait for room, and are never refused for want of it.
+    pub(crate) fn send_waiting(&self, command: Command, reply: Reply) {
+        let message = Message::Command(Box::new(command), reply);
+        if let Err(crossbeam_channel::SendError(Message::Command(_, reply))) =
+            self.inbox.send(message)
+        {
+            reply(Err(CommandError::Stopping));
+        }
+    }
+
+    fn put(&self, command: Command, reply: Reply) {
+        match self
+            .inbox
+            .try_send(Message::Command(Box::new(command), reply))
+        {
+            Ok(()) => {}
+            Err(TrySendError::Full(Message::Command(_, reply))) => reply(Err(CommandError::Busy)),
+            Err(TrySendError::Disconnected(Message::Command(_, reply))) => {
+                reply(Err(CommandError::Stopping));
+            }
+            Err(_) => {}
+        }
+    }
+
+    /// Rows that were published; written behind.
+    pub(crate) fn note_rows(&self, rows: Vec<Row>, position: Position) {
+        self.position.store(position.0, Ordering::Release);
+        if let Some(behind) = &*self.behind.read() {
+            behind.note(rows, position);
+        }
+    }
+
+    fn store_paths(&self, recipients: &[crate::address::Address]) -> Result<Paths, CommandError> {
+        let octets = minicbor::to_vec(recipients).unwrap_or_default();
+        let stored = self
+            .blobs
+            .store(Partition::REGISTRY, &mut octets.as_slice());
+        match stored {
+            Ok(blob) => Ok(Paths::Blob(*blob)),
+            Err(BlobError::NoSpace(_)) => Err(CommandError::DiskFull),
+            Err(error) => {
+                self.fatal(&error.to_string());
+                Err(CommandError::Stopping)
+            }
+        }
+    }
+}
+
+/// The view as the journal says: loaded from `views/` and brought up to its end.
+fn load_views(
+    options: &Options,
+    recovered: &Recovered,
+    lane: &Lane,
+) -> Result<(View, Option<behind::Store>, Opening), OpenError> {
+    let mut opening = Opening::default();
+    let (view, from, store) = if options.keep_views {
+        let boot = options.disk.boot_id();
+        let loaded = behind::load(&options.folder.views(), recovered.end, &boot)?;
+        opening.rebuilt = loaded.rebuilt;
+        (loaded.view, loaded.position, Some(loaded.store))
+    } else {
+        (View::default(), Position::default(), None)
+    };
+    let mut replayed = 0;
+    lane.replay(from, &mut |entry| {
+        view.publish(apply(&entry.record));
+        replayed += 1;
+        Ok(())
+    })?;
+    opening.replayed = replayed;
+    Ok((view, store, opening))
+}
+
+/// The first record of this run: a new epoch. Answers the epoch and the rows.
+fn begin(lane: &mut Lane, now: Instant) -> Result<(u64, Vec<Row>), OpenError> {
+    let epoch = lane.begin_epoch();
+    let version = env!("CARGO_PKG_VERSION").to_owned();
+    let record = Started {
+        at: now,
+        version,
+        epoch,
+    }
+    .into();
+    let rows = apply(&record);
+    let partition = Partition::REGISTRY;
+    let expected_sequence = lane.next_sequence(partition);
+    let batch = Batch {
+        partition,
+        epoch,
+        expected_sequence,
+        records: vec![record],
+    };
+    match lane.append(&[batch]) {
+        Appended::Written(_) => Ok((epoch, rows)),
+        other => Err(OpenError::FirstWrite(format!("{other:?}"))),
     }
 }

@@ -3,7 +3,7 @@
 use crate::address::{Address, Domain};
 use crate::blob::BlobRef;
 use crate::instant::Instant;
-use crate::journal::record::{Accepted, Certified, Refused};
+use crate::journal::record::{Accepted, Certified, Paths, Refused};
 use crate::mailbox::{Content, FlagAction, FlagName, FolderId, MailboxId, SpecialUse, Uid};
 use crate::message_id::Identifier;
 use crate::proof::Durable;
@@ -16,7 +16,7 @@ pub struct Submission {
     pub mailbox: MailboxId,
     /// Reverse path.
     pub sender: Address,
-    /// Forward path as given; repetitions are dropped by the owner (AP-23).
+    /// Forward path as given; repetitions are dropped (AP-23).
     pub recipients: Vec<Address>,
     /// The body, already durable.
     pub body: Durable<BlobRef>,
@@ -134,8 +134,8 @@ pub enum MailboxOrder {
 /// A command.
 #[derive(Debug, Clone)]
 pub enum Command {
-    /// Take in a message.
-    Submit(Submission),
+    /// Take in a message; its forward path as it will be stored.
+    Submit(Submission, Paths),
     /// An operator's order, with its author.
     Registry(RegistryOrder, String),
     /// A holder's order.

@@ -3,8 +3,15 @@
 //! replies go out, in this order (design §5).
 
 mod command;
+mod decide;
+mod message;
+mod thread;
 
 pub use command::{
     Command, CommandError, MailboxOrder, Outcome, ReceiptContent, RegistryOrder, Reply, StoreOrder,
     Submission,
 };
+pub use decide::{Circumstances, Decision, decide};
+pub use message::distinct;
+pub use thread::Message;
+pub(crate) use thread::Owner;

@@ -27,7 +27,7 @@ pub struct FolderView {
     pub messages: RedBlackTreeMapSync<Uid, Arc<MessageRow>>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone)]
 struct Registry {
     provider: Option<Arc<ProviderRow>>,
     domains: BTreeMap<String, DomainRow>,
@@ -36,14 +36,14 @@ struct Registry {
     history: BTreeMap<(MailboxId, u32), Change>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone)]
 struct Folders {
     folders: BTreeMap<FolderId, Arc<FolderView>>,
     usage: u64,
 }
 
 /// Open work: what recovery finds and the certifier takes.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone)]
 pub struct OpenWork {
     /// Taken in, to be certified.
     pub submissions: BTreeMap<Identifier, Arc<Submitted>>,
@@ -149,6 +149,24 @@ impl View {
     /// Looks at the open work under a read lock; `look` must be short.
     pub fn with_work<T>(&self, look: impl FnOnce(&OpenWork) -> T) -> T {
         look(&self.work.read())
+    }
+
+    /// A copy that goes its own way, sharing rows with this one; nobody watches it.
+    pub fn copy(&self) -> Self {
+        let registry = self.registry.read().clone();
+        let mailboxes = self.mailboxes.read();
+        let copies = mailboxes.iter().map(|(id, folders)| {
+            let folders = folders.read().clone();
+            (*id, Arc::new(RwLock::new(folders)))
+        });
+        let mailboxes = RwLock::new(copies.collect());
+        let work = RwLock::new(self.work.read().clone());
+        Self {
+            registry: RwLock::new(registry),
+            mailboxes,
+            work,
+            watchers: RwLock::default(),
+        }
     }
 
     /// From now on `watcher` is told of each mailbox that changes.

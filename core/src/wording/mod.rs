@@ -6,3 +6,5 @@ pub mod words;
 
 /// Local part of the service address (RFC 6109 §2.2.6).
 pub const SERVICE_LOCAL_PART: &str = "posta-certificata";
+
+pub mod failures;

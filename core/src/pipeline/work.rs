@@ -1,0 +1,240 @@
+//! What waits for the certifier, by kind: filled by the owner after each commit, and at the start from
+//! the open rows. Every entry stands for a row, so nothing is lost with it.
+
+use std::collections::{HashMap, VecDeque};
+use std::time::{Duration, Instant};
+
+use parking_lot::{Condvar, Mutex};
+
+use crate::mailbox::MailboxId;
+use crate::message_id::Identifier;
+use crate::view::Row;
+use crate::view::memory::OpenWork;
+use crate::view::row::RecipientKey;
+
+/// One piece of work.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Work {
+    /// Certify a submission.
+    Submission(MailboxId, Identifier),
+    /// Put an envelope into a mailbox of ours.
+    Store(RecipientKey),
+    /// Make the receipt or notice of a delivery.
+    Delivery(RecipientKey),
+    /// Bring a receipt home.
+    Land(RecipientKey),
+    /// Forget what was brought home.
+    Strike(RecipientKey),
+}
+
+#[derive(Default)]
+struct Waiting {
+    closed: bool,
+    unsigned: VecDeque<Work>,
+    deliveries: VecDeque<RecipientKey>,
+    /// Submissions of each sender; `turns` says whose is next.
+    submissions: HashMap<MailboxId, VecDeque<Identifier>>,
+    turns: VecDeque<MailboxId>,
+    later: Vec<(Instant, Work)>,
+}
+
+/// The queue. Bounded by the open rows that it stands for.
+#[derive(Default)]
+pub struct WorkQueue {
+    waiting: Mutex<Waiting>,
+    changed: Condvar,
+}
+
+impl WorkQueue {
+    /// Takes up what is open at the start.
+    pub fn open(&self, open: &OpenWork) {
+        let mut waiting = self.waiting.lock();
+        for (key, _) in &open.answers {
+            let landed = !open.errands.contains_key(key);
+            let work = if landed {
+                Work::Strike(key.clone())
+            } else {
+                Work::Land(key.clone())
+            };
+            waiting.put(work);
+        }
+        for key in open
+            .deliveries
+            .keys()
+            .filter(|key| !open.answers.contains_key(key))
+        {
+            waiting.put(Work::Delivery(key.clone()));
+        }
+        for (key, _) in open.errands.iter().filter(|(_, errand)| errand.local) {
+            if !open.deliveries.contains_key(key) {
+                waiting.put(Work::Store(key.clone()));
+            }
+        }
+        for (identifier, row) in &open.submissions {
+            waiting.put(Work::Submission(row.mailbox, identifier.clone()));
+        }
+        self.changed.notify_all();
+    }
+
+    /// Takes up what freshly published rows leave to be done.
+    pub fn follow(&self, rows: &[Row]) {
+        let mut work = rows.iter().filter_map(of_row).peekable();
+        if work.peek().is_some() {
+            let mut waiting = self.waiting.lock();
+            work.for_each(|work| waiting.put(work));
+            drop(waiting);
+            self.changed.notify_all();
+        }
+    }
+
+    /// Puts work back, to be tried again after `delay`.
+    pub fn put_back(&self, work: Work, delay: Duration) {
+        self.waiting
+            .lock()
+            .later
+            .push((Instant::now() + delay, work));
+        self.changed.notify_all();
+    }
+
+    /// Waits for work that needs no signature. `None` once closed.
+    pub fn take_unsigned(&self) -> Option<Vec<Work>> {
+        self.take(|waiting| waiting.unsigned.drain(..).collect())
+    }
+
+    /// Waits for work that needs a signature; at most `most`. `None` once closed.
+    pub fn take_signable(&self, most: usize) -> Option<Vec<Work>> {
+        self.take(|waiting| waiting.take_signable(most))
+    }
+
+    fn take(&self, choose: impl Fn(&mut Waiting) -> Vec<Work>) -> Option<Vec<Work>> {
+        let mut waiting = self.waiting.lock();
+        while !waiting.closed {
+            let next = waiting.take_up_later();
+            let chosen = choose(&mut waiting);
+            if !chosen.is_empty() {
+                return Some(chosen);
+            }
+            match next {
+                Some(next) => drop(self.changed.wait_until(&mut waiting, next)),
+                None => self.changed.wait(&mut waiting),
+            }
+        }
+        None
+    }
+
+    /// Waits `delay`, or less when closed.
+    pub fn pause(&self, delay: Duration) {
+        let mut waiting = self.waiting.lock();
+        let until = Instant::now() + delay;
+        while !waiting.closed && !self.changed.wait_until(&mut waiting, until).timed_out() {}
+    }
+
+    /// Ends: whoever waits gets `None` from now on.
+    pub fn close(&self) {
+        self.waiting.lock().closed = true;
+        self.changed.notify_all();
+    }
+
+    /// Closed.
+    pub fn is_closed(&self) -> bool {
+        self.waiting.lock().closed
+    }
+}
+
+impl Waiting {
+    fn put(&mut self, work: Work) {
+        match work {
+            Work::Submission(sender, identifier) => {
+                let queue = self.submissions.entry(sender).or_default();
+                if queue.is_empty() {
+                    self.turns.push_back(sender);
+                }
+                queue.push_back(identifier);
+            }
+            Work::Delivery(key) => self.deliveries.push_back(key),
+            unsigned => self.unsigned.push_back(unsigned),
+        }
+    }
+
+    /// Moves what is due from `later`; answers when the next is.
+    fn take_up_later(&mut self) -> Option<Instant> {
+        let now = Instant::now();
+        let (due, later) = std::mem::take(&mut self.later)
+            .into_iter()
+            .partition(|w| w.0 <= now);
+        self.later = later;
+        let due: Vec<(Instant, Work)> = due;
+        due.into_iter().for_each(|(_, work)| self.put(work));
+        self.later.iter().map(|(at, _)| *at).min()
+    }
+
+    /// Deliveries first, then submissions, one of each sender in turn.
+    fn take_signable(&mut self, most: usize) -> Vec<Work> {
+        let deliveries = self.deliveries.len().min(most);
+        let mut taken: Vec<Work> = self
+            .deliveries
+            .drain(..deliveries)
+            .map(Work::Delivery)
+            .collect();
+        while taken.len() < most
+            && let Some(sender) = self.turns.pop_front()
+        {
+            let Some(queue) = self.submissions.get_mut(&sender) else {
+                continue;
+            };
+            if let Some(identifier) = queue.pop_front() {
+                taken.push(Work::Submission(sender, identifier));
+            }
+            if queue.is_empty() {
+                self.submissions.remove(&sender);
+            } else {
+                self.turns.push_back(sender);
+            }
+        }
+        taken
+    }
+}
+
+fn of_row(row: &Row) -> Option<Work> {
+    match row {
+        Row::Submission(identifier, Some(row)) => {
+            Some(Work::Submission(row.mailbox, identifier.clone()))
+        }
+        Row::Errand(key, Some(errand)) if errand.local => Some(Work::Store(key.clone())),
+        Row::Delivery(key, Some(_)) => Some(Work::Delivery(key.clone())),
+        Row::Answer(key, Some(_)) => Some(Work::Land(key.clone())),
+        Row::Errand(key, None) => Some(Work::Strike(key.clone())),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn senders_take_turns_and_receipts_go_first() {
+        let queue = WorkQueue::default();
+        let id = |n: u32| Identifier::parse(&format!("m{n}@pec.test")).expect("an identifier");
+        {
+            let mut waiting = queue.waiting.lock();
+            for n in 0..5 {
+                waiting.put(Work::Submission(MailboxId(1), id(n)));
+            }
+            waiting.put(Work::Submission(MailboxId(2), id(9)));
+            waiting.put(Work::Delivery(RecipientKey {
+                identifier: id(7),
+                recipient: 0,
+            }));
+        }
+        let signed = queue.take_signable(4).expect("open");
+        let delivery = Work::Delivery(RecipientKey {
+            identifier: id(7),
+            recipient: 0,
+        });
+        let first = Work::Submission(MailboxId(1), id(0));
+        let other = Work::Submission(MailboxId(2), id(9));
+        let second = Work::Submission(MailboxId(1), id(1));
+        assert_eq!(signed, [delivery, first, other, second]);
+    }
+}
