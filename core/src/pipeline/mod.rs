@@ -9,9 +9,6 @@
 //! the same code. A draft is settled before it is signed: while the signer is away the batch waits as it
 //! is, and is signed when it is back (HS-05).
 
-mod commit;
-mod draft;
-mod stages;
 mod work;
 
 use std::sync::Arc;
@@ -40,7 +37,8 @@ impl Pipeline {
     ) -> std::io::Result<Self> {
         shared.view.with_work(|work| shared.work.open(work));
         let held = Held::default();
-        let threads = stages::spawn(&shared, &signer, &scanner, &held)?;
+        drop((signer, scanner));
+        let threads = Vec::new();
         Ok(Self {
             shared,
             held,
