@@ -165,9 +165,20 @@ fn domain_changed(r: &DomainChanged) -> Vec<Row> {
     vec![Row::Domain(r.domain.clone(), r.row.clone())]
 }
 
+/// The first change of a mailbox is its birth, and makes its folders.
 fn mailbox_changed(r: &MailboxChanged) -> Vec<Row> {
-    vec![
+    let id = r.row.id;
+    let mut rows = vec![
         Row::Mailbox(Box::new(r.row.clone())),
-        Row::History(r.row.id, r.row.changes, r.change.clone()),
-    ]
+        Row::History(id, r.row.changes, r.change.clone()),
+    ];
+    if r.row.changes == 1 {
+        let folders = crate::mailbox::birth_folders(r.row.created);
+        rows.extend(
+            folders
+                .into_iter()
+                .map(|(folder, row)| Row::Folder(id, folder, Some(row))),
+        );
+    }
+    rows
 }
