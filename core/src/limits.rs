@@ -50,6 +50,65 @@ const _: () = assert!(RECIPIENTS_IN_RECORD_MAX * (ADDRESS_BYTES_MAX + 8) < RECOR
 /// Subject kept as evidence; the message itself holds the rest.
 pub const EVIDENCE_SUBJECT_CHARS_MAX: usize = 1000;
 
+/// Octets that one read of a connection asks for at first; doubled while reads fill it.
+pub const READ_BYTES_MIN: usize = 4 * 1024;
+/// Octets that one read asks for at most. A connection holds at most three such buffers: the chunk
+/// read ahead, what TLS has not opened yet, and what the session has not consumed.
+pub const READ_BYTES_MAX: usize = 64 * 1024;
+/// Octets handed to TLS or to the socket in one write.
+pub const WRITE_BYTES_MAX: usize = 64 * 1024;
+/// Opened octets that a session may leave unconsumed before the connection is closed.
+pub const INPUT_BYTES_MAX: usize = 256 * 1024;
+const _: () = assert!(INPUT_BYTES_MAX >= 2 * READ_BYTES_MAX);
+/// A peer that takes none of our octets for this long is cut off.
+pub const WRITE_SECONDS_MAX: u64 = 60;
+/// The whole of a TLS handshake.
+pub const HANDSHAKE_SECONDS_MAX: u64 = 30;
+/// After our last octet we read on for so long, lest a reset overtake it.
+pub const LINGER_SECONDS_MAX: u64 = 2;
+/// What a ring closing a connection throws away while it lingers.
+pub const LINGER_CHUNKS_MAX: usize = 256;
+/// Open connections of one ring (SE-10): with an idle one at some 20 kB, 200 MB.
+pub const CONNECTIONS_PER_RING_MAX: usize = 10_000;
+/// Open connections of one source address on one ring (SE-10): offices behind one address are large.
+pub const CONNECTIONS_PER_SOURCE_MAX: usize = 1_000;
+const _: () = assert!(CONNECTIONS_PER_SOURCE_MAX <= CONNECTIONS_PER_RING_MAX);
+
+/// RFC 4954 §4.5.3: an AUTH line, the longest command line, is at most this long with its CRLF.
+pub const SMTP_LINE_BYTES_MAX: usize = 12_288;
+const _: () = assert!(SMTP_LINE_BYTES_MAX < INPUT_BYTES_MAX);
+/// RFC 5321 §4.5.3.2.7: the least that a server waits for the next command; no command may take longer.
+pub const SMTP_COMMAND_SECONDS_MAX: u64 = 300;
+/// From the connection to a successful AUTH.
+pub const SMTP_SIGN_IN_SECONDS_MAX: u64 = 300;
+/// RFC 5321 §4.5.3.2.5: between two pieces of a message.
+pub const SMTP_BODY_PAUSE_SECONDS_MAX: u64 = 180;
+/// A whole message: 60 MB at 140 kbit/s.
+pub const SMTP_BODY_SECONDS_MAX: u64 = 3600;
+/// Commands refused on one connection before it is closed with `421 4.7.0`.
+pub const SMTP_ERRORS_MAX: u32 = 20;
+/// Failed AUTH commands on one connection before it is closed with `421 4.7.0` (SE-10).
+pub const SIGN_IN_FAILURES_MAX: u32 = 5;
+/// The n-th failed sign-in of a connection is answered n times this later (SE-10).
+pub const SIGN_IN_FAILURE_DELAY_MS: u64 = 400;
+/// A name given in EHLO.
+pub const EHLO_BYTES_MAX: usize = 255;
+/// Transactions in DATA may go on so long after the order to stop.
+pub const STOP_SECONDS_MAX: u64 = 20;
+
+/// A body up to here is collected in memory and goes into the ring's shared segment; a longer one
+/// streams into a segment of its own through a buffer of this size.
+pub const BODY_BUFFER_BYTES_MAX: usize = 128 * 1024;
+/// Bodies that may be on their way into one ring at once, each with its buffer and a connection's
+/// three: 400 kB each, so 100 MB for two rings.
+pub const BODIES_PER_RING_MAX: usize = 128;
+/// How long a transaction waits for one of those places before `451 4.3.2`.
+pub const BODY_PLACE_SECONDS_MAX: u64 = 30;
+/// Bodies written together into the shared segment before one sync.
+pub const BODIES_PER_SYNC_MAX: usize = 64;
+/// A shared segment is left for the next one from here on.
+pub const SEGMENT_BYTES_MAX: u64 = 256 * MEGABYTE;
+
 /// Commands that wait for the owner: past it, `451 4.3.2`.
 pub const OWNER_QUEUE_MAX: usize = 4096;
 /// Accepted for certification and not yet certified: past it intake answers `451 4.3.2` (HS-05).

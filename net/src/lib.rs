@@ -1,1 +1,19 @@
-//! placeholder
+//! How bytes come and go: io_uring, TLS, SMTP, IMAP. Knows what mail *says* to a server, and nothing of
+//! what certified mail means: that is `ceralacca-core`, which is asked through its [`State`].
+//!
+//! [`ring`] holds the threads and all that touches io_uring; [`conn`] is a connection as sessions see
+//! it; [`smtp`] and `imap` are machines without sockets and the drivers that run them; [`server`] starts
+//! and stops everything.
+//!
+//! [`State`]: ceralacca_core::state::State
+
+pub mod conn;
+mod ring;
+pub mod server;
+pub mod shared;
+pub mod smtp;
+pub mod tls;
+
+pub use ring::changes::Watch;
+pub use ring::spool::{Body, Spool, SpoolError};
+pub use server::{Listeners, NetError, Running, Server, serve};

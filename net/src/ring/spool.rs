@@ -1,0 +1,351 @@
+//! Bodies on their way to disk, from one ring. A short body is collected in memory and goes, with those
+//! of other connections, into the ring's shared segment: one `fdatasync` for all that wait. A long one
+//! streams through a bounded buffer into a segment of its own. A reference is handed out only after the
+//! sync (design §5, step 1); a failed sync, or a failed write other than for want of room, stops the
+//! process.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use ceralacca_core::blob::BlobRef;
+use ceralacca_core::blob::format::{
+    BLOB_HEADER_BYTES, SEGMENT_HEADER_BYTES, blob_header, padding, segment_header, segment_name,
+};
+use ceralacca_core::journal::Partition;
+use ceralacca_core::limits;
+use ceralacca_core::proof::Durable;
+use ceralacca_core::state::State;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
+use tokio_uring::fs::{File, OpenOptions, remove_file};
+
+use crate::conn::within;
+
+/// Why a body was not taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum SpoolError {
+    /// Too many bodies are on their way: `451 4.3.2`.
+    #[error("too many bodies are on their way")]
+    Busy,
+    /// The disk is full: `452 4.3.1`.
+    #[error("no room on the disk for this body")]
+    NoSpace,
+}
+
+/// What the spool needs of the house; a trait so that the spool is tested by itself.
+pub(crate) trait House {
+    /// Folder of the segments.
+    fn folder(&self) -> PathBuf;
+    /// A number that no segment has.
+    fn next_segment(&self) -> u64;
+    /// Stops the process.
+    fn fatal(&self, sentence: &str) -> !;
+}
+
+impl House for Arc<State> {
+    fn folder(&self) -> PathBuf {
+        self.blobs().folder().to_owned()
+    }
+
+    fn next_segment(&self) -> u64 {
+        self.blobs().next_segment()
+    }
+
+    fn fatal(&self, sentence: &str) -> ! {
+        State::fatal(self, sentence)
+    }
+}
+
+/// One ring's way for bodies to the disk.
+#[derive(Clone)]
+pub struct Spool {
+    house: Rc<dyn House>,
+    places: Arc<Semaphore>,
+    short: mpsc::Sender<ShortBody>,
+}
+
+/// A body that is coming in. Give it to [`Body::finish`] or [`Body::abandon`]; one that is only dropped
+/// leaves octets that nobody names, swept after a day.
+pub struct Body {
+    spool: Spool,
+    home: Partition,
+    /// Starts with room for the blob's header while nothing was written yet.
+    buffer: Vec<u8>,
+    length: u64,
+    checksum: u32,
+    own: Option<OwnSegment>,
+    _place: OwnedSemaphorePermit,
+}
+
+struct OwnSegment {
+    segment: u64,
+    path: PathBuf,
+    file: File,
+    end: u64,
+    /// Its name in the folder is durable.
+    is_linked: bool,
+}
+
+struct ShortBody {
+    octets: Vec<u8>,
+    length: u64,
+    reply: oneshot::Sender<Result<BlobRef, SpoolError>>,
+}
+
+impl Spool {
+    /// Starts the task that owns the shared segment. Called on the ring's thread.
+    pub(crate) fn start(house: Rc<dyn House>) -> Self {
+        let (short, bodies) = mpsc::channel(limits::BODIES_PER_SYNC_MAX);
+        tokio_uring::spawn(keep_shared_segment(Rc::clone(&house), bodies));
+        Self {
+            house,
+            places: Arc::new(Semaphore::new(limits::BODIES_PER_RING_MAX)),
+            short,
+        }
+    }
+
+    /// Takes a place for a body at home in partition `home`, waiting a bounded time for one.
+    pub async fn begin(&self, home: Partition) -> Result<Body, SpoolError> {
+        let wait = Duration::from_secs(limits::BODY_PLACE_SECONDS_MAX);
+        let place = within(wait, Arc::clone(&self.places).acquire_owned()).await;
+        let Some(Ok(place)) = place else {
+            return Err(SpoolError::Busy);
+        };
+        Ok(Body {
+            spool: self.clone(),
+            home,
+            buffer: vec![0; BLOB_HEADER_BYTES as usize],
+            length: 0,
+            checksum: 0,
+            own: None,
+            _place: place,
+        })
+    }
+}
+
+impl Body {
+    /// Octets so far.
+    pub fn length(&self) -> u64 {
+        self.length
+    }
+
+    /// Adds octets. Not to be given up. After an error the body is to be abandoned.
+    pub async fn write(&mut self, octets: &[u8]) -> Result<(), SpoolError> {
+        self.length += octets.len() as u64;
+        self.checksum = crc32c::crc32c_append(self.checksum, octets);
+        let mut rest = octets;
+        while !rest.is_empty() {
+            let room = limits::BODY_BUFFER_BYTES_MAX.saturating_sub(self.buffer.len());
+            let (now, later) = rest.split_at(room.min(rest.len()));
+            self.buffer.extend_from_slice(now);
+            rest = later;
+            if self.buffer.len() >= limits::BODY_BUFFER_BYTES_MAX {
+                self.spill().await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Makes the body durable.
+    pub async fn finish(mut self) -> Result<Durable<BlobRef>, SpoolError> {
+        let header = blob_header(self.home.0, self.length, self.checksum);
+        let pad = vec![0; padding(self.length) as usize];
+        self.buffer.extend_from_slice(&pad);
+        let done = if self.own.is_some() {
+            self.finish_own(&header).await
+        } else {
+            self.buffer[..header.len()].copy_from_slice(&header);
+            self.finish_short().await
+        };
+        match done {
+            Ok(blob) => Ok(Durable::after_sync(blob)),
+            Err(e) => {
+                self.abandon().await;
+                Err(e)
+            }
+        }
+    }
+
+    /// Gives the body up and its room back.
+    pub async fn abandon(self) {
+        if let Some(own) = self.own {
+            // Both are best effort: what stays is named by nobody and is swept after a day.
+            let _ = own.file.close().await;
+            let _ = remove_file(&own.path).await;
+        }
+    }
+
+    async fn finish_short(&mut self) -> Result<BlobRef, SpoolError> {
+        let (reply, answer) = oneshot::channel();
+        let body = ShortBody {
+            octets: std::mem::take(&mut self.buffer),
+            length: self.length,
+            reply,
+        };
+        let sent = self.spool.short.send(body).await;
+        match (sent, answer.await) {
+            (Ok(()), Ok(answer)) => answer,
+            // The task ends only with its ring.
+            _ => Err(SpoolError::Busy),
+        }
+    }
+
+    async fn finish_own(&mut self, header: &[u8]) -> Result<BlobRef, SpoolError> {
+        self.spill().await?;
+        let Some(own) = self.own.as_mut() else {
+            return Err(SpoolError::Busy);
+        };
+        let mut head = segment_header(own.segment).to_vec();
+        head.extend_from_slice(header);
+        let house = &*self.spool.house;
+        // Crash in here: a segment that nobody names.
+        let (result, _) = own.file.write_all_at(head, 0).await;
+        check_write(house, &own.path, result)?;
+        check_sync(house, &own.path, own.file.sync_data().await);
+        check_sync(house, &own.path, sync_folder(&house.folder()).await);
+        Ok(BlobRef {
+            segment: own.segment,
+            offset: SEGMENT_HEADER_BYTES,
+            length: self.length,
+        })
+    }
+
+    /// Writes the buffer to this body's own segment, made now when there is none.
+    async fn spill(&mut self) -> Result<(), SpoolError> {
+        let house = &*self.spool.house;
+        if self.own.is_none() {
+            self.own = Some(OwnSegment::create(house).await?);
+        }
+        let Some(own) = self.own.as_mut() else {
+            return Ok(());
+        };
+        let octets = std::mem::take(&mut self.buffer);
+        let length = octets.len() as u64;
+        let (result, mut octets) = own.file.write_all_at(octets, own.end).await;
+        octets.clear();
+        self.buffer = octets;
+        check_write(house, &own.path, result)?;
+        own.end += length;
+        Ok(())
+    }
+}
+
+impl OwnSegment {
+    async fn create(house: &dyn House) -> Result<Self, SpoolError> {
+        let segment = house.next_segment();
+        let path = house.folder().join(segment_name(segment));
+        let mut options = OpenOptions::new();
+        let opened = options.write(true).create_new(true).open(&path).await;
+        Ok(Self {
+            segment,
+            file: check_write(house, &path, opened)?,
+            path,
+            end: SEGMENT_HEADER_BYTES,
+            is_linked: false,
+        })
+    }
+}
+
+/// Writes and syncs short bodies, all that wait together, until the ring ends.
+async fn keep_shared_segment(house: Rc<dyn House>, mut bodies: mpsc::Receiver<ShortBody>) {
+    let mut shared = None;
+    while let Some(first) = bodies.recv().await {
+        let mut batch = vec![first];
+        while batch.len() < limits::BODIES_PER_SYNC_MAX
+            && let Ok(next) = bodies.try_recv()
+        {
+            batch.push(next);
+        }
+        shared = write_batch(&*house, shared, batch).await;
+    }
+}
+
+/// One batch into the shared segment; answers the segment to go on with.
+async fn write_batch(
+    house: &dyn House,
+    mut shared: Option<OwnSegment>,
+    batch: Vec<ShortBody>,
+) -> Option<OwnSegment> {
+    let mut written = Vec::new();
+    for body in batch {
+        match write_short(house, &mut shared, body.octets, body.length).await {
+            Ok(blob) => written.push((body.reply, blob)),
+            // A session that went away needs no answer; so below.
+            Err(e) => drop(body.reply.send(Err(e))),
+        }
+    }
+    let mut segment = shared?;
+    if !written.is_empty() {
+        // Crash before this returns: bodies that nobody names.
+        check_sync(house, &segment.path, segment.file.sync_data().await);
+        if !segment.is_linked {
+            check_sync(house, &segment.path, sync_folder(&house.folder()).await);
+            segment.is_linked = true;
+        }
+    }
+    for (reply, blob) in written {
+        let _ = reply.send(Ok(blob));
+    }
+    (segment.end < limits::SEGMENT_BYTES_MAX).then_some(segment)
+}
+
+/// Appends one short body; where it fails, the next one is written over what was left.
+async fn write_short(
+    house: &dyn House,
+    shared: &mut Option<OwnSegment>,
+    octets: Vec<u8>,
+    length: u64,
+) -> Result<BlobRef, SpoolError> {
+    let segment = match shared {
+        Some(segment) => segment,
+        None => shared.insert(OwnSegment::create(house).await?),
+    };
+    let all = octets.len() as u64;
+    let (octets, at) = if segment.end == SEGMENT_HEADER_BYTES {
+        ([&segment_header(segment.segment), &*octets].concat(), 0)
+    } else {
+        (octets, segment.end)
+    };
+    let (result, _) = segment.file.write_all_at(octets, at).await;
+    check_write(house, &segment.path, result)?;
+    let blob = BlobRef {
+        segment: segment.segment,
+        offset: segment.end,
+        length,
+    };
+    segment.end += all;
+    Ok(blob)
+}
+
+async fn sync_folder(folder: &Path) -> io::Result<()> {
+    let folder = File::open(folder).await?;
+    let synced = folder.sync_all().await;
+    folder.close().await?;
+    synced
+}
+
+fn check_write<T>(house: &dyn House, path: &Path, result: io::Result<T>) -> Result<T, SpoolError> {
+    result.map_err(|e| match e.kind() {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => SpoolError::NoSpace,
+        _ if is_out_of_files(&e) => SpoolError::Busy,
+        _ => house.fatal(&format!("cannot write {}: {e}", path.display())),
+    })
+}
+
+/// Never retried: the kernel may have dropped the pages and call them clean.
+fn check_sync(house: &dyn House, path: &Path, result: io::Result<()>) {
+    if let Err(e) = result {
+        house.fatal(&format!("cannot sync {}: {e}", path.display()));
+    }
+}
+
+/// `EMFILE` and `ENFILE`.
+fn is_out_of_files(error: &io::Error) -> bool {
+    use rustix::io::Errno;
+    let code = error.raw_os_error();
+    [Errno::MFILE, Errno::NFILE]
+        .iter()
+        .any(|e| code == Some(e.raw_os_error()))
+}

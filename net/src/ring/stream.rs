@@ -1,0 +1,127 @@
+//! A TCP stream on the ring. A task of its own owns the reads, so that waiting for a chunk may be given
+//! up without losing an octet; a write that lasts too long is ended by shutting the socket down and
+//! waiting for the operation's own end. No ring operation is ever dropped while it runs.
+
+use std::io;
+use std::net::Shutdown;
+use std::rc::Rc;
+use std::time::Duration;
+
+use ceralacca_core::limits;
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, timeout_at};
+use tokio_uring::net::TcpStream;
+
+/// Chunks read ahead of the session.
+const CHUNKS_AHEAD: usize = 1;
+
+/// One connection's socket.
+pub(crate) struct Stream {
+    tcp: Rc<TcpStream>,
+    chunks: mpsc::Receiver<io::Result<Vec<u8>>>,
+    reader: JoinHandle<()>,
+}
+
+impl Stream {
+    /// Takes over `tcp` and starts to read.
+    pub(crate) fn new(tcp: TcpStream) -> Self {
+        let tcp = Rc::new(tcp);
+        let (sender, chunks) = mpsc::channel(CHUNKS_AHEAD);
+        let reader = tokio_uring::spawn(read_on(Rc::clone(&tcp), sender));
+        Self {
+            tcp,
+            chunks,
+            reader,
+        }
+    }
+
+    /// The next octets, `None` once the peer has ended. May be given up and asked again.
+    pub(crate) async fn chunk(&mut self) -> io::Result<Option<Vec<u8>>> {
+        self.chunks.recv().await.transpose()
+    }
+
+    /// Throws away what was read ahead.
+    pub(crate) fn discard(&mut self) {
+        while self.chunks.try_recv().is_ok() {}
+    }
+
+    /// Writes all octets, or fails with `TimedOut` and leaves the stream shut. Not to be given up.
+    pub(crate) async fn write_all(&self, octets: Vec<u8>, within: Duration) -> io::Result<Vec<u8>> {
+        let write = self.tcp.write_all(octets);
+        tokio::pin!(write);
+        let mut late = false;
+        let (result, octets) = tokio::select! {
+            biased;
+            done = &mut write => done,
+            () = tokio::time::sleep(within) => {
+                late = true;
+                self.shut(Shutdown::Both);
+                write.await
+            }
+        };
+        match result {
+            Ok(()) => Ok(octets),
+            Err(_) if late => Err(io::ErrorKind::TimedOut.into()),
+            Err(e) => Err(e),
+        }
+    }
+
+    /// Ends our side, gives the peer a moment to end its own, and waits for the reader.
+    pub(crate) async fn close(mut self) {
+        self.shut(Shutdown::Write);
+        let deadline = Instant::now() + Duration::from_secs(limits::LINGER_SECONDS_MAX);
+        for _ in 0..limits::LINGER_CHUNKS_MAX {
+            match timeout_at(deadline, self.chunk()).await {
+                Ok(Ok(Some(_))) => {}
+                _ => break,
+            }
+        }
+        self.shut(Shutdown::Both);
+        self.chunks.close();
+        self.discard();
+        // The reader cannot fail but by a bug, and then it has ended too.
+        let _ = (&mut self.reader).await;
+    }
+
+    fn shut(&self, how: Shutdown) {
+        // An error here says that the peer was quicker.
+        let _ = self.tcp.shutdown(how);
+    }
+}
+
+impl Drop for Stream {
+    fn drop(&mut self) {
+        // The reader's operation ends by this, and with it the socket is closed.
+        self.shut(Shutdown::Both);
+    }
+}
+
+async fn read_on(tcp: Rc<TcpStream>, chunks: mpsc::Sender<io::Result<Vec<u8>>>) {
+    let mut size = limits::READ_BYTES_MIN;
+    while let Ok(place) = chunks.reserve().await {
+        let (result, mut chunk) = tcp.read(Vec::with_capacity(size)).await;
+        match result {
+            Ok(0) => return,
+            Ok(length) => {
+                if length < size / 4 {
+                    chunk.shrink_to_fit();
+                }
+                size = next_size(size, length);
+                place.send(Ok(chunk));
+            }
+            Err(e) => return place.send(Err(e)),
+        }
+    }
+}
+
+/// Idle connections keep small buffers, busy ones large.
+fn next_size(size: usize, length: usize) -> usize {
+    if length >= size {
+        (size * 2).min(limits::READ_BYTES_MAX)
+    } else if length < size / 4 {
+        (size / 2).max(limits::READ_BYTES_MIN)
+    } else {
+        size
+    }
+}

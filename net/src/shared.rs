@@ -1,0 +1,106 @@
+//! What all sessions of one ring hold in common: the state and how to ask it without blocking the ring,
+//! the passwords, the way for bodies to the disk, and word of changed mailboxes and of the stop.
+
+use std::rc::Rc;
+use std::sync::Arc;
+
+use ceralacca_core::address::Address;
+use ceralacca_core::mailbox::MailboxId;
+use ceralacca_core::owner::{Command, CommandError, Outcome, Reply, Submission};
+use ceralacca_core::registry::{MailboxRow, Passwords};
+use ceralacca_core::state::{Place, State};
+use rustls::ServerConfig;
+use tokio::sync::{oneshot, watch};
+use zeroize::Zeroizing;
+
+use crate::ring::changes::{Changes, Watch};
+use crate::ring::spool::Spool;
+
+/// Of one ring; sessions hold it in an `Rc`.
+pub struct Shared {
+    /// The appliance's state.
+    pub state: Arc<State>,
+    /// The way for bodies to the disk.
+    pub spool: Spool,
+    /// The server's name in greetings.
+    pub host: String,
+    /// For STARTTLS and implicit TLS.
+    pub tls: Arc<ServerConfig>,
+    passwords: Arc<Passwords>,
+    changes: Changes,
+    stopping: watch::Receiver<bool>,
+}
+
+impl Shared {
+    /// Made on the ring's thread, inside its runtime.
+    pub(crate) fn start(server: &crate::Server, stopping: watch::Receiver<bool>) -> Rc<Self> {
+        Rc::new(Self {
+            state: Arc::clone(&server.state),
+            spool: Spool::start(Rc::new(Arc::clone(&server.state))),
+            host: server.host.clone(),
+            tls: Arc::clone(&server.tls),
+            passwords: Arc::clone(&server.passwords),
+            changes: Changes::start(server.state.view()),
+            stopping,
+        })
+    }
+
+    /// The mailbox that `name` (the full address, AC-05) and `password` open; `None` when they open none,
+    /// after the same time whether the mailbox exists or not.
+    pub async fn sign_in(
+        &self,
+        name: &str,
+        password: Zeroizing<Vec<u8>>,
+    ) -> Option<Arc<MailboxRow>> {
+        let address = Address::parse(name).ok();
+        let mailbox = address.and_then(|address| self.state.view().mailbox_of(&address));
+        let (reply, answer) = oneshot::channel();
+        let reply = Box::new(move |is_right| {
+            // A session that went away needs no answer.
+            let _ = reply.send(is_right);
+        });
+        self.passwords.verify(mailbox.clone(), password, reply);
+        let is_right = answer.await.unwrap_or(false);
+        mailbox.filter(|_| is_right)
+    }
+
+    /// Sends a command and waits for its outcome without holding up the ring.
+    pub async fn ask(&self, command: Command) -> Result<Outcome, CommandError> {
+        let (reply, answer) = reply_here();
+        self.state.send(command, reply);
+        answer.await.unwrap_or(Err(CommandError::Stopping))
+    }
+
+    /// Sends a message in its reserved place and waits until it is committed.
+    pub async fn submit(
+        &self,
+        place: Place,
+        submission: Submission,
+    ) -> Result<Outcome, CommandError> {
+        let (reply, answer) = reply_here();
+        self.state.submit(place, submission, reply);
+        answer.await.unwrap_or(Err(CommandError::Stopping))
+    }
+
+    /// Watches a mailbox from now on.
+    pub fn watch(&self, mailbox: MailboxId) -> Watch {
+        self.changes.watch(mailbox)
+    }
+
+    /// The appliance stops: finish what is under way and say goodbye.
+    pub fn is_stopping(&self) -> bool {
+        *self.stopping.borrow()
+    }
+
+    /// Waits for the stop. May be given up.
+    pub async fn stopping(&self) {
+        let mut stopping = self.stopping.clone();
+        // The sender lives as long as the ring; should it be gone, that is a stop too.
+        let _ = stopping.wait_for(|stop| *stop).await;
+    }
+}
+
+fn reply_here() -> (Reply, oneshot::Receiver<Result<Outcome, CommandError>>) {
+    let (sender, answer) = oneshot::channel();
+    (Box::new(move |outcome| drop(sender.send(outcome))), answer)
+}

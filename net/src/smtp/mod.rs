@@ -1,0 +1,3 @@
+//! SMTP: a machine without sockets for submission, and the driver that runs it on a connection.
+
+pub mod submission;
