@@ -9,8 +9,8 @@ pub const ADDRESS_BYTES_MAX: usize = 254;
 pub const LOCAL_PART_BYTES_MAX: usize = 64;
 /// RFC 1035 §2.3.4.
 pub const DOMAIN_BYTES_MAX: usize = 253;
-/// A `Message-ID` longer than a header line may be is no identifier.
-pub const MESSAGE_ID_BYTES_MAX: usize = 998;
+/// Without its brackets: with them and the blank of a folded line it fits a header line.
+pub const MESSAGE_ID_BYTES_MAX: usize = LINE_BYTES_MAX - 3;
 
 /// DM 2-11-2005 art. 12: a message of at least this size must be accepted (AP-09).
 pub const MESSAGE_BYTES_FLOOR: u64 = 30 * MEGABYTE;
@@ -30,6 +30,14 @@ pub const MIME_PARTS_MAX: usize = 10_000;
 pub const HEADER_BYTES_MAX: usize = MEGABYTE as usize;
 /// RFC 5322 §2.1.1, without the CRLF.
 pub const LINE_BYTES_MAX: usize = 998;
+/// RFC 2046 §5.1.1 allows 70; programs that write more are read, as long as the line `--…--` fits.
+pub const BOUNDARY_BYTES_MAX: usize = LINE_BYTES_MAX - 4;
+/// Parameters of one `Content-Type` or `Content-Disposition`, continuations of RFC 2231 included.
+pub const MIME_PARAMETERS_MAX: usize = 100;
+/// RFC 6838 §4.2: a type or subtype.
+pub const MEDIA_NAME_BYTES_MAX: usize = 127;
+/// Characters kept of an attachment's name: file systems take 255.
+pub const ATTACHMENT_NAME_CHARS_MAX: usize = 255;
 
 /// CD-15: `daticert.xml` as read. A thousand recipients, each listed twice, take some 700 kB.
 pub const CERTIFICATION_BYTES_MAX: usize = 4 * MEGABYTE as usize;

@@ -1,1 +1,6 @@
-//! To be filled.
+//! The decisions of the access point (RFC 6109 §3.1).
+
+pub mod access;
+mod described;
+
+pub use described::{Described, describe};

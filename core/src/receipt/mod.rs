@@ -2,6 +2,7 @@
 //! to its `Reply-To:` (AP-21), and leaves with the service address as reverse path (SG-14).
 
 mod acceptance;
+pub mod brief;
 mod delivery;
 
 pub use acceptance::acceptance;

@@ -1,7 +1,13 @@
 //! A message as a list of pieces: generated text, or a slice of a stored original, as it is or through
 //! a fixed encoder (AP-25). No attachment is stored per recipient or held in memory.
 
-use crate::blob::BlobRef;
+mod reader;
+mod transfer;
+
+pub use reader::{RopeReader, sha256};
+pub use transfer::encoded_length;
+
+use crate::blob::{BlobError, BlobRead, BlobRef};
 
 /// How a slice of the original is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, minicbor::Encode, minicbor::Decode)]
@@ -91,6 +97,29 @@ impl Rope {
         }
     }
 
+    /// Adds `length` octets of `blob` from `start`, written through `transfer`; the blob is read once
+    /// where the encoder's length is not known beforehand.
+    pub fn push_encoded(
+        &mut self,
+        blobs: &dyn BlobRead,
+        blob: BlobRef,
+        start: u64,
+        length: u64,
+        transfer: Transfer,
+    ) -> Result<(), BlobError> {
+        let written = encoded_length(blobs, blob, start, length, transfer)?;
+        if length > 0 {
+            self.pieces.push(Piece::Slice {
+                blob,
+                start,
+                length,
+                transfer,
+                written,
+            });
+        }
+        Ok(())
+    }
+
     /// Adds any piece.
     pub fn push(&mut self, piece: Piece) {
         match piece {
@@ -119,6 +148,38 @@ impl Rope {
         self.len() == 0
     }
 
+    /// Octets `start..start + length` of what this rope writes, as a rope: slices stay slices. Only a
+    /// cut inside an encoded slice is read and becomes text; `enclose` and `brief` never make one.
+    pub fn slice(&self, blobs: &dyn BlobRead, start: u64, length: u64) -> Result<Self, BlobError> {
+        let mut part = Self::default();
+        let end = start.saturating_add(length);
+        let mut at = 0;
+        for piece in &self.pieces {
+            let (from, to) = (start.max(at), end.min(at + piece.len()));
+            if from < to {
+                piece.cut(from - at, to - from, blobs, &mut part)?;
+            }
+            at += piece.len();
+        }
+        Ok(part)
+    }
+
+    /// Octets `start..start + length` of what this rope writes, fewer at its end: for IMAP partials.
+    /// Identity slices are read at their place.
+    pub fn read_range(
+        &self,
+        blobs: &dyn BlobRead,
+        start: u64,
+        length: usize,
+    ) -> Result<Vec<u8>, BlobError> {
+        let left = self.len().saturating_sub(start);
+        let length = usize::try_from(left).map_or(length, |left| left.min(length));
+        let mut octets = Vec::with_capacity(length);
+        let mut reader = RopeReader::starting_at(self, blobs, start)?;
+        reader.take_into(&mut octets, length)?;
+        Ok(octets)
+    }
+
     /// The stored form.
     pub fn to_bytes(&self) -> Vec<u8> {
         // Writing to a vector cannot fail.
@@ -143,5 +204,35 @@ impl Piece {
     /// No octet at all.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
+    }
+
+    fn cut(
+        &self,
+        skip: u64,
+        take: u64,
+        blobs: &dyn BlobRead,
+        into: &mut Rope,
+    ) -> Result<(), BlobError> {
+        match self {
+            Piece::Text(text) => {
+                // Both lie inside the text, so they fit.
+                let (skip, take) = (skip as usize, take as usize);
+                into.push_text(&text[skip..skip + take]);
+            }
+            whole if skip == 0 && take == whole.len() => into.push(whole.clone()),
+            &Piece::Slice {
+                blob,
+                start,
+                transfer: Transfer::Identity,
+                ..
+            } => into.push_slice(blob, start + skip, take),
+            encoded => {
+                let alone = Rope {
+                    pieces: vec![encoded.clone()],
+                };
+                into.push_text(alone.read_range(blobs, skip, take as usize)?);
+            }
+        }
+        Ok(())
     }
 }

@@ -1,0 +1,469 @@
+//! The single pass over a message: lines are cut as octets come, and the same octets give the same
+//! [`Scan`] whatever the chunks. Held at a time: one header and one line, each up to
+//! `limits::HEADER_BYTES_MAX`. A bare LF ends a line too; a boundary is a line of its own (RFC 2046
+//! §5.1.1), `--b` is none for `--bb`.
+
+use super::content::{self, MediaType, TransferEncoding};
+use super::scan::{ContentField, FieldPlace, Part, Scan, ScanFault, Shape, Span, without_line_end};
+use crate::limits;
+
+/// Takes a message chunk by chunk.
+#[derive(Debug)]
+pub struct Scanner {
+    scan: Scan,
+    /// Where the current line starts.
+    line_start: u64,
+    line: HeldLine,
+    /// Lines before the current one.
+    lines: u64,
+    /// Octets of the line end before the current line.
+    line_end_before: u64,
+    /// The header being read, when `in_header`.
+    header: Vec<u8>,
+    in_header: bool,
+    /// From the message itself to the innermost open part.
+    open: Vec<Open>,
+    /// The part list is full: structure is no longer read.
+    blind: bool,
+}
+
+/// The beginning of a line whose end has not come.
+#[derive(Debug, Default)]
+struct HeldLine {
+    kept: Vec<u8>,
+    length: u64,
+    last: u8,
+    eight_bit: bool,
+}
+
+/// A whole line: `kept` is cut at `limits::HEADER_BYTES_MAX`, `length` is not.
+struct Line<'a> {
+    kept: &'a [u8],
+    length: u64,
+    line_end: &'static [u8],
+    eight_bit: bool,
+}
+
+#[derive(Debug)]
+struct Open {
+    part: usize,
+    /// Of a multipart whose last boundary has not come.
+    boundary: Option<Vec<u8>>,
+    first_line: u64,
+}
+
+impl Default for Scanner {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Scanner {
+    /// Before the first octet.
+    pub fn new() -> Self {
+        let mut scanner = Self {
+            scan: Scan {
+                size: 0,
+                header: Vec::new(),
+                fields: Vec::new(),
+                parts: Vec::new(),
+                faults: Vec::new(),
+                longest_line: 0,
+            },
+            line_start: 0,
+            line: HeldLine::default(),
+            lines: 0,
+            line_end_before: 0,
+            header: Vec::new(),
+            in_header: true,
+            open: Vec::new(),
+            blind: false,
+        };
+        scanner.open_part(None, 0);
+        scanner
+    }
+
+    /// The next octets.
+    pub fn push(&mut self, chunk: &[u8]) {
+        self.scan.size += chunk.len() as u64;
+        let mut start = 0;
+        for end in memchr::memchr_iter(b'\n', chunk) {
+            let piece = &chunk[start..end];
+            start = end + 1;
+            if self.line.length == 0 {
+                self.take_whole(piece);
+            } else {
+                self.line.add(piece);
+                self.take_held(true);
+            }
+        }
+        if start < chunk.len() {
+            self.line.add(&chunk[start..]);
+        }
+    }
+
+    /// After the last octet.
+    pub fn finish(mut self) -> Scan {
+        if self.line.length > 0 {
+            self.take_held(false);
+        }
+        self.close_above(0, self.scan.size, None);
+        self.scan
+    }
+
+    /// A line that lies in one chunk, without its LF.
+    fn take_whole(&mut self, piece: &[u8]) {
+        let (content, line_end): (_, &'static [u8]) = match piece.strip_suffix(b"\r") {
+            Some(content) => (content, b"\r\n"),
+            None => (piece, b"\n"),
+        };
+        self.take_line(&Line {
+            kept: &content[..content.len().min(limits::HEADER_BYTES_MAX)],
+            length: content.len() as u64,
+            line_end,
+            eight_bit: !content.is_ascii(),
+        });
+    }
+
+    fn take_held(&mut self, ended: bool) {
+        let held = std::mem::take(&mut self.line);
+        let line_end: &'static [u8] = match (ended, held.last) {
+            (true, b'\r') => b"\r\n",
+            (true, _) => b"\n",
+            (false, _) => b"",
+        };
+        let length = held.length - line_end.len().saturating_sub(1) as u64;
+        let kept = usize::try_from(length).map_or(held.kept.len(), |n| n.min(held.kept.len()));
+        self.take_line(&Line {
+            kept: &held.kept[..kept],
+            length,
+            line_end,
+            eight_bit: held.eight_bit,
+        });
+        // The buffer is used again.
+        self.line.kept = held.kept;
+        self.line.kept.clear();
+    }
+
+    fn take_line(&mut self, line: &Line<'_>) {
+        self.scan.longest_line = self.scan.longest_line.max(line.length);
+        if line.length > limits::LINE_BYTES_MAX as u64 {
+            self.fault(ScanFault::LineTooLong);
+        }
+        if self.blind {
+            self.scan.parts[0].eight_bit_body |= line.eight_bit;
+        } else if !self.take_boundary(line) {
+            self.take_text(line);
+        }
+        self.lines += 1;
+        self.line_start += line.length + line.line_end.len() as u64;
+        self.line_end_before = line.line_end.len() as u64;
+    }
+
+    fn take_text(&mut self, line: &Line<'_>) {
+        let Some(part) = self.open.last().map(|open| open.part) else {
+            return;
+        };
+        if !self.in_header {
+            self.scan.parts[part].eight_bit_body |= line.eight_bit;
+            return;
+        }
+        self.scan.parts[part].eight_bit_header |= line.eight_bit;
+        let length = line.length as usize + line.line_end.len();
+        if self.header.len() + length > limits::HEADER_BYTES_MAX {
+            self.fault(ScanFault::HeaderTooLarge);
+        } else if !self.has_fault(ScanFault::HeaderTooLarge) {
+            self.header.extend_from_slice(line.kept);
+            self.header.extend_from_slice(line.line_end);
+        }
+        if line.length == 0 {
+            let end = self.line_start + line.line_end.len() as u64;
+            self.end_header(part, end);
+            self.descend(part, end);
+        }
+    }
+
+    /// Takes a boundary line of any open multipart; the innermost one wins.
+    fn take_boundary(&mut self, line: &Line<'_>) -> bool {
+        if !line.kept.starts_with(b"--") || line.kept.len() as u64 != line.length {
+            return false;
+        }
+        let marker = line.kept[2..].trim_ascii_end();
+        let last = marker.strip_suffix(b"--");
+        let is_boundary = |open: &Open, text: &[u8]| open.boundary.as_deref() == Some(text);
+        let mut levels = self.open.iter().enumerate().rev();
+        let found = levels.find_map(|(level, open)| {
+            if is_boundary(open, marker) {
+                return Some((level, false));
+            }
+            last.filter(|text| is_boundary(open, text))
+                .map(|_| (level, true))
+        });
+        let Some((level, is_last)) = found else {
+            return false;
+        };
+        let content_end = self.line_start - self.line_end_before;
+        self.close_above(level + 1, content_end, Some(self.line_start));
+        let multipart = &mut self.open[level];
+        self.in_header = false;
+        if is_last {
+            multipart.boundary = None;
+        } else if self.scan.parts.len() >= limits::MIME_PARTS_MAX {
+            self.blind = true;
+            self.fault(ScanFault::TooManyParts);
+        } else {
+            let parent = multipart.part;
+            let start = self.line_start + line.length + line.line_end.len() as u64;
+            self.open_part(Some(parent), start);
+        }
+        true
+    }
+
+    /// Ends all open parts from `level` on at `end`, where a boundary line starts at `boundary`.
+    fn close_above(&mut self, level: usize, end: u64, boundary: Option<u64>) {
+        while self.open.len() > level {
+            let Some(open) = self.open.pop() else { break };
+            let part = &mut self.scan.parts[open.part];
+            let earliest = if self.in_header {
+                part.header.start
+            } else {
+                part.body.start
+            };
+            // The line end before the boundary may belong to the header already.
+            let end = match boundary {
+                Some(boundary) if end < earliest => boundary,
+                _ => end,
+            };
+            part.glued = boundary == Some(end);
+            if std::mem::take(&mut self.in_header) {
+                self.end_header(open.part, end);
+            } else {
+                part.lines = self.lines - open.first_line;
+            }
+            self.scan.parts[open.part].body.end = end;
+        }
+    }
+
+    fn open_part(&mut self, parent: Option<usize>, start: u64) {
+        let above = parent.map(|parent| &self.scan.parts[parent]);
+        let seals = |media: &MediaType| {
+            media.kind == "multipart" && matches!(media.subtype.as_str(), "signed" | "encrypted")
+        };
+        let part = Part {
+            parent,
+            depth: above.map_or(0, |above| above.depth + 1),
+            header: Span { start, end: start },
+            body: Span { start, end: start },
+            media: MediaType::plain_text(),
+            boundary: None,
+            name: None,
+            encoding: TransferEncoding::SevenBit,
+            shape: Shape::Leaf,
+            sealed: above.is_some_and(|above| above.sealed || seals(&above.media)),
+            eight_bit_header: false,
+            eight_bit_body: false,
+            has_blank_line: false,
+            glued: false,
+            lines: 0,
+            content_fields: Vec::new(),
+        };
+        self.open.push(Open {
+            part: self.scan.parts.len(),
+            boundary: None,
+            first_line: 0,
+        });
+        self.scan.parts.push(part);
+        self.header.clear();
+        self.in_header = true;
+    }
+
+    /// The header of `part` ends before octet `end`: reads what it says.
+    fn end_header(&mut self, part: usize, end: u64) {
+        self.in_header = false;
+        let header = std::mem::take(&mut self.header);
+        let (fields, is_clean) = fields_of(&header);
+        let digest = self.scan.parts[part]
+            .parent
+            .is_some_and(|parent| self.scan.parts[parent].media.is("multipart", "digest"));
+        let entity = &mut self.scan.parts[part];
+        entity.header.end = end;
+        entity.body = Span { start: end, end };
+        if digest {
+            // RFC 2046 §5.1.5.
+            entity.media = MediaType {
+                kind: "message".to_owned(),
+                subtype: "rfc822".to_owned(),
+            };
+        }
+        describe(entity, &header, &fields);
+        if part == 0 {
+            self.scan.fields = fields;
+            self.scan.header = header;
+            if !is_clean {
+                self.fault(ScanFault::NotAField);
+            }
+        } else {
+            self.header = header;
+        }
+    }
+
+    /// The body of `part` starts at `start`, after a blank line.
+    fn descend(&mut self, part: usize, start: u64) {
+        let lines = self.lines + 1;
+        let entity = &mut self.scan.parts[part];
+        entity.has_blank_line = true;
+        let is_too_deep = entity.shape != Shape::Leaf && entity.depth >= limits::MIME_DEPTH_MAX;
+        if is_too_deep {
+            entity.shape = Shape::Leaf;
+            self.fault(ScanFault::TooDeep);
+        }
+        let entity = &self.scan.parts[part];
+        let shape = entity.shape;
+        if let Some(open) = self.open.last_mut() {
+            open.first_line = lines;
+            if shape == Shape::Multipart {
+                open.boundary = entity.boundary.clone();
+            }
+        }
+        if shape == Shape::Message {
+            if self.scan.parts.len() >= limits::MIME_PARTS_MAX {
+                self.blind = true;
+                self.fault(ScanFault::TooManyParts);
+            } else {
+                self.open_part(Some(part), start);
+            }
+        }
+    }
+
+    fn has_fault(&self, fault: ScanFault) -> bool {
+        self.scan.faults.contains(&fault)
+    }
+
+    fn fault(&mut self, fault: ScanFault) {
+        if !self.has_fault(fault) {
+            self.scan.faults.push(fault);
+        }
+    }
+}
+
+impl HeldLine {
+    fn add(&mut self, piece: &[u8]) {
+        let room = limits::HEADER_BYTES_MAX - self.kept.len();
+        self.kept.extend_from_slice(&piece[..piece.len().min(room)]);
+        self.length += piece.len() as u64;
+        self.last = piece.last().copied().unwrap_or(self.last);
+        self.eight_bit |= !piece.is_ascii();
+    }
+}
+
+/// The fields of a header, and whether each of its lines belongs to one.
+fn fields_of(header: &[u8]) -> (Vec<FieldPlace>, bool) {
+    let mut fields: Vec<FieldPlace> = Vec::new();
+    let mut is_clean = true;
+    let mut continues = false;
+    let mut start = 0;
+    while start < header.len() {
+        let end = memchr::memchr(b'\n', &header[start..]).map_or(header.len(), |at| start + at + 1);
+        let line = &header[start..end];
+        if without_line_end(line).is_empty() {
+            // The blank line that ends the header.
+        } else if matches!(line[0], b' ' | b'\t') {
+            is_clean &= continues || !fields.is_empty();
+            if let Some(last) = fields.last_mut().filter(|_| continues) {
+                last.end = end;
+            }
+        } else if let Some((name, value)) = name_of(line) {
+            continues = true;
+            fields.push(FieldPlace {
+                start,
+                name_end: start + name,
+                value: start + value,
+                end,
+            });
+        } else {
+            continues = false;
+            is_clean = false;
+        }
+        start = end;
+    }
+    (fields, is_clean)
+}
+
+/// Where the name of a field ends and where its value starts (RFC 5322 §2.2; obsolete syntax: blanks
+/// before the colon).
+fn name_of(line: &[u8]) -> Option<(usize, usize)> {
+    let colon = memchr::memchr(b':', line)?;
+    let name = line[..colon].trim_ascii_end();
+    let is_name = !name.is_empty() && name.iter().all(u8::is_ascii_graphic);
+    is_name.then_some((name.len(), colon + 1))
+}
+
+/// Reads the content fields of a part; the first of a kind counts.
+fn describe(part: &mut Part, header: &[u8], fields: &[FieldPlace]) {
+    let mut file_name = None;
+    let mut type_name = None;
+    for place in fields {
+        let Some(kind) = content_field(&header[place.start..place.name_end]) else {
+            continue;
+        };
+        let is_first = part.content_fields.iter().all(|(seen, _)| *seen != kind);
+        let start = part.header.start + place.start as u64;
+        let end = part.header.start + place.end as u64;
+        part.content_fields.push((kind, Span { start, end }));
+        if !is_first {
+            continue;
+        }
+        let value = without_line_end(&header[place.value..place.end]);
+        match kind {
+            ContentField::Type => {
+                if let Some((media, parameters)) = content::parse_type(value) {
+                    type_name = parameters.text("name");
+                    part.boundary = boundary_of(&media, &parameters);
+                    part.media = media;
+                }
+            }
+            ContentField::Disposition => {
+                let parsed = content::parse_disposition(value);
+                file_name = parsed.and_then(|(_, parameters)| parameters.text("filename"));
+            }
+            ContentField::TransferEncoding => part.encoding = TransferEncoding::parse(value),
+            ContentField::Md5 => {}
+        }
+    }
+    let name = file_name.or(type_name);
+    part.name = name.map(|name| {
+        name.chars()
+            .take(limits::ATTACHMENT_NAME_CHARS_MAX)
+            .collect()
+    });
+    part.shape = if part.boundary.is_some() {
+        Shape::Multipart
+    } else if part.media.is("message", "rfc822") && part.encoding.is_identity() {
+        Shape::Message
+    } else {
+        Shape::Leaf
+    };
+}
+
+fn content_field(name: &[u8]) -> Option<ContentField> {
+    const NAMES: [(&[u8], ContentField); 4] = [
+        (b"content-type", ContentField::Type),
+        (b"content-disposition", ContentField::Disposition),
+        (b"content-transfer-encoding", ContentField::TransferEncoding),
+        (b"content-md5", ContentField::Md5),
+    ];
+    let found = NAMES
+        .iter()
+        .find(|(known, _)| name.eq_ignore_ascii_case(known));
+    found.map(|(_, kind)| *kind)
+}
+
+fn boundary_of(media: &MediaType, parameters: &content::Parameters) -> Option<Vec<u8>> {
+    if media.kind != "multipart" {
+        return None;
+    }
+    // A boundary cannot end in a blank (RFC 2046 §5.1.1): one that does is written without it.
+    let boundary = parameters.raw("boundary")?.trim_ascii_end();
+    let fits = !boundary.is_empty() && boundary.len() <= limits::BOUNDARY_BYTES_MAX;
+    fits.then(|| boundary.to_vec())
+}
