@@ -15,8 +15,9 @@ use crate::journal::lane::{Lane, Recovered};
 use crate::journal::record::{Paths, Started};
 use crate::journal::{Appended, Batch, JournalError, LaneStore, Partition, Position};
 use crate::limits;
-use crate::owner::{Command, CommandError, Message, Outcome, Owner, Reply, Submission, distinct};
+use crate::owner::{Command, CommandError, Message, Outcome, Owner, Reply, Submission};
 use crate::pipeline::{Pipeline, WorkQueue};
+use crate::point::access::distinct;
 use crate::policy::Policy;
 use crate::ports::{Clock, Signer, VirusScanner};
 use crate::steps::Steps;
@@ -311,7 +312,7 @@ impl State {
     /// Sends a submission in a reserved place: this cannot be refused for want of room. The forward
     /// path is made distinct here (AP-23); a long one becomes a blob, on a thread of its own.
     pub fn submit(&self, place: Place, mut submission: Submission, reply: Reply) {
-        submission.recipients = distinct(submission.recipients);
+        submission.recipients = distinct(&submission.recipients);
         let reply: Reply = Box::new(move |answer| {
             drop(place);
             reply(answer);

@@ -1,8 +1,6 @@
 //! The steps of certified mail, decided: each acts once per key (identifier, recipient, step), so that
 //! asking again after a crash, or asking twice, changes nothing.
 
-use std::collections::HashSet;
-
 use super::command::{ReceiptContent, StoreOrder};
 use super::{CommandError, Outcome, Submission};
 use crate::address::Address;
@@ -281,15 +279,6 @@ impl Desk<'_> {
             (Flags::default(), self.now),
         ))
     }
-}
-
-/// Each path once, in the order given, without regard to case (AP-23).
-pub fn distinct(recipients: Vec<Address>) -> Vec<Address> {
-    let mut seen = HashSet::with_capacity(recipients.len());
-    recipients
-        .into_iter()
-        .filter(|address| seen.insert(address.key()))
-        .collect()
 }
 
 fn already() -> Decided {

@@ -12,6 +12,5 @@ pub use command::{
     Submission,
 };
 pub use decide::{Circumstances, Decision, decide};
-pub use message::distinct;
 pub use thread::Message;
 pub(crate) use thread::Owner;

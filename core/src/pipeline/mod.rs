@@ -9,6 +9,9 @@
 //! the same code. A draft is settled before it is signed: while the signer is away the batch waits as it
 //! is, and is signed when it is back (HS-05).
 
+mod commit;
+mod draft;
+mod stages;
 mod work;
 
 use std::sync::Arc;
@@ -37,8 +40,7 @@ impl Pipeline {
     ) -> std::io::Result<Self> {
         shared.view.with_work(|work| shared.work.open(work));
         let held = Held::default();
-        drop((signer, scanner));
-        let threads = Vec::new();
+        let threads = stages::spawn(&shared, &signer, &scanner, &held)?;
         Ok(Self {
             shared,
             held,

@@ -1,0 +1,119 @@
+//! The last stage: signed messages become blobs, one sync makes them durable, then the owner is told.
+//! Nothing signed leaves before its commit.
+
+use std::sync::Arc;
+
+use super::draft::{self, Drafted, Drafter, Finish};
+use super::stages::give;
+use super::work::Work;
+use crate::blob::{BlobError, BlobRef};
+use crate::journal::Partition;
+use crate::mailbox::Content;
+use crate::owner::{Command, ReceiptContent};
+use crate::ports::Signature;
+use crate::smime::cms;
+use crate::state::Shared;
+
+/// Writes a batch, syncs once, sends the commands.
+pub(super) fn commit(
+    shared: &Arc<Shared>,
+    drafter: &Drafter,
+    batch: Vec<(Drafted, Vec<Signature>)>,
+) {
+    let mut commands = Vec::with_capacity(batch.len());
+    for (drafted, signatures) in batch {
+        let work = drafted.work.clone();
+        match assemble(shared, drafter, drafted, &signatures) {
+            Ok(command) => commands.push((command, work)),
+            Err(setback) => drafter.set_back(work, setback),
+        }
+    }
+    // Crash here: blobs that nobody names; the rows are still open and are drafted anew.
+    if sync(shared) {
+        commands
+            .into_iter()
+            .for_each(|(command, work)| give(shared, command, work));
+    }
+}
+
+fn assemble(
+    shared: &Shared,
+    drafter: &Drafter,
+    drafted: Drafted,
+    signatures: &[Signature],
+) -> Result<Command, draft::Setback> {
+    let home = home_of(&drafted.work);
+    let mut contents = Vec::with_capacity(drafted.messages.len());
+    for (message, signature) in drafted.messages.into_iter().zip(signatures) {
+        let der = cms::signed_data(signature)
+            .map_err(|e| draft::Setback::Held(format!("the signature cannot be written: {e}")))?;
+        let rope = message.finish(&der);
+        let blob = append(shared, home, &rope.to_bytes())?;
+        contents.push((draft::content_of(blob), rope.len()));
+    }
+    let first = contents.first().copied();
+    let Some(first) = first else {
+        return Err(draft::Setback::Held("no message was signed".to_owned()));
+    };
+    Ok(match drafted.finish {
+        Finish::Accept(plan) => {
+            let octets = minicbor::to_vec(&plan.facts).unwrap_or_default();
+            let facts = append(shared, home, &octets)?;
+            drafter.remember(facts, plan.facts.clone());
+            let envelope = contents.get(1).copied().unwrap_or(first);
+            let receipt = receipt_for(plan.mailbox, first);
+            let accepted = draft::accepted(*plan, envelope, facts);
+            Command::Accept(Box::new(accepted), Some(receipt))
+        }
+        Finish::Refuse(plan) => Command::Refuse(
+            Box::new(plan.refused),
+            Some(receipt_for(plan.mailbox, first)),
+        ),
+        Finish::Certify(plan) => Command::Certify(Box::new(draft::certified(*plan, first))),
+    })
+}
+
+fn receipt_for(
+    mailbox: crate::mailbox::MailboxId,
+    (content, size): (Content, u64),
+) -> ReceiptContent {
+    ReceiptContent {
+        mailbox,
+        content,
+        size,
+    }
+}
+
+fn home_of(work: &Work) -> Partition {
+    let identifier = match work {
+        Work::Submission(_, identifier) => identifier,
+        Work::Delivery(key) | Work::Store(key) | Work::Land(key) | Work::Strike(key) => {
+            &key.identifier
+        }
+    };
+    identifier.home().map_or(Partition::REGISTRY, Partition)
+}
+
+/// Appends; waits while the disk is full, since accepted work must end. Any other failure stops the
+/// process (design §5).
+fn append(shared: &Shared, home: Partition, octets: &[u8]) -> Result<BlobRef, draft::Setback> {
+    match shared.blobs.append(home, octets) {
+        Ok(blob) => Ok(blob),
+        Err(error @ BlobError::NoSpace(_)) => Err(draft::Setback::Later(error.to_string())),
+        Err(error) => {
+            shared.fatal(&error.to_string());
+            Err(draft::Setback::Held(error.to_string()))
+        }
+    }
+}
+
+/// A failed sync is never tried again: the kernel may have dropped the pages and call them clean.
+fn sync(shared: &Shared) -> bool {
+    match shared.blobs.sync() {
+        Ok(()) => true,
+        Err(error) => {
+            shared.fatal(&error.to_string());
+            false
+        }
+    }
+}

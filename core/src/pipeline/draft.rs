@@ -1,0 +1,532 @@
+//! From a row to drafts: what the access point says of a submission, and what the delivery point says
+//! of a delivery. Reads bodies, decides nothing about state; the same row drafts to the same messages
+//! but for instant, salt and boundaries, which are settled here and kept until the commit.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use parking_lot::Mutex;
+
+use super::Held;
+use super::stages::RETRY;
+use super::work::Work;
+use crate::address::{Address, Domain};
+use crate::blob::{BlobError, BlobRef};
+use crate::certification::{OriginalFacts, Recipient, RecipientType};
+use crate::envelope::{self, EnvelopeFacts, EnvelopeHeader, Issuer, Seed, SignedDraft, Step};
+use crate::instant::Instant;
+use crate::journal::record::{
+    Accepted, Certified, Evidence, Paths, RecipientErrand, Refused, Submitted,
+};
+use crate::limits;
+use crate::mailbox::{Content, MailboxId};
+use crate::message_id::Identifier;
+use crate::mime::{self, Marks, Scan};
+use crate::notice::{self, Failure, NonAcceptance};
+use crate::owner::{Command, StoreOrder};
+use crate::point::access::{self, Described};
+use crate::ports::{ScanVerdict, SigningRequest, VirusScanner};
+use crate::receipt;
+use crate::rope::{Rope, RopeReader};
+use crate::state::Shared;
+use crate::view::row::{DeliveryRow, RecipientKey};
+use crate::wording::SERVICE_LOCAL_PART;
+
+/// Messages that are settled and wait for their signatures.
+pub(super) struct Drafted {
+    /// The row it came from.
+    pub(super) work: Work,
+    /// In the order of `requests`.
+    pub(super) messages: Vec<SignedDraft>,
+    /// One per message.
+    pub(super) requests: Vec<SigningRequest>,
+    /// What the commit makes of them.
+    pub(super) finish: Finish,
+}
+
+/// What is committed once the messages are signed.
+pub(super) enum Finish {
+    /// Messages: acceptance receipt, transport envelope.
+    Accept(Box<AcceptPlan>),
+    /// Messages: the notice.
+    Refuse(Box<RefusePlan>),
+    /// Messages: the receipt or notice.
+    Certify(Box<CertifyPlan>),
+}
+
+/// All of [`Accepted`] but what is known after signing.
+pub(super) struct AcceptPlan {
+    pub(super) evidence: Evidence,
+    pub(super) facts: EnvelopeFacts,
+    pub(super) errands: Vec<RecipientErrand>,
+    pub(super) mailbox: MailboxId,
+}
+
+/// All of [`Refused`] but the notice.
+pub(super) struct RefusePlan {
+    pub(super) refused: Refused,
+    pub(super) mailbox: MailboxId,
+}
+
+/// All of [`Certified`] but the receipt.
+pub(super) struct CertifyPlan {
+    pub(super) evidence: Evidence,
+    pub(super) recipient: u16,
+    pub(super) sender: Address,
+}
+
+/// Why there is no draft.
+#[derive(Debug)]
+pub(super) enum Setback {
+    /// Try again a little later.
+    Later(String),
+    /// Set aside, for the operator.
+    Held(String),
+}
+
+impl From<BlobError> for Setback {
+    fn from(error: BlobError) -> Self {
+        Setback::Held(error.to_string())
+    }
+}
+
+/// Drafts, with what it needs at hand.
+pub(super) struct Drafter {
+    pub(super) shared: Arc<Shared>,
+    scanner: Arc<dyn VirusScanner>,
+    held: Held,
+    cache: Mutex<HashMap<BlobRef, Arc<EnvelopeFacts>>>,
+}
+
+impl Drafter {
+    pub(super) fn new(shared: Arc<Shared>, scanner: Arc<dyn VirusScanner>, held: Held) -> Self {
+        Self {
+            shared,
+            scanner,
+            held,
+            cache: Mutex::default(),
+        }
+    }
+
+    /// Puts work back, or sets it aside until the next start.
+    pub(super) fn set_back(&self, work: Work, setback: Setback) {
+        match setback {
+            Setback::Later(reason) => {
+                eprintln!("warning: {reason}; will be tried again");
+                self.shared.work.put_back(work, SETBACK);
+            }
+            Setback::Held(reason) => self.held.note(format!("{work:?} is held: {reason}")),
+        }
+    }
+
+    /// What the owner is told for work that needs no signature; `None` when it is done already.
+    pub(super) fn command_of(&self, work: &Work) -> Result<Option<Command>, Setback> {
+        match work {
+            Work::Store(key) => self.store_order(key),
+            Work::Land(key) => {
+                let RecipientKey {
+                    identifier,
+                    recipient,
+                } = key.clone();
+                Ok(Some(Command::Land {
+                    identifier,
+                    recipient,
+                }))
+            }
+            Work::Strike(key) => {
+                let RecipientKey {
+                    identifier,
+                    recipient,
+                } = key.clone();
+                Ok(Some(Command::Strike {
+                    identifier,
+                    recipient,
+                }))
+            }
+            Work::Submission(..) | Work::Delivery(_) => Ok(None),
+        }
+    }
+
+    /// Drafts work that needs a signature; `None` when its row is gone.
+    pub(super) fn draft(&self, work: &Work) -> Result<Option<Drafted>, Setback> {
+        let view = &self.shared.view;
+        match work {
+            Work::Submission(_, identifier) => {
+                let row = view.with_work(|open| open.submissions.get(identifier).cloned());
+                row.map(|row| self.submission(work, &row)).transpose()
+            }
+            Work::Delivery(key) => {
+                let row = view.with_work(|open| open.deliveries.get(key).cloned());
+                row.map(|row| self.delivery(work, key, &row)).transpose()
+            }
+            Work::Store(_) | Work::Land(_) | Work::Strike(_) => Ok(None),
+        }
+    }
+
+    /// Facts just committed, so that the next step need not read them.
+    pub(super) fn remember(&self, blob: BlobRef, facts: EnvelopeFacts) {
+        let mut cache = self.cache.lock();
+        if cache.len() >= limits::FACTS_CACHED_MAX {
+            cache.clear();
+        }
+        cache.insert(blob, Arc::new(facts));
+    }
+
+    fn facts(&self, blob: BlobRef) -> Result<Arc<EnvelopeFacts>, Setback> {
+        if let Some(facts) = self.cache.lock().get(&blob) {
+            return Ok(facts.clone());
+        }
+        let octets = self.shared.blobs.read(blob, limits::FACTS_BYTES_MAX)?;
+        let facts: EnvelopeFacts =
+            minicbor::decode(&octets).map_err(|e| Setback::Held(format!("facts: {e}")))?;
+        Ok(Arc::new(facts))
+    }
+
+    fn issuer(&self) -> Result<Issuer, Setback> {
+        let provider = self.shared.view.provider();
+        let provider = provider.ok_or_else(|| Setback::Held("no provider is set".to_owned()))?;
+        let service_address = Address::of(SERVICE_LOCAL_PART, &provider.domain)
+            .map_err(|e| Setback::Held(format!("the service address: {e}")))?;
+        Ok(Issuer {
+            provider: provider.name.clone(),
+            service_address,
+            domain: provider.domain.clone(),
+            zone_with_colon: self.shared.policy.zone_with_colon,
+        })
+    }
+
+    fn store_order(&self, key: &RecipientKey) -> Result<Option<Command>, Setback> {
+        let journey = self
+            .shared
+            .view
+            .with_work(|open| open.journeys.get(&key.identifier).cloned());
+        let Some(journey) = journey else {
+            return Ok(None);
+        };
+        let facts = self.facts(journey.facts)?;
+        let recipient = facts.original.recipients.get(usize::from(key.recipient));
+        let recipient = recipient
+            .ok_or_else(|| Setback::Held(format!("recipient {} is unknown", key.recipient)))?;
+        let at = self.shared.clock.now();
+        let recipients = vec![recipient.address.clone()];
+        let evidence = self.evidence(&facts.original, at, recipients)?;
+        Ok(Some(Command::Store(Box::new(StoreOrder {
+            identifier: key.identifier.clone(),
+            recipient: key.recipient,
+            address: recipient.address.clone(),
+            envelope: journey.envelope,
+            size: journey.size,
+            facts: journey.facts,
+            evidence,
+        }))))
+    }
+
+    /// The access point (RFC 6109 §3.1): one instant for receipt, envelope, XML and log (TM-01).
+    fn submission(&self, work: &Work, row: &Submitted) -> Result<Drafted, Setback> {
+        let blobs = &*self.shared.blobs;
+        let scan = Scan::of(blobs, row.body)?;
+        let described = access::describe(&scan);
+        let original = self.original_facts(row, &described)?;
+        let recipients: Vec<Address> = original
+            .recipients
+            .iter()
+            .map(|r| r.address.clone())
+            .collect();
+        let at = self.shared.clock.now();
+        note_forged(row, &described);
+        let checked = access::examine(&scan, &row.sender, &recipients, &self.shared.policy);
+        if let Err(fault) = checked {
+            let why = NonAcceptance::Formal(fault.reason());
+            return self.refusal(work, row, &original, &described, (why, at));
+        }
+        let rope = Rope::whole(row.body);
+        match self.scanner.scan(&mut RopeReader::new(&rope, blobs)) {
+            Ok(ScanVerdict::Clean) => self.acceptance(work, row, &scan, original, described, at),
+            Ok(ScanVerdict::Infected(name)) => {
+                let why = NonAcceptance::Virus(name);
+                self.refusal(work, row, &original, &described, (why, at))
+            }
+            Err(away) => Err(Setback::Later(away.to_string())),
+        }
+    }
+
+    fn acceptance(
+        &self,
+        work: &Work,
+        row: &Submitted,
+        scan: &Scan,
+        original: OriginalFacts,
+        described: Described,
+        at: Instant,
+    ) -> Result<Drafted, Setback> {
+        let blobs = &*self.shared.blobs;
+        let issuer = self.issuer()?;
+        let marks = Marks {
+            received: &row.received,
+            identifier: &row.identifier,
+            client_id: original.client_id.as_ref(),
+        };
+        let enclosed = mime::enclose(scan, row.body, blobs, &marks)?;
+        let header = inherited(scan, row, &described);
+        let raw_subject = described.raw_subject.clone();
+        let receipt = receipt::acceptance(&issuer, &original, raw_subject.as_deref(), step(at));
+        let errands = self.errands(&original);
+        let recipients: Vec<Address> = original
+            .recipients
+            .iter()
+            .map(|r| r.address.clone())
+            .collect();
+        let mut evidence = self.evidence(&original, at, recipients)?;
+        evidence.made = vec![receipt.message_id.clone(), row.identifier.to_string()];
+        let facts = EnvelopeFacts {
+            original,
+            raw_subject,
+            detail: described.detail.unwrap_or_default(),
+            to: described.to.iter().map(Address::key).collect(),
+            cc: described.cc.iter().map(Address::key).collect(),
+            enclosed: enclosed.rope,
+            eight_bit: enclosed.eight_bit,
+        };
+        let envelope = envelope::transport(&issuer, &facts, &header, step(at));
+        let mailbox = row.mailbox;
+        let plan = AcceptPlan {
+            evidence,
+            facts,
+            errands,
+            mailbox,
+        };
+        self.settle(
+            work,
+            vec![receipt, envelope],
+            at,
+            Finish::Accept(Box::new(plan)),
+        )
+    }
+
+    fn refusal(
+        &self,
+        work: &Work,
+        row: &Submitted,
+        original: &OriginalFacts,
+        described: &Described,
+        (why, at): (NonAcceptance, Instant),
+    ) -> Result<Drafted, Setback> {
+        let issuer = self.issuer()?;
+        let subject = described.raw_subject.as_deref();
+        let notice = notice::non_acceptance(&issuer, original, subject, &why, step(at));
+        let recipients: Vec<Address> = original
+            .recipients
+            .iter()
+            .map(|r| r.address.clone())
+            .collect();
+        let mut evidence = self.evidence(original, at, recipients)?;
+        evidence.made = vec![notice.message_id.clone()];
+        let (NonAcceptance::Formal(reason) | NonAcceptance::Virus(reason)) = why;
+        let refused = Refused {
+            evidence,
+            notice: None,
+            reason,
+        };
+        let plan = RefusePlan {
+            refused,
+            mailbox: row.mailbox,
+        };
+        self.settle(work, vec![notice], at, Finish::Refuse(Box::new(plan)))
+    }
+
+    /// The delivery point (RFC 6109 §3.3): certifies the instant of [`crate::journal::record::Stored`].
+    fn delivery(
+        &self,
+        work: &Work,
+        key: &RecipientKey,
+        row: &DeliveryRow,
+    ) -> Result<Drafted, Setback> {
+        let facts = self.facts(row.facts)?;
+        let issuer = self.issuer()?;
+        let at = row.evidence.at;
+        let message = match &row.failure {
+            None => {
+                receipt::delivery(&issuer, &facts, &row.address, &*self.shared.blobs, step(at))?
+            }
+            Some((error, status, reason)) => {
+                let failure = Failure {
+                    error: *error,
+                    status: status.clone(),
+                    reason: reason.clone(),
+                };
+                notice::non_delivery(&issuer, &facts, &row.address, &failure, step(at))
+            }
+        };
+        let mut evidence = row.evidence.clone();
+        evidence.salt = crate::random::bytes();
+        evidence.made = vec![message.message_id.clone()];
+        let sender = facts.original.sender.clone();
+        let plan = CertifyPlan {
+            evidence,
+            recipient: key.recipient,
+            sender,
+        };
+        self.settle(work, vec![message], at, Finish::Certify(Box::new(plan)))
+    }
+
+    fn settle(
+        &self,
+        work: &Work,
+        messages: Vec<SignedDraft>,
+        instant: Instant,
+        finish: Finish,
+    ) -> Result<Drafted, Setback> {
+        let request = |message: &SignedDraft| {
+            let content_digest = message.digest(&*self.shared.blobs)?;
+            Ok(SigningRequest {
+                content_digest,
+                instant,
+            })
+        };
+        let requests = messages
+            .iter()
+            .map(request)
+            .collect::<Result<_, BlobError>>()?;
+        Ok(Drafted {
+            work: work.clone(),
+            messages,
+            requests,
+            finish,
+        })
+    }
+
+    fn original_facts(
+        &self,
+        row: &Submitted,
+        described: &Described,
+    ) -> Result<OriginalFacts, Setback> {
+        let recipients = self.recipients(&row.recipients)?;
+        let recipients = recipients.into_iter().map(|address| {
+            let kind = if self.is_ours(&address.domain()) {
+                RecipientType::Certified
+            } else {
+                RecipientType::External
+            };
+            Recipient { address, kind }
+        });
+        Ok(OriginalFacts {
+            sender: row.sender.clone(),
+            recipients: recipients.collect(),
+            replies: described.replies(&row.sender),
+            subject: described.subject.clone(),
+            identifier: row.identifier.clone(),
+            client_id: described.client_id.clone(),
+        })
+    }
+
+    fn recipients(&self, paths: &Paths) -> Result<Vec<Address>, Setback> {
+        match paths {
+            Paths::Inline(recipients) => Ok(recipients.clone()),
+            Paths::Blob(blob) => {
+                let octets = self.shared.blobs.read(*blob, limits::FACTS_BYTES_MAX)?;
+                minicbor::decode(&octets).map_err(|e| Setback::Held(format!("paths: {e}")))
+            }
+        }
+    }
+
+    fn is_ours(&self, domain: &Domain) -> bool {
+        self.shared.view.domain(domain).is_some()
+    }
+
+    fn errands(&self, original: &OriginalFacts) -> Vec<RecipientErrand> {
+        let errand = |(index, recipient): (u16, &Recipient)| RecipientErrand {
+            recipient: index,
+            local: self.is_ours(&recipient.address.domain()),
+            kind: recipient.kind,
+        };
+        (0..).zip(&original.recipients).map(errand).collect()
+    }
+
+    fn evidence(
+        &self,
+        original: &OriginalFacts,
+        at: Instant,
+        mut recipients: Vec<Address>,
+    ) -> Result<Evidence, Setback> {
+        if recipients.len() > limits::RECIPIENTS_IN_RECORD_MAX {
+            recipients.clear();
+        }
+        let subject = original.subject.as_ref();
+        Ok(Evidence {
+            salt: crate::random::bytes(),
+            at,
+            identifier: original.identifier.clone(),
+            client_id: original.client_id.clone(),
+            sender: Some(original.sender.clone()),
+            recipients,
+            subject: subject.map(|s| s.chars().take(limits::EVIDENCE_SUBJECT_CHARS_MAX).collect()),
+            made: Vec::new(),
+            provider: self.issuer()?.provider,
+        })
+    }
+}
+
+/// Between two tries while the scanner is away.
+const SETBACK: Duration = Duration::from_secs(5);
+const _: () = assert!(SETBACK.as_millis() > RETRY.as_millis());
+
+fn step(at: Instant) -> Step {
+    Step {
+        at,
+        seed: Seed(crate::random::bytes()),
+    }
+}
+
+/// TE-02, TE-03: our own `Received:` field first, then those of the original.
+fn inherited(scan: &Scan, row: &Submitted, described: &Described) -> EnvelopeHeader {
+    let mut copied = row.received.clone().into_bytes();
+    let names = ["Return-Path", "Received", "To", "Cc", "Reply-To"];
+    copied.extend(scan.copied_fields(&names));
+    EnvelopeHeader {
+        copied,
+        has_reply_to: scan.field("Reply-To").is_some(),
+        asked: described.detail,
+    }
+}
+
+/// SE-03: fields of ours in a user's message stay where they are, and are logged.
+fn note_forged(row: &Submitted, described: &Described) {
+    if !described.forged_fields.is_empty() {
+        let fields = described.forged_fields.join(", ");
+        let identifier: &Identifier = &row.identifier;
+        eprintln!(
+            "notice: {identifier} from {} came with {fields} in its header",
+            row.sender
+        );
+    }
+}
+
+/// What a signed message of ours is stored as.
+pub(super) fn content_of(blob: BlobRef) -> Content {
+    Content::Rope(blob)
+}
+
+/// The record of an acceptance.
+pub(super) fn accepted(plan: AcceptPlan, envelope: (Content, u64), facts: BlobRef) -> Accepted {
+    Accepted {
+        evidence: plan.evidence,
+        receipt: None,
+        envelope: envelope.0,
+        envelope_size: envelope.1,
+        facts,
+        errands: plan.errands,
+        mailbox: plan.mailbox,
+    }
+}
+
+/// The record of a certified delivery.
+pub(super) fn certified(plan: CertifyPlan, receipt: (Content, u64)) -> Certified {
+    Certified {
+        evidence: plan.evidence,
+        recipient: plan.recipient,
+        receipt: receipt.0,
+        size: receipt.1,
+        sender: plan.sender,
+    }
+}

@@ -1,0 +1,183 @@
+//! The threads of the certifier and what each does with a batch.
+
+use std::sync::Arc;
+use std::thread::{Builder, JoinHandle};
+use std::time::Duration;
+
+use crossbeam_channel::{Receiver, Sender, bounded};
+use rayon::iter::{IntoParallelIterator, ParallelIterator};
+
+use super::draft::{Drafted, Drafter, Setback};
+use super::work::Work;
+use super::{Held, commit};
+use crate::limits;
+use crate::owner::{Command, CommandError, Outcome};
+use crate::ports::{Signature, Signer, SignerError, SigningRequest, VirusScanner};
+use crate::state::Shared;
+
+/// A batch with its signatures, in the order of [`Drafted::requests`].
+type Signed = Vec<(Drafted, Vec<Signature>)>;
+
+/// Starts courier, draft, sign and commit.
+pub(super) fn spawn(
+    shared: &Arc<Shared>,
+    signer: &Arc<dyn Signer>,
+    scanner: &Arc<dyn VirusScanner>,
+    held: &Held,
+) -> std::io::Result<Vec<JoinHandle<()>>> {
+    let (to_sign, from_draft) = bounded::<Vec<Drafted>>(1);
+    let (to_commit, from_sign) = bounded::<Signed>(1);
+    let drafter = Arc::new(Drafter::new(shared.clone(), scanner.clone(), held.clone()));
+    let start =
+        |name: &str, run: Box<dyn FnOnce() + Send>| Builder::new().name(name.to_owned()).spawn(run);
+    let courier = drafter.clone();
+    let (queue, signer) = (shared.clone(), signer.clone());
+    let (done, facts) = (shared.clone(), drafter.clone());
+    Ok(vec![
+        start("courier", Box::new(move || carry(&courier)))?,
+        start("draft", Box::new(move || draft(&drafter, &to_sign)))?,
+        start(
+            "sign",
+            Box::new(move || sign(&queue, &*signer, &from_draft, &to_commit)),
+        )?,
+        start(
+            "commit",
+            Box::new(move || {
+                for batch in from_sign {
+                    commit::commit(&done, &facts, batch);
+                }
+            }),
+        )?,
+    ])
+}
+
+/// Store, land, strike: to the owner at once.
+fn carry(drafter: &Drafter) {
+    let shared = &drafter.shared;
+    while let Some(works) = shared.work.take_unsigned() {
+        for work in works {
+            match drafter.command_of(&work) {
+                Ok(Some(command)) => give(shared, command, work),
+                Ok(None) => {}
+                Err(setback) => drafter.set_back(work, setback),
+            }
+        }
+    }
+}
+
+/// Sends a command whose work goes back into the queue when the owner cannot take it now.
+pub(super) fn give(shared: &Arc<Shared>, command: Command, work: Work) {
+    let again = shared.clone();
+    let reply = move |answer: Result<Outcome, CommandError>| match answer {
+        Ok(_) | Err(CommandError::Stopping) => {}
+        Err(_) => again.work.put_back(work, RETRY),
+    };
+    shared.send_waiting(command, Box::new(reply));
+}
+
+/// Between two tries of work that could not be done.
+pub(super) const RETRY: Duration = Duration::from_millis(500);
+
+fn draft(drafter: &Arc<Drafter>, to_sign: &Sender<Vec<Drafted>>) {
+    while let Some(works) = drafter
+        .shared
+        .work
+        .take_signable(limits::BATCH_MESSAGES_MAX)
+    {
+        let drafted: Vec<Drafted> = works
+            .into_par_iter()
+            .filter_map(|work| draft_one(drafter, work))
+            .collect();
+        if !drafted.is_empty() && to_sign.send(drafted).is_err() {
+            return;
+        }
+    }
+}
+
+/// Drafts one; a fault in it sets that message aside and touches no other.
+fn draft_one(drafter: &Drafter, work: Work) -> Option<Drafted> {
+    let attempt = std::panic::AssertUnwindSafe(|| drafter.draft(&work));
+    let result = std::panic::catch_unwind(attempt).unwrap_or_else(|_| {
+        Err(Setback::Held(
+            "drafting failed: a fault in this program".into(),
+        ))
+    });
+    match result {
+        Ok(drafted) => drafted,
+        Err(setback) => {
+            drafter.set_back(work, setback);
+            None
+        }
+    }
+}
+
+fn sign(
+    shared: &Shared,
+    signer: &dyn Signer,
+    batches: &Receiver<Vec<Drafted>>,
+    to_commit: &Sender<Signed>,
+) {
+    for batch in batches {
+        let requests: Vec<SigningRequest> = batch
+            .iter()
+            .flat_map(|drafted| drafted.requests.iter().copied())
+            .collect();
+        let Some(signatures) = sign_all(shared, signer, &requests) else {
+            return;
+        };
+        let mut signatures = signatures.into_iter();
+        let signed = batch
+            .into_iter()
+            .map(|drafted| {
+                let own = signatures.by_ref().take(drafted.requests.len()).collect();
+                (drafted, own)
+            })
+            .collect();
+        if to_commit.send(signed).is_err() {
+            return;
+        }
+    }
+}
+
+/// Signs until all are signed; the same requests are tried again while the token is away (HS-05).
+/// `None` when the certifier ends first.
+fn sign_all(
+    shared: &Shared,
+    signer: &dyn Signer,
+    requests: &[SigningRequest],
+) -> Option<Vec<Signature>> {
+    let mut signatures: Vec<Option<Signature>> = vec![None; requests.len()];
+    let mut told = false;
+    loop {
+        let missing: Vec<usize> = (0..requests.len())
+            .filter(|index| signatures[*index].is_none())
+            .collect();
+        if missing.is_empty() {
+            return signatures.into_iter().collect();
+        }
+        let wanted: Vec<SigningRequest> = missing.iter().map(|index| requests[*index]).collect();
+        let mut trouble = None;
+        for (index, answer) in missing.into_iter().zip(signer.sign(&wanted)) {
+            match answer {
+                Ok(signature) => signatures[index] = Some(signature),
+                Err(error) => trouble = Some(error),
+            }
+        }
+        if let Some(error) = trouble {
+            wait_for_signer(shared, &error, &mut told);
+            if shared.work.is_closed() {
+                return None;
+            }
+        } else if told {
+            eprintln!("the signer is back; receipts go on");
+        }
+    }
+}
+
+fn wait_for_signer(shared: &Shared, error: &SignerError, told: &mut bool) {
+    if !*told {
+        eprintln!("warning: {error}; accepted messages wait, receipts come when it is back");
+        *told = true;
+    }
+    shared.work.pause(RETRY);
+}
