@@ -7,7 +7,7 @@ use data_encoding::HEXLOWER;
 use crate::address::{Address, Domain};
 use crate::blob::{BlobError, BlobRead};
 use crate::instant::Instant;
-use crate::rope::Rope;
+use crate::rope::{self, Rope};
 use crate::wording::words;
 
 /// Who issues a message.
@@ -77,8 +77,7 @@ pub struct SignedDraft {
 impl SignedDraft {
     /// SHA-256 of the content: what is signed.
     pub fn digest(&self, blobs: &dyn BlobRead) -> Result<[u8; 32], BlobError> {
-        let _ = blobs;
-        unimplemented!()
+        rope::sha256(&self.content, blobs)
     }
 
     /// The whole message, with the DER of its detached signature (SG-01).

@@ -5,6 +5,7 @@
 use crate::certification::OriginalFacts;
 use crate::envelope::draft::{Issuer, Step};
 use crate::limits;
+use crate::mime::words::as_header_text;
 use crate::wording::words::{self, MessageKind};
 
 /// RFC 5322 §2.1.1: lines should not be longer.
@@ -148,15 +149,4 @@ fn is_field(line: &[u8], name: &str) -> bool {
     };
     // RFC 5322 §4.5 lets old messages put blanks before the colon.
     start.eq_ignore_ascii_case(name.as_bytes()) && rest.trim_ascii_start().starts_with(b":")
-}
-
-fn as_header_text(value: &[u8]) -> String {
-    let safe = |b: &u8| {
-        if b.is_ascii_graphic() {
-            char::from(*b)
-        } else {
-            ' '
-        }
-    };
-    value.iter().map(safe).collect()
 }

@@ -1,6 +1,7 @@
 //! The delivery receipt (RFC 6109 §3.3.2): one per recipient, complete, brief or concise by what the
 //! sender asked and by where the recipient stands (DR-03 to DR-06).
 
+use super::brief::brief;
 use crate::address::Address;
 use crate::blob::{BlobError, BlobRead};
 use crate::certification::{CertificationData, CertificationKind, DeliveryDetail};
@@ -24,10 +25,7 @@ pub fn delivery(
     let detail = detail_for(facts, recipient);
     let enclosed = match detail {
         DeliveryDetail::Complete => Some(facts.enclosed.clone()),
-        DeliveryDetail::Brief => {
-            let _ = blobs;
-            unimplemented!()
-        }
+        DeliveryDetail::Brief => Some(brief(&facts.enclosed, blobs)?),
         DeliveryDetail::Concise => None,
     };
     let content = Content {
