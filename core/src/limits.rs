@@ -169,3 +169,38 @@ pub const HELD_SENTENCES_MAX: usize = 100;
 pub const FACTS_CACHED_MAX: usize = 1024;
 /// Facts of one message: 1,000 paths and a rope.
 pub const FACTS_BYTES_MAX: u64 = 4 * MEGABYTE;
+
+/// A segment of the journal, pre-written with zeros: large enough that making one is rare, small enough
+/// that copying the last one at start takes no time that people notice.
+pub const JOURNAL_SEGMENT_BYTES: u64 = 8 * MEGABYTE;
+/// Segments that wait, zeroed and synced, ahead of the one written.
+pub const JOURNAL_SEGMENTS_AHEAD: u64 = 2;
+/// Records of one group with their headers: two fit a segment, so that little of it stays unused.
+pub const GROUP_BYTES_MAX: usize = 3 * MEGABYTE as usize;
+const _: () = assert!(2 * GROUP_BYTES_MAX < JOURNAL_SEGMENT_BYTES as usize);
+const _: () = assert!(GROUP_BYTES_MAX > 16 * RECORD_BYTES_MAX);
+
+/// A blob segment is closed above this: reclaim copies at most so much at a time.
+pub const BLOB_SEGMENT_BYTES_MAX: u64 = 256 * MEGABYTE;
+/// A body up to this goes with others into the common segment, a longer one into its own: the memory
+/// that storing one body takes.
+pub const BLOB_IN_MEMORY_BYTES_MAX: u64 = MEGABYTE;
+const _: () = assert!(BLOB_IN_MEMORY_BYTES_MAX < BLOB_SEGMENT_BYTES_MAX);
+/// Blob segments held open for reading; well under the usual 1,024 files of a process.
+pub const BLOB_FILES_OPEN_MAX: usize = 256;
+/// The stored form of a rope: generated text and slices, no attachment. The text of 1,000 recipients
+/// and of its certification data stays far below.
+pub const ROPE_BYTES_MAX: u64 = 16 * MEGABYTE;
+
+/// Rows that wait to be written behind, about 500 octets each; past it they are dropped and read again
+/// from the journal at the pace of the disk.
+pub const VIEW_ROWS_WAITING_MAX: usize = 200_000;
+/// Rows that wake the view's writer before its pause is over.
+pub const VIEW_ROWS_EAGER: usize = 20_000;
+const _: () = assert!(VIEW_ROWS_EAGER < VIEW_ROWS_WAITING_MAX);
+/// The view's writer lets rows gather so long: most of what comes also goes within it, unwritten.
+pub const VIEW_PAUSE_MS: u64 = 1_000;
+/// sled's cache; all that is read at work is in memory besides.
+pub const SLED_CACHE_BYTES: u64 = 64 * MEGABYTE;
+/// A mailbox file is left as it is below this many rows; above it, it is rewritten when half are dead.
+pub const MAILBOX_FILE_COMPACT_ROWS: u64 = 1_024;

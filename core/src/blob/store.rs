@@ -1,11 +1,20 @@
-//! All blobs of an appliance.
+//! All blobs of an appliance: reads any segment, writes its own. A segment is never written again after
+//! a restart, so a torn end harms nobody: no record names it, since a record never names a blob before
+//! [`BlobStore::sync`]. After a failed sync nothing more is taken (design §5).
 
-use std::path::Path;
+use std::collections::HashMap;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
+use parking_lot::Mutex;
+
+use super::format::{self, BLOB_HEADER_BYTES, SEGMENT_HEADER_BYTES};
 use super::{BlobRead, BlobRef};
-use crate::disk::Disk;
+use crate::disk::{Disk, DiskFile};
 use crate::journal::Partition;
+use crate::limits;
 use crate::mailbox::Content;
 use crate::proof::Durable;
 use crate::rope::Rope;
@@ -34,65 +43,387 @@ pub enum BlobError {
         /// What was tried.
         action: &'static str,
         /// What the system says.
-        source: std::io::Error,
+        source: io::Error,
     },
+    /// The content is longer than the caller takes into memory.
+    #[error("a blob of {length} octets where at most {most} are read at once")]
+    TooLong {
+        /// Its octets.
+        length: u64,
+        /// What was asked for.
+        most: u64,
+    },
+    /// The source of a body failed while it was stored.
+    #[error("the body could not be read to its end: {0}")]
+    Source(io::Error),
+    /// An earlier sync failed: the process must stop.
+    #[error("bodies are not taken any more: {0}")]
+    Failed(String),
 }
 
 /// Opens segments and reads from them; hands out new segment numbers to those who write (each ring, the
 /// certifier). Shared by all threads.
+#[derive(Debug)]
 pub struct BlobStore {
-    _private: (),
+    disk: Arc<dyn Disk>,
+    folder: PathBuf,
+    next: AtomicU64,
+    readers: Mutex<Readers>,
+    own: Mutex<Own>,
+    /// Held while syncing: who finds nothing left to sync must wait for whoever took it.
+    syncing: Mutex<()>,
+}
+
+/// Files open for reading, the longest unused goes first.
+#[derive(Debug, Default)]
+struct Readers {
+    files: HashMap<u64, (Arc<dyn DiskFile>, u64)>,
+    clock: u64,
+}
+
+/// What this store writes itself.
+#[derive(Debug, Default)]
+struct Own {
+    open: Option<Segment>,
+    /// Segments with blobs that no sync covers yet.
+    unsynced: Vec<(u64, Arc<dyn DiskFile>)>,
+    failed: Option<String>,
+}
+
+#[derive(Debug, Clone)]
+struct Segment {
+    number: u64,
+    file: Arc<dyn DiskFile>,
+    end: u64,
 }
 
 impl BlobStore {
     /// Opens the folder, made when missing; the next segment number is above all that are there.
-    pub fn open(_disk: Arc<dyn Disk>, _folder: &Path) -> Result<Arc<Self>, BlobError> {
-        unimplemented!()
+    pub fn open(disk: Arc<dyn Disk>, folder: &Path) -> Result<Arc<Self>, BlobError> {
+        disk.create_folder(folder)
+            .map_err(failed(0, "make the folder of"))?;
+        let names = disk.list(folder).map_err(failed(0, "list the folder of"))?;
+        let number = |name: &String| u64::from_str_radix(name.strip_suffix(".blob")?, 16).ok();
+        let last = names.iter().filter_map(number).max();
+        Ok(Arc::new(Self {
+            disk,
+            folder: folder.to_owned(),
+            next: AtomicU64::new(last.map_or(1, |last| last.saturating_add(1))),
+            readers: Mutex::default(),
+            own: Mutex::default(),
+            syncing: Mutex::default(),
+        }))
     }
 
     /// The folder, for the rings, which write their segments through io_uring.
     pub fn folder(&self) -> &Path {
-        unimplemented!()
+        &self.folder
     }
 
     /// A number that no segment has.
     pub fn next_segment(&self) -> u64 {
-        unimplemented!()
+        self.next.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// Makes the names of new segments durable: a ring calls this once after it made its segment and
+    /// before a record names a blob in it.
+    pub fn sync_folder(&self) -> Result<(), BlobError> {
+        let synced = self.disk.sync_folder(&self.folder);
+        synced.map_err(failed(0, "sync the folder of"))
+    }
+
+    /// Octets free for bodies and journal.
+    pub fn free_bytes(&self) -> Result<u64, BlobError> {
+        let free = self.disk.free_bytes(&self.folder);
+        free.map_err(failed(0, "ask for the space of"))
     }
 
     /// Writes `content` as a blob into this store's own segment (certifier, offline commands); durable
     /// after the next [`BlobStore::sync`].
-    pub fn append(&self, _home: Partition, _content: &[u8]) -> Result<BlobRef, BlobError> {
-        unimplemented!()
+    pub fn append(&self, home: Partition, content: &[u8]) -> Result<BlobRef, BlobError> {
+        let mut own = self.own.lock();
+        own.living()?;
+        let length = content.len() as u64;
+        let needed = BLOB_HEADER_BYTES + length + format::padding(length);
+        let mut segment = match own.open.take() {
+            Some(segment) if segment.end + needed <= limits::BLOB_SEGMENT_BYTES_MAX => segment,
+            _ => self.new_segment()?,
+        };
+        let mut octets = Vec::with_capacity(needed as usize);
+        octets.extend_from_slice(&format::blob_header(
+            home.0,
+            length,
+            crc32c::crc32c(content),
+        ));
+        octets.extend_from_slice(content);
+        octets.resize(needed as usize, 0);
+        let written = segment.file.write_all_at(&octets, segment.end);
+        let blob = BlobRef {
+            segment: segment.number,
+            offset: segment.end,
+            length,
+        };
+        if written.is_ok() {
+            segment.end += needed;
+            if own.unsynced.last().map(|(number, _)| *number) != Some(segment.number) {
+                own.unsynced.push((segment.number, segment.file.clone()));
+            }
+        }
+        // What a failed write left behind is written over by the next.
+        own.open = Some(segment);
+        written.map_err(|error| self.no_space_or(error, blob.segment, "write"))?;
+        Ok(blob)
     }
 
     /// One `fdatasync` for all that was appended; a failure must stop the process (design §5).
     pub fn sync(&self) -> Result<(), BlobError> {
-        unimplemented!()
+        let _syncing = self.syncing.lock();
+        let waiting = {
+            let mut own = self.own.lock();
+            own.living()?;
+            std::mem::take(&mut own.unsynced)
+        };
+        for (number, file) in waiting {
+            if let Err(error) = file.sync() {
+                let error = failed(number, "sync")(error);
+                self.own.lock().failed = Some(error.to_string());
+                return Err(error);
+            }
+        }
+        Ok(())
     }
 
     /// `append` and `sync` in one: for single bodies from a reader, of any length, in bounded memory.
+    /// Crash before the end: octets that no record names.
     pub fn store(
         &self,
-        _home: Partition,
-        _content: &mut dyn std::io::Read,
+        home: Partition,
+        content: &mut dyn Read,
     ) -> Result<Durable<BlobRef>, BlobError> {
-        unimplemented!()
+        let most = limits::BLOB_IN_MEMORY_BYTES_MAX;
+        let mut start = Vec::new();
+        let read = content.take(most + 1).read_to_end(&mut start);
+        read.map_err(BlobError::Source)?;
+        let blob = if start.len() as u64 <= most {
+            let blob = self.append(home, &start)?;
+            self.sync()?;
+            blob
+        } else {
+            self.store_long(home, start, content)?
+        };
+        Ok(Durable::new(blob))
     }
 
     /// The whole content, at most `most` octets, checksum verified.
-    pub fn read(&self, _blob: BlobRef, _most: u64) -> Result<Vec<u8>, BlobError> {
-        unimplemented!()
+    pub fn read(&self, blob: BlobRef, most: u64) -> Result<Vec<u8>, BlobError> {
+        let length = blob.length;
+        if length > most {
+            return Err(BlobError::TooLong { length, most });
+        }
+        let (file, checksum) = self.find(blob)?;
+        let mut content = vec![0; length as usize];
+        let mut done = 0;
+        while done < content.len() {
+            match self.read_content(&*file, blob, done as u64, &mut content[done..])? {
+                0 => return Err(damaged(blob, "the segment ends inside the blob")),
+                count => done += count,
+            }
+        }
+        match crc32c::crc32c(&content) == checksum {
+            true => Ok(content),
+            false => Err(damaged(blob, "the content does not have its checksum")),
+        }
     }
 
     /// The pieces of a stored message: one slice for a [`Content::Whole`].
-    pub fn rope(&self, _content: Content) -> Result<Rope, BlobError> {
-        unimplemented!()
+    pub fn rope(&self, content: Content) -> Result<Rope, BlobError> {
+        match content {
+            Content::Whole(blob) => Ok(Rope::whole(blob)),
+            Content::Rope(blob) => {
+                let octets = self.read(blob, limits::ROPE_BYTES_MAX)?;
+                Rope::from_bytes(&octets).map_err(|error| damaged(blob, &error.to_string()))
+            }
+        }
+    }
+
+    fn path(&self, segment: u64) -> PathBuf {
+        self.folder.join(format::segment_name(segment))
+    }
+
+    /// Makes a segment whose name is durable.
+    fn new_segment(&self) -> Result<Segment, BlobError> {
+        let number = self.next_segment();
+        let path = self.path(number);
+        let made = self.disk.open(&path, true).and_then(|file| {
+            file.write_all_at(&format::segment_header(number), 0)?;
+            self.disk.sync_folder(&self.folder)?;
+            Ok(file)
+        });
+        if made.is_err() {
+            let _ = self.disk.remove(&path); // nobody names it
+        }
+        Ok(Segment {
+            number,
+            file: made.map_err(|error| self.no_space_or(error, number, "make"))?,
+            end: SEGMENT_HEADER_BYTES,
+        })
+    }
+
+    /// Streams a long body into a segment of its own; its header comes last, when length and checksum
+    /// are known.
+    fn store_long(
+        &self,
+        home: Partition,
+        start: Vec<u8>,
+        content: &mut dyn Read,
+    ) -> Result<BlobRef, BlobError> {
+        self.own.lock().living()?;
+        let segment = self.new_segment()?;
+        let stored = self.stream(&segment, home, start, content);
+        if stored.is_err() {
+            let _ = self.disk.remove(&self.path(segment.number)); // nobody names it
+        }
+        let blob = stored?;
+        if let Err(error) = segment.file.sync() {
+            let error = failed(segment.number, "sync")(error);
+            self.own.lock().failed = Some(error.to_string());
+            return Err(error);
+        }
+        Ok(blob)
+    }
+
+    fn stream(
+        &self,
+        segment: &Segment,
+        home: Partition,
+        start: Vec<u8>,
+        content: &mut dyn Read,
+    ) -> Result<BlobRef, BlobError> {
+        let first = segment.end + BLOB_HEADER_BYTES;
+        let write = |octets: &[u8], offset: u64| {
+            let written = segment.file.write_all_at(octets, offset);
+            written.map_err(|error| self.no_space_or(error, segment.number, "write"))
+        };
+        let mut chunk = start;
+        let mut checksum = 0;
+        let mut length = 0;
+        while !chunk.is_empty() {
+            write(&chunk, first + length)?;
+            checksum = crc32c::crc32c_append(checksum, &chunk);
+            length += chunk.len() as u64;
+            chunk.clear();
+            let mut next = (&mut *content).take(limits::BLOB_IN_MEMORY_BYTES_MAX);
+            next.read_to_end(&mut chunk).map_err(BlobError::Source)?;
+        }
+        let padding = vec![0; format::padding(length) as usize];
+        write(&padding, first + length)?;
+        write(&format::blob_header(home.0, length, checksum), segment.end)?;
+        Ok(BlobRef {
+            segment: segment.number,
+            offset: segment.end,
+            length,
+        })
+    }
+
+    fn no_space_or(&self, error: io::Error, segment: u64, action: &'static str) -> BlobError {
+        match crate::journal::is_full(&error) {
+            true => BlobError::NoSpace(self.folder.display().to_string()),
+            false => failed(segment, action)(error),
+        }
+    }
+
+    /// The file of a blob, and its content's checksum; the header is checked against the reference.
+    fn find(&self, blob: BlobRef) -> Result<(Arc<dyn DiskFile>, u32), BlobError> {
+        let file = self.reader(blob)?;
+        let mut header = [0; BLOB_HEADER_BYTES as usize];
+        let read = file.read_at(&mut header, blob.offset);
+        let read = read.map_err(failed(blob.segment, "read"))?;
+        match format::read_blob_header(&header) {
+            Some((_, length, checksum)) if length == blob.length => Ok((file, checksum)),
+            Some(_) => Err(damaged(blob, "a blob of another length")),
+            None if read < header.len() => Err(damaged(blob, "the segment ends before the blob")),
+            None => Err(damaged(blob, "no blob header with a good checksum")),
+        }
+    }
+
+    fn reader(&self, blob: BlobRef) -> Result<Arc<dyn DiskFile>, BlobError> {
+        if let Some(file) = self.readers.lock().get(blob.segment) {
+            return Ok(file);
+        }
+        let file = match self.disk.open(&self.path(blob.segment), false) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                return Err(damaged(blob, "the file is missing"));
+            }
+            opened => opened.map_err(failed(blob.segment, "open"))?,
+        };
+        self.readers.lock().put(blob.segment, file.clone());
+        Ok(file)
+    }
+
+    fn read_content(
+        &self,
+        file: &dyn DiskFile,
+        blob: BlobRef,
+        at: u64,
+        into: &mut [u8],
+    ) -> Result<usize, BlobError> {
+        let left = blob.length.saturating_sub(at);
+        let count = into.len().min(usize::try_from(left).unwrap_or(usize::MAX));
+        let read = file.read_at(&mut into[..count], blob.offset + BLOB_HEADER_BYTES + at);
+        match read.map_err(failed(blob.segment, "read"))? {
+            0 if count > 0 => Err(damaged(blob, "the segment ends inside the blob")),
+            read => Ok(read),
+        }
     }
 }
 
 impl BlobRead for BlobStore {
-    fn read_at(&self, _blob: BlobRef, _at: u64, _into: &mut [u8]) -> Result<usize, BlobError> {
-        unimplemented!()
+    fn read_at(&self, blob: BlobRef, at: u64, into: &mut [u8]) -> Result<usize, BlobError> {
+        let (file, _) = self.find(blob)?;
+        self.read_content(&*file, blob, at, into)
+    }
+}
+
+impl Own {
+    fn living(&self) -> Result<(), BlobError> {
+        match &self.failed {
+            Some(reason) => Err(BlobError::Failed(reason.clone())),
+            None => Ok(()),
+        }
+    }
+}
+
+impl Readers {
+    fn get(&mut self, segment: u64) -> Option<Arc<dyn DiskFile>> {
+        self.clock += 1;
+        let (file, used) = self.files.get_mut(&segment)?;
+        *used = self.clock;
+        Some(file.clone())
+    }
+
+    fn put(&mut self, segment: u64, file: Arc<dyn DiskFile>) {
+        if self.files.len() >= limits::BLOB_FILES_OPEN_MAX {
+            let oldest = self.files.iter().min_by_key(|(_, (_, used))| *used);
+            if let Some(oldest) = oldest.map(|(&segment, _)| segment) {
+                self.files.remove(&oldest);
+            }
+        }
+        self.files.insert(segment, (file, self.clock));
+    }
+}
+
+fn failed(segment: u64, action: &'static str) -> impl FnOnce(io::Error) -> BlobError {
+    move |source| BlobError::Disk {
+        segment,
+        action,
+        source,
+    }
+}
+
+fn damaged(blob: BlobRef, reason: &str) -> BlobError {
+    BlobError::Damaged {
+        segment: blob.segment,
+        offset: blob.offset,
+        reason: reason.to_owned(),
     }
 }

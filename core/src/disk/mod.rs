@@ -1,6 +1,12 @@
 //! The disk as the journal, the blobs and the views see it: real files, or a simulated disk in tests
 //! that loses unsynced writes, tears, fails a sync or is full.
 
+pub mod real;
+pub mod sim;
+
+pub use real::RealDisk;
+pub use sim::SimDisk;
+
 use std::fmt::Debug;
 use std::io;
 use std::path::{Path, PathBuf};

@@ -1,13 +1,19 @@
 //! The truth: records of facts with their final values, committed by group, replayed into views.
 
+pub mod format;
 pub mod lane;
+mod reader;
 pub mod record;
+mod recovery;
+mod segment;
 
 use std::io;
 use std::path::PathBuf;
 
-pub use lane::{Lane, LaneReader};
+pub use lane::{Lane, Recovered};
+pub use reader::LaneReader;
 pub use record::Record;
+pub(crate) use segment::is_full;
 
 /// A partition: 0 is the registry, 1 to 255 hold mail. Order is promised only inside one.
 #[derive(
@@ -136,7 +142,7 @@ pub trait LaneStore: Send {
     fn end(&self) -> Position;
     /// A new epoch, one above the last: from now on older ones are fenced.
     fn begin_epoch(&mut self) -> u64;
-    /// Makes all of `group` durable. In one piece for the caller: one write, one sync.
+    /// Makes all of `group` durable: one write and one sync, whoever it comes from.
     fn append(&mut self, group: &[Batch]) -> Appended;
     /// Every record at or after `from`, in order.
     fn replay(
@@ -145,5 +151,6 @@ pub trait LaneStore: Send {
         each: &mut dyn FnMut(Entry) -> Result<(), JournalError>,
     ) -> Result<(), JournalError>;
     /// Work that need not hold up an answer (segments ahead); called by the writer after it answered.
+    /// An error must stop the process, unless [`JournalError::is_no_space`].
     fn tend(&mut self) -> Result<(), JournalError>;
 }

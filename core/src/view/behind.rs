@@ -3,8 +3,8 @@
 use std::path::Path;
 
 use super::{Row, View};
+use crate::journal::LaneReader;
 use crate::journal::Position;
-use crate::journal::lane::LaneReader;
 
 /// Why the views cannot be used.
 #[derive(Debug, thiserror::Error)]
