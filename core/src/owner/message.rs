@@ -16,7 +16,7 @@ use crate::message_id::Identifier;
 use crate::registry::{DomainState, MailboxRow, MailboxState};
 use crate::view::View;
 use crate::view::row::RecipientKey;
-use crate::wording::failures;
+use crate::wording::{SERVICE_LOCAL_PART, failures};
 
 /// Records of one partition, and the answer once they are durable.
 pub type Decided = Result<(Partition, Vec<Record>, Outcome), CommandError>;
@@ -183,11 +183,14 @@ impl Desk<'_> {
             salt: self.random,
             ..answer.evidence.clone()
         };
+        let unplaced = filing.is_none().then_some(answer.receipt);
+        let last = others == 0;
         let record = Landed {
             evidence,
             recipient,
             filing,
-            last: others == 0,
+            last,
+            unplaced,
         };
         Ok((partition, vec![record.into()], Outcome::Done))
     }
@@ -247,6 +250,12 @@ impl Desk<'_> {
         let Some(domain) = self.newest.domain(&address.domain()) else {
             return Err(failure(ErrorKind::NoDomain, failures::UNKNOWN_DOMAIN));
         };
+        if address
+            .local_part()
+            .eq_ignore_ascii_case(SERVICE_LOCAL_PART)
+        {
+            return Err(other(failures::SERVICE_MAILBOX));
+        }
         let Some(mailbox) = mailbox.filter(|row| row.state != MailboxState::Closed) else {
             return Err(failure(ErrorKind::NoRecipient, failures::UNKNOWN_MAILBOX));
         };

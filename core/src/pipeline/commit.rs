@@ -11,6 +11,8 @@ use crate::journal::Partition;
 use crate::mailbox::Content;
 use crate::owner::{Command, ReceiptContent};
 use crate::ports::Signature;
+use crate::proof::Signed;
+use crate::rope::Rope;
 use crate::smime::cms;
 use crate::state::Shared;
 
@@ -47,9 +49,9 @@ fn assemble(
     for (message, signature) in drafted.messages.into_iter().zip(signatures) {
         let der = cms::signed_data(signature)
             .map_err(|e| draft::Setback::Held(format!("the signature cannot be written: {e}")))?;
-        let rope = message.finish(&der);
-        let blob = append(shared, home, &rope.to_bytes())?;
-        contents.push((draft::content_of(blob), rope.len()));
+        // The signer handed this out only after its check with the public key (SG-16).
+        let message = Signed::new(message.finish(&der));
+        contents.push(keep(shared, home, &message)?);
     }
     let first = contents.first().copied();
     let Some(first) = first else {
@@ -71,6 +73,16 @@ fn assemble(
         ),
         Finish::Certify(plan) => Command::Certify(Box::new(draft::certified(*plan, first))),
     })
+}
+
+/// Only what is signed is kept as a message of ours.
+fn keep(
+    shared: &Shared,
+    home: Partition,
+    message: &Signed<Rope>,
+) -> Result<(Content, u64), draft::Setback> {
+    let blob = append(shared, home, &message.to_bytes())?;
+    Ok((Content::Rope(blob), message.len()))
 }
 
 fn receipt_for(

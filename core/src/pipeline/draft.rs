@@ -502,11 +502,6 @@ fn note_forged(row: &Submitted, described: &Described) {
     }
 }
 
-/// What a signed message of ours is stored as.
-pub(super) fn content_of(blob: BlobRef) -> Content {
-    Content::Rope(blob)
-}
-
 /// The record of an acceptance.
 pub(super) fn accepted(plan: AcceptPlan, envelope: (Content, u64), facts: BlobRef) -> Accepted {
     Accepted {

@@ -8,3 +8,5 @@ pub const UNKNOWN_DOMAIN: (&str, &str) = ("5.1.2", "dominio non gestito");
 pub const SUSPENDED: (&str, &str) = ("5.2.1", "casella sospesa");
 /// DP-07.
 pub const MAILBOX_FULL: (&str, &str) = ("5.2.2", "casella piena");
+/// TC-08: the service mailbox takes no envelope.
+pub const SERVICE_MAILBOX: (&str, &str) = ("5.7.1", "casella di servizio, non riceve messaggi");

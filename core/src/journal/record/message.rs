@@ -175,6 +175,9 @@ pub struct Landed {
     /// No other recipient is open: the message has reached its legal end.
     #[n(3)]
     pub last: bool,
+    /// The receipt that found no mailbox, kept with the log instead of being bounced (DP-09).
+    #[n(4)]
+    pub unplaced: Option<Content>,
 }
 
 /// The recipient's partition: its errand was done by the other side.
