@@ -39,6 +39,9 @@ pub const MEDIA_NAME_BYTES_MAX: usize = 127;
 /// Characters kept of an attachment's name: file systems take 255.
 pub const ATTACHMENT_NAME_CHARS_MAX: usize = 255;
 
+/// What a verdict takes into memory: a message of the largest size in the field (100 MB), enclosed.
+pub const EXAMINED_BYTES_MAX: usize = 256 * MEGABYTE as usize;
+
 /// CD-15: `daticert.xml` as read. A thousand recipients, each listed twice, take some 700 kB.
 pub const CERTIFICATION_BYTES_MAX: usize = 4 * MEGABYTE as usize;
 /// CD-15: elements of one `daticert.xml`, other providers' limits on recipients being their own.

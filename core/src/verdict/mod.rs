@@ -1,8 +1,14 @@
 //! The verdict on a message: is it genuine certified mail? Each step is a named check with a precise
 //! sentence; a message is genuine only if every one passed (RFC 6109 §2.1, §4.3, §5.5; SG-17).
 
+mod examination;
+mod parts;
+
+use self::examination::{Examination, Question};
 use crate::certification::CertificationData;
 use crate::instant::Instant;
+use crate::limits;
+use crate::mime::Scan;
 use crate::wording::words::MessageKind;
 
 /// How a check ended.
@@ -30,7 +36,7 @@ impl Outcome {
 /// One step of the examination.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Check {
-    /// `structure`, `signature`, `chain`, `certificate`, `type`, `certification data`.
+    /// `structure`, `signature`, `chain`, `certificate`, `certification data`, `type`, `header`.
     pub name: &'static str,
     /// How it ended.
     pub outcome: Outcome,
@@ -58,7 +64,7 @@ pub struct Verdict {
     pub kind: Option<MessageKind>,
     /// The signed certification data.
     pub data: Option<CertificationData>,
-    /// `rfc822Name` of the signing certificate, or `From:` where it has none.
+    /// The first `rfc822Name` of the signing certificate, where the signature holds.
     pub signer: Option<String>,
     /// `signingTime` of the signature.
     pub signed_at: Option<Instant>,
@@ -74,6 +80,13 @@ impl Verdict {
 
 /// Examines `message`: its signer's chain must end in one of `anchors` (DER) at the instant `at`.
 pub fn examine(message: &[u8], anchors: &[Vec<u8>], at: Instant, expected: &Expected) -> Verdict {
-    let _ = (message, anchors, at, expected);
-    unimplemented!()
+    // What is too large is told so by the first check, and not scanned.
+    let scanned = message.get(..limits::EXAMINED_BYTES_MAX).unwrap_or(message);
+    let scan = Scan::of_bytes(scanned);
+    let question = Question {
+        anchors,
+        at,
+        expected,
+    };
+    Examination::new(question, &scan).run(message)
 }
