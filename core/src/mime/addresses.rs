@@ -151,7 +151,8 @@ impl Entry {
     fn address(self) -> Option<Option<Address>> {
         let Some(angle) = self.angle else {
             let is_empty = self.bare.text.is_empty() && !self.after_angle;
-            return (!is_empty).then(|| self.bare.address());
+            let address = self.bare.address().filter(|_| !self.after_angle);
+            return (!is_empty).then_some(address);
         };
         let is_whole = !self.in_angle && !self.after_angle;
         Some(angle.address().filter(|_| is_whole))

@@ -26,14 +26,15 @@ impl Edit {
     }
 }
 
-/// The source, `size` octets, with `edits` in it, in any order; those at one place keep theirs, and one
-/// that overlaps an earlier one is left out. `copy` adds an unchanged span of the source.
+/// The source, `size` octets, with `edits` in it, in any order. At one place insertions come first, in
+/// the order given; one that overlaps an earlier one is left out. `copy` adds an unchanged span of the
+/// source.
 pub(crate) fn apply<E>(
     size: u64,
     mut edits: Vec<Edit>,
     mut copy: impl FnMut(&mut Rope, Span) -> Result<(), E>,
 ) -> Result<Rope, E> {
-    edits.sort_by_key(|edit| edit.span.start);
+    edits.sort_by_key(|edit| (edit.span.start, edit.span.end));
     let mut rope = Rope::default();
     let mut at = 0;
     for edit in edits {

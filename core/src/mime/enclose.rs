@@ -171,3 +171,6 @@ fn set_encoding(part: &Part, encoding: &str, edits: &mut Vec<Edit>) {
     }
     edits.extend(spans.map(Edit::remove));
 }
+
+#[cfg(test)]
+mod tests;

@@ -14,5 +14,8 @@ pub use enclose::{Enclosed, Marks, enclose};
 pub use scan::{ContentField, Field, Part, Scan, ScanFault, Shape, Span};
 pub use scanner::Scanner;
 
+#[cfg(test)]
+pub(crate) use scanner::tests::mail_octets;
+
 pub(crate) use content::file_name_parameter;
 pub(crate) use edit::{Edit, apply};

@@ -21,6 +21,8 @@ pub struct Scanner {
     /// The header being read, when `in_header`.
     header: Vec<u8>,
     in_header: bool,
+    /// A line did not fit: this header is read no further.
+    header_is_full: bool,
     /// From the message itself to the innermost open part.
     open: Vec<Open>,
     /// The part list is full: structure is no longer read.
@@ -76,6 +78,7 @@ impl Scanner {
             line_end_before: 0,
             header: Vec::new(),
             in_header: true,
+            header_is_full: false,
             open: Vec::new(),
             blind: false,
         };
@@ -171,8 +174,9 @@ impl Scanner {
         self.scan.parts[part].eight_bit_header |= line.eight_bit;
         let length = line.length as usize + line.line_end.len();
         if self.header.len() + length > limits::HEADER_BYTES_MAX {
+            self.header_is_full = true;
             self.fault(ScanFault::HeaderTooLarge);
-        } else if !self.has_fault(ScanFault::HeaderTooLarge) {
+        } else if !self.header_is_full {
             self.header.extend_from_slice(line.kept);
             self.header.extend_from_slice(line.line_end);
         }
@@ -274,6 +278,7 @@ impl Scanner {
         });
         self.scan.parts.push(part);
         self.header.clear();
+        self.header_is_full = false;
         self.in_header = true;
     }
 
@@ -467,3 +472,6 @@ fn boundary_of(media: &MediaType, parameters: &content::Parameters) -> Option<Ve
     let fits = !boundary.is_empty() && boundary.len() <= limits::BOUNDARY_BYTES_MAX;
     fits.then(|| boundary.to_vec())
 }
+
+#[cfg(test)]
+pub(crate) mod tests;

@@ -57,24 +57,17 @@ pub fn neutralised(text: &str) -> String {
 }
 
 /// One line of a header field's value in ASCII: unfolded, RFC 2047 words kept as written, control
-/// characters replaced by a blank, raw octets above 127 put into RFC 2047 words of UTF-8.
+/// characters replaced by a blank. A value with raw octets above 127 is decoded and written anew.
 pub fn as_header_text(value: &[u8]) -> String {
     let line = unfolded(value);
     let line = line.trim_ascii();
     let safe = |&b: &u8| char::from(if b < b' ' || b == 0x7f { b' ' } else { b });
     if line.is_ascii() {
-        return line.iter().map(safe).collect();
+        let text: String = line.iter().map(safe).collect();
+        text.trim().to_owned()
+    } else {
+        encode(&neutralised(&decode(line)))
     }
-    let mut text = String::new();
-    for token in tokens(line) {
-        text.extend(token.blank.iter().map(safe));
-        if token.word.is_ascii() {
-            text.extend(token.word.iter().map(safe));
-        } else {
-            text.push_str(&encode(&neutralised(&plain(token.word))));
-        }
-    }
-    text
 }
 
 /// `text` as RFC 2047 words of UTF-8 in base64, each under 76 characters, one blank between them.
@@ -174,8 +167,7 @@ impl<'a> EncodedWord<'a> {
 
 fn base64_octets(text: &[u8]) -> Option<Vec<u8>> {
     let end = text.iter().rposition(|&b| b != b'=').map_or(0, |at| at + 1);
-    let alphabet = base64_simd::STANDARD_NO_PAD;
-    alphabet.decode_to_vec(&text[..end]).ok()
+    base64_simd::forgiving_decode_to_vec(&text[..end]).ok()
 }
 
 fn q_octets(text: &[u8]) -> Vec<u8> {
@@ -247,9 +239,7 @@ mod tests {
         ];
         for (value, expected) in cases {
             let shown = String::from_utf8_lossy(value);
-            if value != b"=?utf-8?B?w6?= =?utf-8?Q?=A8?=" {
-                assert_eq!(decode(value), expected, "{shown}");
-            }
+            assert_eq!(decode(value), expected, "{shown}");
         }
     }
 
@@ -264,9 +254,9 @@ mod tests {
 
     #[test]
     fn sg_08_raw_octets_become_encoded_words() {
-        let text = as_header_text("perché =?utf-8?Q?x?= no".as_bytes());
+        let text = as_header_text("perché è =?utf-8?Q?x?= no".as_bytes());
         assert!(text.is_ascii());
-        assert_eq!(text, "=?utf-8?B?cGVyY2jDqQ==?= =?utf-8?Q?x?= no");
+        assert_eq!(decode(text.as_bytes()), "perché è x no");
         let long = encode(&"è".repeat(100));
         assert!(long.split(' ').all(|word| word.len() <= 75), "{long}");
         assert_eq!(decode(long.as_bytes()), "è".repeat(100));

@@ -297,3 +297,6 @@ fn eight_bit_fault(part: &Part) -> Option<FormalFault> {
         Some(FormalFault::EightBitUnencodable)
     }
 }
+
+#[cfg(test)]
+mod tests;

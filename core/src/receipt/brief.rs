@@ -101,3 +101,6 @@ fn sha1_hex(body: &Rope, blobs: &dyn BlobRead) -> Result<String, BlobError> {
     RopeReader::new(body, blobs).for_each_chunk(|chunk| context.update(chunk))?;
     Ok(data_encoding::HEXLOWER.encode(context.finish().as_ref()))
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,7 +1,11 @@
 //! A message as a list of pieces: generated text, or a slice of a stored original, as it is or through
 //! a fixed encoder (AP-25). No attachment is stored per recipient or held in memory.
 
+#[cfg(test)]
+pub(crate) mod memory;
 mod reader;
+#[cfg(test)]
+mod tests;
 mod transfer;
 
 pub use reader::{RopeReader, sha256};
