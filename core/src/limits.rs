@@ -207,3 +207,7 @@ pub const VIEW_PAUSE_MS: u64 = 1_000;
 pub const SLED_CACHE_BYTES: u64 = 64 * MEGABYTE;
 /// A mailbox file is left as it is below this many rows; above it, it is rewritten when half are dead.
 pub const MAILBOX_FILE_COMPACT_ROWS: u64 = 1_024;
+/// Tries to lock sled's files, while a predecessor in this process lets go of them.
+pub const SLED_LOCK_TRIES_MAX: u32 = 100;
+/// Pause between two tries.
+pub const SLED_LOCK_PAUSE_MS: u64 = 20;

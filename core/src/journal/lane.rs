@@ -373,12 +373,14 @@ impl LaneStore for Lane {
         if let Some(reason) = &self.failed {
             return Err(JournalError::Failed(reason.clone()));
         }
-        let made = self.make_up_to(self.segment + limits::JOURNAL_SEGMENTS_AHEAD);
-        if let Err(error) = &made
-            && !error.is_no_space()
-        {
-            self.fail(error);
+        match self.make_up_to(self.segment + limits::JOURNAL_SEGMENTS_AHEAD) {
+            // Tried again after the next group; what is there may still do.
+            Err(full) if full.is_no_space() => Ok(()),
+            Err(error) => {
+                self.fail(&error);
+                Err(error)
+            }
+            Ok(()) => Ok(()),
         }
-        made
     }
 }

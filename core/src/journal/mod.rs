@@ -151,6 +151,6 @@ pub trait LaneStore: Send {
         each: &mut dyn FnMut(Entry) -> Result<(), JournalError>,
     ) -> Result<(), JournalError>;
     /// Work that need not hold up an answer (segments ahead); called by the writer after it answered.
-    /// An error must stop the process, unless [`JournalError::is_no_space`].
+    /// An error must stop the process; want of space is none.
     fn tend(&mut self) -> Result<(), JournalError>;
 }

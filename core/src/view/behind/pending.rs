@@ -1,0 +1,154 @@
+//! Rows that wait to be written: one per key, the last value wins. What came and went while it waited
+//! is never written, unless an earlier run may have written its coming.
+
+use std::collections::BTreeMap;
+
+use super::super::Row;
+use super::super::row::RecipientKey;
+use crate::mailbox::{Flags, FolderId, MailboxId, Uid};
+use crate::message_id::Identifier;
+
+/// What a row is about.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+enum Key {
+    Provider,
+    Domain(String),
+    Mailbox(MailboxId),
+    History(MailboxId, u32),
+    Submission(Identifier),
+    Journey(Identifier),
+    Errand(RecipientKey),
+    Delivery(RecipientKey),
+    Answer(RecipientKey),
+    Folder(MailboxId, FolderId),
+    Counter(MailboxId, FolderId),
+    Message(MailboxId, FolderId, Uid),
+    Usage(MailboxId),
+}
+
+#[derive(Debug)]
+struct Entry {
+    row: Row,
+    may_be_stored: bool,
+}
+
+/// Rows by key.
+#[derive(Debug, Default)]
+pub struct Pending(BTreeMap<Key, Entry>);
+
+impl Pending {
+    /// Rows that wait.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Forgets everything.
+    pub fn clear(&mut self) {
+        self.0.clear();
+    }
+
+    /// The rows to be written.
+    pub fn into_rows(self) -> impl Iterator<Item = Row> {
+        self.0.into_values().map(|entry| entry.row)
+    }
+
+    /// Takes a row; `may_be_stored`: an earlier run may have written it already.
+    pub fn put(&mut self, row: Row, may_be_stored: bool) {
+        match &row {
+            Row::Flags(mailbox, folder, change, modseq) => {
+                let key = Key::Message(*mailbox, *folder, change.uid);
+                if let Some(Row::Message(_, _, message)) = self.row(&key) {
+                    message.flags = Flags(change.flags);
+                    message.modseq = *modseq;
+                    return;
+                }
+            }
+            Row::Modseq(mailbox, folder, modseq) => {
+                if let Some(Row::Counter(_, _, counter)) =
+                    self.row(&Key::Counter(*mailbox, *folder))
+                {
+                    counter.highest_modseq = *modseq;
+                    return;
+                }
+            }
+            Row::Folder(mailbox, folder, None) => self.empty_folder(*mailbox, *folder),
+            _ => {}
+        }
+        self.replace(key(&row), row, may_be_stored);
+    }
+
+    fn row(&mut self, key: &Key) -> Option<&mut Row> {
+        self.0.get_mut(key).map(|entry| &mut entry.row)
+    }
+
+    /// The messages of a folder go with it.
+    fn empty_folder(&mut self, mailbox: MailboxId, folder: FolderId) {
+        self.0.remove(&Key::Counter(mailbox, folder));
+        let messages =
+            Key::Message(mailbox, folder, Uid::MIN)..=Key::Message(mailbox, folder, Uid::MAX);
+        let keys: Vec<Key> = self.0.range(messages).map(|(key, _)| key.clone()).collect();
+        for key in keys {
+            self.0.remove(&key);
+        }
+    }
+
+    fn replace(&mut self, key: Key, row: Row, may_be_stored: bool) {
+        let before = self.0.remove(&key);
+        if is_removal(&row)
+            && let Some(before) = &before
+            && !before.may_be_stored
+        {
+            return;
+        }
+        let unseen = is_born_once(&row) && !may_be_stored;
+        let may_be_stored = before.map_or(!unseen, |before| before.may_be_stored);
+        self.0.insert(key, Entry { row, may_be_stored });
+    }
+}
+
+fn key(row: &Row) -> Key {
+    match row {
+        Row::Provider(_) => Key::Provider,
+        Row::Domain(name, _) => Key::Domain(name.as_str().to_owned()),
+        Row::Mailbox(row) => Key::Mailbox(row.id),
+        Row::History(mailbox, number, _) => Key::History(*mailbox, *number),
+        Row::Folder(mailbox, folder, _) => Key::Folder(*mailbox, *folder),
+        Row::Counter(mailbox, folder, _) | Row::Modseq(mailbox, folder, _) => {
+            Key::Counter(*mailbox, *folder)
+        }
+        Row::Message(mailbox, folder, row) => Key::Message(*mailbox, *folder, row.uid),
+        Row::Flags(mailbox, folder, change, _) => Key::Message(*mailbox, *folder, change.uid),
+        Row::Gone(mailbox, folder, uid) => Key::Message(*mailbox, *folder, *uid),
+        Row::Usage(mailbox, _) => Key::Usage(*mailbox),
+        Row::Submission(identifier, _) => Key::Submission(identifier.clone()),
+        Row::Journey(identifier, _) => Key::Journey(identifier.clone()),
+        Row::Errand(key, _) => Key::Errand(key.clone()),
+        Row::Delivery(key, _) => Key::Delivery(key.clone()),
+        Row::Answer(key, _) => Key::Answer(key.clone()),
+    }
+}
+
+/// Put once and removed once: where it is put after all that is stored, it is not stored.
+fn is_born_once(row: &Row) -> bool {
+    matches!(
+        row,
+        Row::Submission(_, Some(_))
+            | Row::Journey(_, Some(_))
+            | Row::Errand(_, Some(_))
+            | Row::Delivery(_, Some(_))
+            | Row::Answer(_, Some(_))
+            | Row::Message(..)
+    )
+}
+
+fn is_removal(row: &Row) -> bool {
+    matches!(
+        row,
+        Row::Submission(_, None)
+            | Row::Journey(_, None)
+            | Row::Errand(_, None)
+            | Row::Delivery(_, None)
+            | Row::Answer(_, None)
+            | Row::Gone(..)
+    )
+}

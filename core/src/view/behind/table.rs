@@ -1,0 +1,193 @@
+//! Rows in sled: one tree; a key is the table's letter and what orders it, a value is the CBOR of the
+//! whole row. Key 0 holds the position of all the others, with a checksum of its own.
+
+use minicbor::{Decode, Encode};
+
+use super::super::Row;
+use crate::journal::Position;
+use crate::mailbox::MailboxId;
+
+/// The form of everything under `views/`: another one is rebuilt.
+const VERSION: u32 = 1;
+/// The key of [`Mark`].
+pub const MARK_KEY: &[u8] = &[0];
+/// The table of mailbox files.
+pub const FILES_TABLE: u8 = b'f';
+
+/// What all the rest was written with.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+pub struct Mark {
+    #[n(0)]
+    version: u32,
+    /// All records before are in, none after.
+    #[n(1)]
+    pub position: Position,
+    /// The machine's boot.
+    #[n(2)]
+    pub boot: String,
+}
+
+impl Mark {
+    /// A mark of this version.
+    pub fn new(position: Position, boot: &str) -> Self {
+        Self {
+            version: VERSION,
+            position,
+            boot: boot.to_owned(),
+        }
+    }
+
+    /// CBOR, then its CRC-32C.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        let mut octets = encode(self);
+        let checksum = crc32c::crc32c(&octets);
+        octets.extend_from_slice(&checksum.to_le_bytes());
+        octets
+    }
+
+    /// Reads a mark, or says why it is none.
+    pub fn read(octets: &[u8]) -> Result<Self, String> {
+        let split = octets.split_last_chunk::<4>();
+        let (octets, checksum) = split.ok_or("the position is too short")?;
+        if u32::from_le_bytes(*checksum) != crc32c::crc32c(octets) {
+            return Err("the position's checksum is wrong".to_owned());
+        }
+        match minicbor::decode::<Self>(octets) {
+            Ok(mark) if mark.version == VERSION => Ok(mark),
+            Ok(mark) => Err(format!("their form is {}, not {VERSION}", mark.version)),
+            Err(error) => Err(format!("the position cannot be read: {error}")),
+        }
+    }
+}
+
+/// State of a mailbox file at the mark.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Encode, Decode)]
+pub struct FileRow {
+    /// Each rewriting goes to a new file.
+    #[n(0)]
+    pub generation: u32,
+    /// Rows that count; what follows was written after the mark.
+    #[n(1)]
+    pub rows: u64,
+    /// Rows that later ones made useless.
+    #[n(2)]
+    pub dead: u64,
+}
+
+fn encode(value: impl Encode<()>) -> Vec<u8> {
+    // Writing to a vector cannot fail.
+    minicbor::to_vec(value).unwrap_or_default()
+}
+
+fn decode<'b, T: Decode<'b, ()>>(octets: &'b [u8]) -> Result<T, String> {
+    minicbor::decode(octets).map_err(|error| format!("a row cannot be read: {error}"))
+}
+
+fn table_key(table: u8, parts: &[&[u8]]) -> Vec<u8> {
+    let mut key = vec![table];
+    parts.iter().for_each(|part| key.extend_from_slice(part));
+    key
+}
+
+/// Key of a mailbox file's row.
+pub fn file_key(mailbox: MailboxId) -> Vec<u8> {
+    table_key(FILES_TABLE, &[&mailbox.0.to_be_bytes()])
+}
+
+/// Value of a mailbox file's row.
+pub fn file_value(file: FileRow) -> Vec<u8> {
+    encode(file)
+}
+
+/// Reads a mailbox file's row.
+pub fn read_file(key: &[u8], value: &[u8]) -> Result<(MailboxId, FileRow), String> {
+    let id = key.get(1..).and_then(|id| id.try_into().ok());
+    let id = id.ok_or("a mailbox file without a number")?;
+    Ok((MailboxId(u64::from_be_bytes(id)), decode(value)?))
+}
+
+/// Key and value of a row that lives in sled, no value where it is removed; `None` for rows that live
+/// in mailbox files.
+pub fn cell(row: &Row) -> Option<(Vec<u8>, Option<Vec<u8>>)> {
+    use super::super::row::RecipientKey;
+    let of = |table, key: &RecipientKey| {
+        let recipient = key.recipient.to_be_bytes();
+        table_key(
+            table,
+            &[key.identifier.as_str().as_bytes(), &[0], &recipient],
+        )
+    };
+    Some(match row {
+        Row::Provider(row) => (table_key(b'a', &[]), Some(encode(row))),
+        Row::Domain(name, row) => (
+            table_key(b'b', &[name.as_str().as_bytes()]),
+            row.as_ref().map(|row| encode((name, row))),
+        ),
+        Row::Mailbox(row) => (
+            table_key(b'c', &[&row.id.0.to_be_bytes()]),
+            Some(encode(&**row)),
+        ),
+        Row::History(id, number, change) => (
+            table_key(b'd', &[&id.0.to_be_bytes(), &number.to_be_bytes()]),
+            Some(encode((id, number, change))),
+        ),
+        Row::Folder(id, folder, row) => (
+            table_key(b'e', &[&id.0.to_be_bytes(), &folder.0.to_be_bytes()]),
+            row.as_ref().map(|row| encode((id, folder, row))),
+        ),
+        Row::Submission(identifier, row) => (
+            table_key(b'g', &[identifier.as_str().as_bytes()]),
+            row.as_ref().map(|row| encode(&**row)),
+        ),
+        Row::Journey(identifier, row) => (
+            table_key(b'h', &[identifier.as_str().as_bytes()]),
+            row.as_ref().map(|row| encode((identifier, row))),
+        ),
+        Row::Errand(key, row) => (of(b'i', key), row.as_ref().map(|row| encode((key, row)))),
+        Row::Delivery(key, row) => (of(b'j', key), row.as_ref().map(|r| encode((key, &**r)))),
+        Row::Answer(key, row) => (of(b'k', key), row.as_ref().map(|r| encode((key, &**r)))),
+        Row::Counter(..) | Row::Modseq(..) | Row::Message(..) | Row::Flags(..) => return None,
+        Row::Gone(..) | Row::Usage(..) => return None,
+    })
+}
+
+/// Reads what [`cell`] wrote, in an order that a view can take: folders before their messages.
+pub fn read_cell(key: &[u8], value: &[u8]) -> Result<Row, String> {
+    Ok(match key.first() {
+        Some(b'a') => Row::Provider(decode(value)?),
+        Some(b'b') => {
+            let (name, row) = decode(value)?;
+            Row::Domain(name, Some(row))
+        }
+        Some(b'c') => Row::Mailbox(Box::new(decode(value)?)),
+        Some(b'd') => {
+            let (id, number, change) = decode(value)?;
+            Row::History(id, number, change)
+        }
+        Some(b'e') => {
+            let (id, folder, row) = decode(value)?;
+            Row::Folder(id, folder, Some(row))
+        }
+        Some(b'g') => {
+            let row: Box<crate::journal::record::Submitted> = Box::new(decode(value)?);
+            Row::Submission(row.identifier.clone(), Some(row))
+        }
+        Some(b'h') => {
+            let (identifier, row) = decode(value)?;
+            Row::Journey(identifier, Some(row))
+        }
+        Some(b'i') => {
+            let (key, row) = decode(value)?;
+            Row::Errand(key, Some(row))
+        }
+        Some(b'j') => {
+            let (key, row) = decode(value)?;
+            Row::Delivery(key, Some(Box::new(row)))
+        }
+        Some(b'k') => {
+            let (key, row) = decode(value)?;
+            Row::Answer(key, Some(Box::new(row)))
+        }
+        other => return Err(format!("a row of the unknown table {other:?}")),
+    })
+}
