@@ -1,0 +1,743 @@
+//! The submission session as a machine without sockets: [`Session::step`] takes the octets at hand and
+//! answers how many are done with and what is to be done. Replies come in the order of the commands,
+//! however they were sent together or torn apart. Guarantees AP-01, AP-02, AP-15, AP-16, AP-30, AP-31,
+//! AC-01, AC-04 and SE-04: what the driver is told to open, take in and commit has passed them.
+
+use std::borrow::Cow;
+use std::collections::VecDeque;
+use std::ops::Range;
+
+use ceralacca_core::address::Address;
+use ceralacca_core::journal::Partition;
+use ceralacca_core::limits;
+use ceralacca_core::mailbox::MailboxId;
+use zeroize::Zeroizing;
+
+use super::codec::{ChunkCheck, Cut, DotReader, LineCutter, LineFault};
+use super::command::Command;
+use super::settings::Settings;
+
+/// Who signed in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Account {
+    /// The mailbox.
+    pub mailbox: MailboxId,
+    /// Its partition, the home of what it submits.
+    pub home: Partition,
+    /// Its address.
+    pub address: Address,
+}
+
+/// What is to be committed with the body.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Transaction {
+    /// Who submits.
+    pub account: Account,
+    /// Reverse path.
+    pub sender: Address,
+    /// Forward path as given.
+    pub recipients: Vec<Address>,
+    /// For the `Received:` field.
+    pub received_from: String,
+}
+
+/// What the driver is to do.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Action {
+    /// Send this and CRLF.
+    Reply(Cow<'static, str>),
+    /// Forget all input, send [`TLS_READY`], do the handshake, tell [`Session::tls_started`].
+    StartTls,
+    /// Check name and password, tell [`Session::signed_in`].
+    Verify(String, Secret),
+    /// Reserve places for a message, tell [`Session::opened`].
+    Open,
+    /// These octets of the input are the message's next.
+    Body(Range<usize>),
+    /// The message ended: make it durable, commit, tell [`Session::committed`].
+    Commit(Box<Transaction>),
+    /// Give up what was opened.
+    Abandon,
+    /// Send what is to be sent and close.
+    Close,
+}
+
+/// A password on its way: shows as dots.
+#[derive(PartialEq, Eq)]
+pub struct Secret(pub Zeroizing<Vec<u8>>);
+
+impl std::fmt::Debug for Secret {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("••••")
+    }
+}
+
+/// One step: octets of the input that are done with (those of [`Action::Body`] included), and what is to
+/// be done. Nothing to do: the machine waits for more octets, or for the driver's answer.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Step {
+    /// Octets done with.
+    pub taken: usize,
+    /// To be done.
+    pub action: Option<Action>,
+}
+
+/// What the session waits for, for the driver's deadlines.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Waits {
+    /// A command, and nobody signed in yet.
+    SignIn,
+    /// A command.
+    Command,
+    /// The octets of a message.
+    Body,
+}
+
+/// Sent in clear before the handshake.
+pub const TLS_READY: &[u8] = b"220 2.0.0 Ready to start TLS\r\n";
+
+type Reply = Cow<'static, str>;
+
+const OK: &str = "250 2.0.0 Ok";
+const MUST_START_TLS: &str = "530 5.7.0 Must issue a STARTTLS command first";
+const MUST_SIGN_IN: &str = "530 5.7.0 Authentication required";
+const OUT_OF_ORDER: &str = "503 5.5.1 Bad sequence of commands";
+const NOT_CLEAN: &str = "554 5.6.0 Message refused: it holds a bare CR, a bare LF or a NUL";
+const TOO_LARGE: &str = "552 5.3.4 Message size exceeds the announced maximum";
+const NOT_BASE64: &str = "501 5.5.2 Cannot decode the response";
+const TOO_MANY_FAILURES: &str = "421 4.7.0 Too many errors, closing connection";
+const HELP: &str =
+    "214 2.0.0 Commands: AUTH BDAT DATA EHLO HELO HELP MAIL NOOP QUIT RCPT RSET STARTTLS VRFY";
+
+#[derive(Debug)]
+enum Phase {
+    Command,
+    /// Waits for the response of AUTH PLAIN.
+    Plain,
+    /// Waits for the name of AUTH LOGIN.
+    LoginName,
+    /// Waits for the password of AUTH LOGIN.
+    LoginPassword(String),
+    /// Waits for the driver.
+    Driver(Asked),
+    Data(DotReader, Fate),
+    Chunk(Chunk, Fate),
+    Closed,
+}
+
+#[derive(Debug)]
+enum Asked {
+    TlsStarted,
+    SignedIn,
+    OpenedForData,
+    OpenedForChunk(Chunk),
+    Committed,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Chunk {
+    length: u64,
+    left: u64,
+    is_last: bool,
+}
+
+/// Whether a body is taken, or read to its end for this reply.
+#[derive(Debug)]
+enum Fate {
+    Taken,
+    Refused(Reply),
+}
+
+#[derive(Debug)]
+struct Mail {
+    sender: Address,
+    recipients: Vec<Address>,
+    /// Octets of the body so far.
+    length: u64,
+    /// BDAT began.
+    chunks: Option<ChunkCheck>,
+}
+
+/// The session.
+#[derive(Debug)]
+pub struct Session {
+    settings: Settings,
+    phase: Phase,
+    lines: LineCutter,
+    ready: VecDeque<Action>,
+    greeted: Option<String>,
+    account: Option<Account>,
+    mail: Option<Mail>,
+    errors: u32,
+    failures: u32,
+}
+
+impl Session {
+    /// A session that first greets.
+    pub fn new(settings: Settings) -> Self {
+        let greeting = format!("220 {} ESMTP", settings.host);
+        Self {
+            settings,
+            phase: Phase::Command,
+            lines: LineCutter::default(),
+            ready: VecDeque::from([Action::Reply(greeting.into())]),
+            greeted: None,
+            account: None,
+            mail: None,
+            errors: 0,
+            failures: 0,
+        }
+    }
+
+    /// The next thing to do with `input`, the octets not yet done with.
+    pub fn step(&mut self, input: &[u8]) -> Step {
+        let mut taken = 0;
+        loop {
+            if let Some(action) = self.ready.pop_front() {
+                return act(taken, Some(action));
+            }
+            let rest = input.get(taken..).unwrap_or_default();
+            let before = taken;
+            match &mut self.phase {
+                Phase::Driver(_) | Phase::Closed => return act(taken, None),
+                Phase::Data(..) => {
+                    let (length, body) = self.data(rest);
+                    taken += length;
+                    if let Some(range) = body {
+                        let range = before + range.start..before + range.end;
+                        return act(taken, Some(Action::Body(range)));
+                    }
+                }
+                Phase::Chunk(..) => {
+                    let (length, is_taken) = self.chunk(rest);
+                    taken += length;
+                    if is_taken && length > 0 {
+                        return act(taken, Some(Action::Body(before..taken)));
+                    }
+                }
+                _ => taken += self.line(rest),
+            }
+            if taken == before && self.ready.is_empty() {
+                return act(taken, None);
+            }
+        }
+    }
+
+    /// The handshake is done: all that was said before it is forgotten (RFC 3207 §4.2).
+    pub fn tls_started(&mut self, version: &'static str) {
+        if matches!(self.phase, Phase::Driver(Asked::TlsStarted)) {
+            self.settings.tls = Some(version);
+            self.greeted = None;
+            self.phase = Phase::Command;
+        }
+    }
+
+    /// The answer to [`Action::Verify`].
+    pub fn signed_in(&mut self, account: Option<Account>) {
+        if !matches!(self.phase, Phase::Driver(Asked::SignedIn)) {
+            return;
+        }
+        self.phase = Phase::Command;
+        if account.is_some() {
+            self.account = account;
+            return self.say("235 2.7.0 Authentication successful");
+        }
+        self.failures += 1;
+        self.say("535 5.7.8 Authentication credentials invalid");
+        if self.failures >= limits::SIGN_IN_FAILURES_MAX {
+            self.close(TOO_MANY_FAILURES);
+        }
+    }
+
+    /// The answer to [`Action::Open`]; a refusal is the reply.
+    pub fn opened(&mut self, places: Result<(), Reply>) {
+        match std::mem::replace(&mut self.phase, Phase::Command) {
+            Phase::Driver(Asked::OpenedForData) => match places {
+                Ok(()) => {
+                    self.say("354 End data with <CR><LF>.<CR><LF>");
+                    self.phase = Phase::Data(DotReader::default(), Fate::Taken);
+                }
+                Err(refusal) => self.end_mail(refusal),
+            },
+            Phase::Driver(Asked::OpenedForChunk(chunk)) => {
+                let fate = places.map_or_else(Fate::Refused, |()| Fate::Taken);
+                self.phase = Phase::Chunk(chunk, fate);
+            }
+            other => self.phase = other,
+        }
+    }
+
+    /// Opening or writing the body failed on the way: it is read to its end and refused with `reply`. The
+    /// driver has given up what was opened.
+    pub fn body_failed(&mut self, reply: Reply) {
+        if let Phase::Data(_, fate) | Phase::Chunk(_, fate) = &mut self.phase {
+            *fate = Fate::Refused(reply);
+        } else if matches!(self.phase, Phase::Driver(Asked::Committed)) {
+            // The last run of the body came with its end.
+            self.ready.clear();
+            self.phase = Phase::Command;
+            self.end_mail(reply);
+        } else if self.mail.is_some() {
+            // The run was the last of a chunk, whose reply waits already.
+            self.ready.clear();
+            self.end_mail(reply);
+        }
+    }
+
+    /// The answer to [`Action::Commit`]: the identifier, or the reply that refuses.
+    pub fn committed(&mut self, outcome: Result<String, Reply>) {
+        if !matches!(self.phase, Phase::Driver(Asked::Committed)) {
+            return;
+        }
+        self.phase = Phase::Command;
+        match outcome {
+            Ok(identifier) => {
+                self.errors = 0;
+                self.end_mail(format!("250 2.0.0 Ok: queued as {identifier}").into());
+            }
+            Err(refusal) => self.end_mail(refusal),
+        }
+    }
+
+    /// For the driver's deadlines.
+    pub fn waits(&self) -> Waits {
+        match self.phase {
+            Phase::Data(..) | Phase::Chunk(..) => Waits::Body,
+            // Between two chunks the message is still on its way.
+            _ if self.mail.as_ref().is_some_and(|m| m.chunks.is_some()) => Waits::Body,
+            _ if self.account.is_none() => Waits::SignIn,
+            _ => Waits::Command,
+        }
+    }
+
+    /// The partition of the mailbox that signed in.
+    pub fn home(&self) -> Option<Partition> {
+        self.account.as_ref().map(|account| account.home)
+    }
+
+    /// Failed sign-ins so far.
+    pub fn failures(&self) -> u32 {
+        self.failures
+    }
+
+    fn say(&mut self, reply: impl Into<Reply>) {
+        self.ready.push_back(Action::Reply(reply.into()));
+    }
+
+    fn close(&mut self, reply: &'static str) {
+        self.say(reply);
+        self.ready.push_back(Action::Close);
+        self.phase = Phase::Closed;
+    }
+
+    /// A command refused; past a bound the connection is closed.
+    fn refuse(&mut self, reply: impl Into<Reply>) {
+        self.say(reply);
+        self.errors += 1;
+        if self.errors >= limits::SMTP_ERRORS_MAX {
+            self.give_up_mail();
+            self.close(TOO_MANY_FAILURES);
+        }
+    }
+
+    fn end_mail(&mut self, reply: Reply) {
+        self.mail = None;
+        self.say(reply);
+    }
+
+    /// Forgets the transaction, and what was opened for it.
+    fn give_up_mail(&mut self) {
+        if self.mail.take().is_some_and(|mail| mail.chunks.is_some()) {
+            self.ready.push_back(Action::Abandon);
+        }
+    }
+
+    /// Octets done with at the start of `rest`.
+    fn line(&mut self, rest: &[u8]) -> usize {
+        match self.lines.cut(rest) {
+            Cut::More(taken) => taken,
+            Cut::Line(range, taken) => {
+                let line = rest.get(range).unwrap_or_default();
+                match std::mem::replace(&mut self.phase, Phase::Command) {
+                    Phase::Plain => self.plain(line),
+                    Phase::LoginName => self.login_name(line),
+                    Phase::LoginPassword(name) => self.login_password(name, line),
+                    _ => self.command(line),
+                }
+                taken
+            }
+            Cut::Bad(fault, taken) => {
+                self.phase = Phase::Command;
+                self.refuse(match fault {
+                    LineFault::TooLong => "500 5.5.2 Line too long",
+                    LineFault::NotALine => "500 5.5.2 Lines end with CRLF and hold no NUL",
+                });
+                taken
+            }
+        }
+    }
+
+    fn command(&mut self, line: &[u8]) {
+        let command = match Command::parse(line) {
+            Ok(command) => command,
+            Err(refused) => {
+                self.refuse(refused);
+                // Without its length the chunk cannot be told from commands.
+                if line
+                    .get(..4)
+                    .is_some_and(|verb| verb.eq_ignore_ascii_case(b"BDAT"))
+                {
+                    self.give_up_mail();
+                    self.close(TOO_MANY_FAILURES);
+                }
+                return;
+            }
+        };
+        match command {
+            Command::Ehlo(name) => self.ehlo(name),
+            Command::Helo(name) => {
+                self.greet(name);
+                self.say(format!("250 {}", self.settings.host));
+            }
+            Command::StartTls => self.start_tls(),
+            Command::Auth(mechanism, initial) => self.auth(mechanism, initial),
+            Command::Mail(sender, size) => self.mail(sender, size),
+            Command::Rcpt(recipient) => self.rcpt(recipient),
+            Command::Data => self.data_command(),
+            Command::Bdat(length, is_last) => self.bdat(Chunk {
+                length,
+                left: length,
+                is_last,
+            }),
+            Command::Rset => {
+                self.give_up_mail();
+                self.say(OK);
+            }
+            Command::Noop => self.say(OK),
+            Command::Vrfy => self.say("252 2.5.0 Cannot verify, but will accept the message"),
+            Command::Help => self.say(HELP),
+            Command::Quit => {
+                self.give_up_mail();
+                self.say("221 2.0.0 Bye");
+                self.ready.push_back(Action::Close);
+                self.phase = Phase::Closed;
+            }
+        }
+    }
+
+    fn greet(&mut self, name: &str) {
+        self.give_up_mail();
+        self.greeted = Some(name.to_owned());
+    }
+
+    fn ehlo(&mut self, name: &str) {
+        self.greet(name);
+        let own = match self.settings.tls {
+            Some(_) => "AUTH PLAIN LOGIN",
+            None => "STARTTLS",
+        };
+        self.say(format!(
+            "250-{}\r\n250-SIZE {}\r\n250-PIPELINING\r\n250-8BITMIME\r\n250-CHUNKING\r\n\
+             250-ENHANCEDSTATUSCODES\r\n250-{own}\r\n250 HELP",
+            self.settings.host, self.settings.message_bytes_max
+        ));
+    }
+
+    fn start_tls(&mut self) {
+        if self.settings.tls.is_some() {
+            return self.refuse(OUT_OF_ORDER);
+        }
+        self.give_up_mail();
+        self.phase = Phase::Driver(Asked::TlsStarted);
+        self.ready.push_back(Action::StartTls);
+    }
+
+    /// Why a command about a message cannot be heard now.
+    fn not_yet(&self) -> Option<&'static str> {
+        match (self.settings.tls, &self.account, &self.greeted) {
+            (None, _, _) => Some(MUST_START_TLS),
+            (_, None, _) => Some(MUST_SIGN_IN),
+            (_, _, None) => Some(OUT_OF_ORDER),
+            _ => None,
+        }
+    }
+
+    fn auth(&mut self, mechanism: &str, initial: Option<&str>) {
+        if self.settings.tls.is_none() {
+            return self.refuse(MUST_START_TLS);
+        }
+        if self.account.is_some() || self.greeted.is_none() {
+            return self.refuse(OUT_OF_ORDER);
+        }
+        // RFC 4954 §4: `=` is an empty initial response.
+        let initial = initial.map(|text| if text == "=" { "" } else { text }.as_bytes());
+        match (&*mechanism.to_ascii_uppercase(), initial) {
+            ("PLAIN", Some(response)) => self.plain(response),
+            ("PLAIN", None) => {
+                self.phase = Phase::Plain;
+                self.say("334 ");
+            }
+            ("LOGIN", Some(name)) => self.login_name(name),
+            ("LOGIN", None) => {
+                self.phase = Phase::LoginName;
+                self.say("334 VXNlcm5hbWU6");
+            }
+            _ => self.refuse("504 5.5.4 Authentication mechanism not supported"),
+        }
+    }
+
+    fn decode(&mut self, line: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
+        if line == b"*" {
+            self.refuse("501 5.7.0 Authentication cancelled");
+            return None;
+        }
+        let decoded = data_encoding::BASE64.decode(line).ok().map(Zeroizing::new);
+        if decoded.is_none() {
+            self.refuse(NOT_BASE64);
+        }
+        decoded
+    }
+
+    /// RFC 4616: `[authzid] NUL authcid NUL passwd`.
+    fn plain(&mut self, line: &[u8]) {
+        let Some(response) = self.decode(line) else {
+            return;
+        };
+        let mut fields = response.split(|octet| *octet == 0);
+        let (Some(acts_as), Some(name), Some(password), None) =
+            (fields.next(), fields.next(), fields.next(), fields.next())
+        else {
+            return self.refuse(NOT_BASE64);
+        };
+        // Nobody acts for another here: a name that nobody has fails as slowly as a wrong password.
+        let is_own = acts_as.is_empty() || acts_as.eq_ignore_ascii_case(name);
+        let name = if is_own { name } else { b"" };
+        self.verify(String::from_utf8_lossy(name).into_owned(), password);
+    }
+
+    fn login_name(&mut self, line: &[u8]) {
+        if let Some(name) = self.decode(line) {
+            self.phase = Phase::LoginPassword(String::from_utf8_lossy(&name).into_owned());
+            self.say("334 UGFzc3dvcmQ6");
+        }
+    }
+
+    fn login_password(&mut self, name: String, line: &[u8]) {
+        if let Some(password) = self.decode(line) {
+            self.verify(name, &password);
+        }
+    }
+
+    fn verify(&mut self, name: String, password: &[u8]) {
+        self.phase = Phase::Driver(Asked::SignedIn);
+        let secret = Secret(Zeroizing::new(password.to_vec()));
+        self.ready.push_back(Action::Verify(name, secret));
+    }
+
+    fn mail(&mut self, sender: Option<Address>, size: Option<u64>) {
+        if let Some(reply) = self.not_yet() {
+            return self.refuse(reply);
+        }
+        if self.mail.is_some() {
+            return self.refuse(OUT_OF_ORDER);
+        }
+        let own = self.account.as_ref().map(|account| &account.address);
+        let Some(sender) = sender.filter(|sender| Some(sender) == own) else {
+            return self.refuse("553 5.7.1 Sender address is not the authenticated mailbox");
+        };
+        if size.is_some_and(|size| size > self.settings.message_bytes_max) {
+            return self.refuse(TOO_LARGE);
+        }
+        self.mail = Some(Mail {
+            sender,
+            recipients: Vec::new(),
+            length: 0,
+            chunks: None,
+        });
+        self.say("250 2.1.0 Ok");
+    }
+
+    fn rcpt(&mut self, recipient: Address) {
+        if let Some(reply) = self.not_yet() {
+            return self.refuse(reply);
+        }
+        let Some(mail) = self.mail.as_mut().filter(|mail| mail.chunks.is_none()) else {
+            return self.refuse(OUT_OF_ORDER);
+        };
+        if mail.recipients.len() >= limits::RECIPIENTS_PER_TRANSACTION_MAX {
+            return self.say("452 4.5.3 Too many recipients");
+        }
+        mail.recipients.push(recipient);
+        self.say("250 2.1.5 Ok");
+    }
+
+    /// A transaction with recipients, that no other way of sending has begun; the reply if there is none.
+    fn sendable(&self) -> Result<&Mail, &'static str> {
+        if let Some(reply) = self.not_yet() {
+            return Err(reply);
+        }
+        let mail = self
+            .mail
+            .as_ref()
+            .filter(|mail| !mail.recipients.is_empty());
+        mail.ok_or(OUT_OF_ORDER)
+    }
+
+    fn data_command(&mut self) {
+        match self.sendable().map(|mail| mail.chunks.is_none()) {
+            Ok(true) => {
+                self.phase = Phase::Driver(Asked::OpenedForData);
+                self.ready.push_back(Action::Open);
+            }
+            Ok(false) => self.refuse(OUT_OF_ORDER),
+            Err(reply) => self.refuse(reply),
+        }
+    }
+
+    fn bdat(&mut self, chunk: Chunk) {
+        let most = self.settings.message_bytes_max;
+        let fits = |mail: &Mail| mail.length.saturating_add(chunk.length) <= most;
+        let judged = self
+            .sendable()
+            .map(|mail| (fits(mail), mail.chunks.is_none()));
+        match judged {
+            Ok((true, true)) => {
+                if let Some(mail) = self.mail.as_mut() {
+                    mail.chunks = Some(ChunkCheck::default());
+                }
+                self.phase = Phase::Driver(Asked::OpenedForChunk(chunk));
+                self.ready.push_back(Action::Open);
+            }
+            Ok((true, false)) => self.phase = Phase::Chunk(chunk, Fate::Taken),
+            Ok((false, _)) => {
+                self.give_up_mail();
+                self.phase = Phase::Chunk(chunk, Fate::Refused(TOO_LARGE.into()));
+            }
+            Err(reply) => {
+                self.give_up_mail();
+                self.errors += 1;
+                self.phase = Phase::Chunk(chunk, Fate::Refused(reply.into()));
+            }
+        }
+    }
+
+    /// One run of DATA: octets done with, and which of them the message takes.
+    fn data(&mut self, rest: &[u8]) -> (usize, Option<Range<usize>>) {
+        let Phase::Data(reader, fate) = &mut self.phase else {
+            return (0, None);
+        };
+        let run = reader.read(rest);
+        let length = self.mail.as_mut().map_or(0, |mail| {
+            mail.length = mail.length.saturating_add(run.body.len() as u64);
+            mail.length
+        });
+        if matches!(fate, Fate::Taken) {
+            let fault = if length > self.settings.message_bytes_max {
+                Some(TOO_LARGE)
+            } else {
+                (!run.is_clean).then_some(NOT_CLEAN)
+            };
+            if let Some(reply) = fault {
+                *fate = Fate::Refused(reply.into());
+                self.ready.push_back(Action::Abandon);
+            }
+        }
+        let is_taken = matches!(fate, Fate::Taken);
+        if run.is_end {
+            self.end_data();
+        }
+        (
+            run.taken,
+            (is_taken && !run.body.is_empty()).then_some(run.body),
+        )
+    }
+
+    fn end_data(&mut self) {
+        match std::mem::replace(&mut self.phase, Phase::Command) {
+            Phase::Data(_, Fate::Refused(reply)) => self.end_mail(reply),
+            _ => self.commit(),
+        }
+    }
+
+    /// One run of a chunk: octets done with, and whether the message takes them.
+    fn chunk(&mut self, rest: &[u8]) -> (usize, bool) {
+        let Phase::Chunk(chunk, fate) = &mut self.phase else {
+            return (0, false);
+        };
+        let length = usize::try_from(chunk.left).map_or(rest.len(), |left| left.min(rest.len()));
+        chunk.left -= length as u64;
+        let run = rest.get(..length).unwrap_or_default();
+        let mut is_taken = false;
+        if let (Fate::Taken, Some(mail)) = (&*fate, self.mail.as_mut()) {
+            mail.length = mail.length.saturating_add(length as u64);
+            let is_end = chunk.left == 0 && chunk.is_last;
+            let check = mail.chunks.get_or_insert_default();
+            is_taken = check.is_clean(run) && (!is_end || check.is_whole());
+            if !is_taken {
+                *fate = Fate::Refused(NOT_CLEAN.into());
+                self.ready.push_back(Action::Abandon);
+                mail.chunks = None;
+            }
+        }
+        if chunk.left == 0 {
+            self.end_chunk();
+        }
+        (length, is_taken)
+    }
+
+    fn end_chunk(&mut self) {
+        match std::mem::replace(&mut self.phase, Phase::Command) {
+            Phase::Chunk(_, Fate::Refused(reply)) => {
+                self.end_mail(reply);
+                if self.errors >= limits::SMTP_ERRORS_MAX {
+                    self.close(TOO_MANY_FAILURES);
+                }
+            }
+            Phase::Chunk(chunk, Fate::Taken) if chunk.is_last => self.commit(),
+            Phase::Chunk(chunk, Fate::Taken) => {
+                self.say(format!("250 2.0.0 {} octets received", chunk.length));
+            }
+            other => self.phase = other,
+        }
+    }
+
+    fn commit(&mut self) {
+        let (Some(mail), Some(account)) = (self.mail.take(), self.account.clone()) else {
+            return self.say(OUT_OF_ORDER);
+        };
+        self.phase = Phase::Driver(Asked::Committed);
+        self.ready.push_back(Action::Commit(Box::new(Transaction {
+            account,
+            sender: mail.sender,
+            recipients: mail.recipients,
+            received_from: self.received_from(),
+        })));
+    }
+
+    /// RFC 5321 §4.4, with the TLS version as a comment.
+    fn received_from(&self) -> String {
+        let address = match self.settings.peer.to_canonical() {
+            std::net::IpAddr::V4(v4) => format!("[{v4}]"),
+            std::net::IpAddr::V6(v6) => format!("[IPv6:{v6}]"),
+        };
+        let name = self.greeted.as_deref().filter(|name| is_host_name(name));
+        format!(
+            "from {} ({address}) by {} with ESMTPSA ({})",
+            name.unwrap_or(&address),
+            self.settings.host,
+            self.settings.tls.unwrap_or("no TLS")
+        )
+    }
+}
+
+fn act(taken: usize, action: Option<Action>) -> Step {
+    Step { taken, action }
+}
+
+/// What may stand in a `Received:` field as it was given.
+fn is_host_name(name: &str) -> bool {
+    name.len() <= limits::EHLO_BYTES_MAX
+        && name
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || b".-_:[]".contains(&b))
+}
