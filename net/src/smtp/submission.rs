@@ -137,6 +137,10 @@ impl Driver {
         let waits = self.session.waits();
         if waits != Waits::Body {
             self.times.body = None;
+            if self.shared.is_stopping() {
+                self.say(STOPPING);
+                return Ok(Wait::Over);
+            }
         }
         loop {
             let deadline = self.times.deadline(waits);
@@ -248,6 +252,7 @@ impl Driver {
 
     /// Body durable, then the record: `250` only after both.
     async fn commit(&mut self, transaction: Transaction) -> Result<String, Reply> {
+        self.times.body = None;
         let Some(Incoming { place, body }) = self.incoming.take() else {
             return Err(FAILED.into());
         };
@@ -267,6 +272,7 @@ impl Driver {
     }
 
     async fn abandon(&mut self) {
+        self.times.body = None;
         if let Some(Incoming { place, body }) = self.incoming.take() {
             drop(place);
             body.abandon().await;

@@ -3,6 +3,11 @@
 //! however they were sent together or torn apart. Guarantees AP-01, AP-02, AP-15, AP-16, AP-30, AP-31,
 //! AC-01, AC-04 and SE-04: what the driver is told to open, take in and commit has passed them.
 
+mod auth;
+mod body;
+#[cfg(test)]
+mod tests;
+
 use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::ops::Range;
@@ -102,9 +107,7 @@ const OK: &str = "250 2.0.0 Ok";
 const MUST_START_TLS: &str = "530 5.7.0 Must issue a STARTTLS command first";
 const MUST_SIGN_IN: &str = "530 5.7.0 Authentication required";
 const OUT_OF_ORDER: &str = "503 5.5.1 Bad sequence of commands";
-const NOT_CLEAN: &str = "554 5.6.0 Message refused: it holds a bare CR, a bare LF or a NUL";
 const TOO_LARGE: &str = "552 5.3.4 Message size exceeds the announced maximum";
-const NOT_BASE64: &str = "501 5.5.2 Cannot decode the response";
 const TOO_MANY_FAILURES: &str = "421 4.7.0 Too many errors, closing connection";
 const HELP: &str =
     "214 2.0.0 Commands: AUTH BDAT DATA EHLO HELO HELP MAIL NOOP QUIT RCPT RSET STARTTLS VRFY";
@@ -229,73 +232,6 @@ impl Session {
             self.settings.tls = Some(version);
             self.greeted = None;
             self.phase = Phase::Command;
-        }
-    }
-
-    /// The answer to [`Action::Verify`].
-    pub fn signed_in(&mut self, account: Option<Account>) {
-        if !matches!(self.phase, Phase::Driver(Asked::SignedIn)) {
-            return;
-        }
-        self.phase = Phase::Command;
-        if account.is_some() {
-            self.account = account;
-            return self.say("235 2.7.0 Authentication successful");
-        }
-        self.failures += 1;
-        self.say("535 5.7.8 Authentication credentials invalid");
-        if self.failures >= limits::SIGN_IN_FAILURES_MAX {
-            self.close(TOO_MANY_FAILURES);
-        }
-    }
-
-    /// The answer to [`Action::Open`]; a refusal is the reply.
-    pub fn opened(&mut self, places: Result<(), Reply>) {
-        match std::mem::replace(&mut self.phase, Phase::Command) {
-            Phase::Driver(Asked::OpenedForData) => match places {
-                Ok(()) => {
-                    self.say("354 End data with <CR><LF>.<CR><LF>");
-                    self.phase = Phase::Data(DotReader::default(), Fate::Taken);
-                }
-                Err(refusal) => self.end_mail(refusal),
-            },
-            Phase::Driver(Asked::OpenedForChunk(chunk)) => {
-                let fate = places.map_or_else(Fate::Refused, |()| Fate::Taken);
-                self.phase = Phase::Chunk(chunk, fate);
-            }
-            other => self.phase = other,
-        }
-    }
-
-    /// Opening or writing the body failed on the way: it is read to its end and refused with `reply`. The
-    /// driver has given up what was opened.
-    pub fn body_failed(&mut self, reply: Reply) {
-        if let Phase::Data(_, fate) | Phase::Chunk(_, fate) = &mut self.phase {
-            *fate = Fate::Refused(reply);
-        } else if matches!(self.phase, Phase::Driver(Asked::Committed)) {
-            // The last run of the body came with its end.
-            self.ready.clear();
-            self.phase = Phase::Command;
-            self.end_mail(reply);
-        } else if self.mail.is_some() {
-            // The run was the last of a chunk, whose reply waits already.
-            self.ready.clear();
-            self.end_mail(reply);
-        }
-    }
-
-    /// The answer to [`Action::Commit`]: the identifier, or the reply that refuses.
-    pub fn committed(&mut self, outcome: Result<String, Reply>) {
-        if !matches!(self.phase, Phase::Driver(Asked::Committed)) {
-            return;
-        }
-        self.phase = Phase::Command;
-        match outcome {
-            Ok(identifier) => {
-                self.errors = 0;
-                self.end_mail(format!("250 2.0.0 Ok: queued as {identifier}").into());
-            }
-            Err(refusal) => self.end_mail(refusal),
         }
     }
 
@@ -462,78 +398,6 @@ impl Session {
         }
     }
 
-    fn auth(&mut self, mechanism: &str, initial: Option<&str>) {
-        if self.settings.tls.is_none() {
-            return self.refuse(MUST_START_TLS);
-        }
-        if self.account.is_some() || self.greeted.is_none() {
-            return self.refuse(OUT_OF_ORDER);
-        }
-        // RFC 4954 §4: `=` is an empty initial response.
-        let initial = initial.map(|text| if text == "=" { "" } else { text }.as_bytes());
-        match (&*mechanism.to_ascii_uppercase(), initial) {
-            ("PLAIN", Some(response)) => self.plain(response),
-            ("PLAIN", None) => {
-                self.phase = Phase::Plain;
-                self.say("334 ");
-            }
-            ("LOGIN", Some(name)) => self.login_name(name),
-            ("LOGIN", None) => {
-                self.phase = Phase::LoginName;
-                self.say("334 VXNlcm5hbWU6");
-            }
-            _ => self.refuse("504 5.5.4 Authentication mechanism not supported"),
-        }
-    }
-
-    fn decode(&mut self, line: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
-        if line == b"*" {
-            self.refuse("501 5.7.0 Authentication cancelled");
-            return None;
-        }
-        let decoded = data_encoding::BASE64.decode(line).ok().map(Zeroizing::new);
-        if decoded.is_none() {
-            self.refuse(NOT_BASE64);
-        }
-        decoded
-    }
-
-    /// RFC 4616: `[authzid] NUL authcid NUL passwd`.
-    fn plain(&mut self, line: &[u8]) {
-        let Some(response) = self.decode(line) else {
-            return;
-        };
-        let mut fields = response.split(|octet| *octet == 0);
-        let (Some(acts_as), Some(name), Some(password), None) =
-            (fields.next(), fields.next(), fields.next(), fields.next())
-        else {
-            return self.refuse(NOT_BASE64);
-        };
-        // Nobody acts for another here: a name that nobody has fails as slowly as a wrong password.
-        let is_own = acts_as.is_empty() || acts_as.eq_ignore_ascii_case(name);
-        let name = if is_own { name } else { b"" };
-        self.verify(String::from_utf8_lossy(name).into_owned(), password);
-    }
-
-    fn login_name(&mut self, line: &[u8]) {
-        if let Some(name) = self.decode(line) {
-            self.phase = Phase::LoginPassword(String::from_utf8_lossy(&name).into_owned());
-            self.say("334 UGFzc3dvcmQ6");
-        }
-    }
-
-    fn login_password(&mut self, name: String, line: &[u8]) {
-        if let Some(password) = self.decode(line) {
-            self.verify(name, &password);
-        }
-    }
-
-    fn verify(&mut self, name: String, password: &[u8]) {
-        self.phase = Phase::Driver(Asked::SignedIn);
-        let secret = Secret(Zeroizing::new(password.to_vec()));
-        self.ready.push_back(Action::Verify(name, secret));
-    }
-
     fn mail(&mut self, sender: Option<Address>, size: Option<u64>) {
         if let Some(reply) = self.not_yet() {
             return self.refuse(reply);
@@ -570,174 +434,8 @@ impl Session {
         mail.recipients.push(recipient);
         self.say("250 2.1.5 Ok");
     }
-
-    /// A transaction with recipients, that no other way of sending has begun; the reply if there is none.
-    fn sendable(&self) -> Result<&Mail, &'static str> {
-        if let Some(reply) = self.not_yet() {
-            return Err(reply);
-        }
-        let mail = self
-            .mail
-            .as_ref()
-            .filter(|mail| !mail.recipients.is_empty());
-        mail.ok_or(OUT_OF_ORDER)
-    }
-
-    fn data_command(&mut self) {
-        match self.sendable().map(|mail| mail.chunks.is_none()) {
-            Ok(true) => {
-                self.phase = Phase::Driver(Asked::OpenedForData);
-                self.ready.push_back(Action::Open);
-            }
-            Ok(false) => self.refuse(OUT_OF_ORDER),
-            Err(reply) => self.refuse(reply),
-        }
-    }
-
-    fn bdat(&mut self, chunk: Chunk) {
-        let most = self.settings.message_bytes_max;
-        let fits = |mail: &Mail| mail.length.saturating_add(chunk.length) <= most;
-        let judged = self
-            .sendable()
-            .map(|mail| (fits(mail), mail.chunks.is_none()));
-        match judged {
-            Ok((true, true)) => {
-                if let Some(mail) = self.mail.as_mut() {
-                    mail.chunks = Some(ChunkCheck::default());
-                }
-                self.phase = Phase::Driver(Asked::OpenedForChunk(chunk));
-                self.ready.push_back(Action::Open);
-            }
-            Ok((true, false)) => self.phase = Phase::Chunk(chunk, Fate::Taken),
-            Ok((false, _)) => {
-                self.give_up_mail();
-                self.phase = Phase::Chunk(chunk, Fate::Refused(TOO_LARGE.into()));
-            }
-            Err(reply) => {
-                self.give_up_mail();
-                self.errors += 1;
-                self.phase = Phase::Chunk(chunk, Fate::Refused(reply.into()));
-            }
-        }
-    }
-
-    /// One run of DATA: octets done with, and which of them the message takes.
-    fn data(&mut self, rest: &[u8]) -> (usize, Option<Range<usize>>) {
-        let Phase::Data(reader, fate) = &mut self.phase else {
-            return (0, None);
-        };
-        let run = reader.read(rest);
-        let length = self.mail.as_mut().map_or(0, |mail| {
-            mail.length = mail.length.saturating_add(run.body.len() as u64);
-            mail.length
-        });
-        if matches!(fate, Fate::Taken) {
-            let fault = if length > self.settings.message_bytes_max {
-                Some(TOO_LARGE)
-            } else {
-                (!run.is_clean).then_some(NOT_CLEAN)
-            };
-            if let Some(reply) = fault {
-                *fate = Fate::Refused(reply.into());
-                self.ready.push_back(Action::Abandon);
-            }
-        }
-        let is_taken = matches!(fate, Fate::Taken);
-        if run.is_end {
-            self.end_data();
-        }
-        (
-            run.taken,
-            (is_taken && !run.body.is_empty()).then_some(run.body),
-        )
-    }
-
-    fn end_data(&mut self) {
-        match std::mem::replace(&mut self.phase, Phase::Command) {
-            Phase::Data(_, Fate::Refused(reply)) => self.end_mail(reply),
-            _ => self.commit(),
-        }
-    }
-
-    /// One run of a chunk: octets done with, and whether the message takes them.
-    fn chunk(&mut self, rest: &[u8]) -> (usize, bool) {
-        let Phase::Chunk(chunk, fate) = &mut self.phase else {
-            return (0, false);
-        };
-        let length = usize::try_from(chunk.left).map_or(rest.len(), |left| left.min(rest.len()));
-        chunk.left -= length as u64;
-        let run = rest.get(..length).unwrap_or_default();
-        let mut is_taken = false;
-        if let (Fate::Taken, Some(mail)) = (&*fate, self.mail.as_mut()) {
-            mail.length = mail.length.saturating_add(length as u64);
-            let is_end = chunk.left == 0 && chunk.is_last;
-            let check = mail.chunks.get_or_insert_default();
-            is_taken = check.is_clean(run) && (!is_end || check.is_whole());
-            if !is_taken {
-                *fate = Fate::Refused(NOT_CLEAN.into());
-                self.ready.push_back(Action::Abandon);
-                mail.chunks = None;
-            }
-        }
-        if chunk.left == 0 {
-            self.end_chunk();
-        }
-        (length, is_taken)
-    }
-
-    fn end_chunk(&mut self) {
-        match std::mem::replace(&mut self.phase, Phase::Command) {
-            Phase::Chunk(_, Fate::Refused(reply)) => {
-                self.end_mail(reply);
-                if self.errors >= limits::SMTP_ERRORS_MAX {
-                    self.close(TOO_MANY_FAILURES);
-                }
-            }
-            Phase::Chunk(chunk, Fate::Taken) if chunk.is_last => self.commit(),
-            Phase::Chunk(chunk, Fate::Taken) => {
-                self.say(format!("250 2.0.0 {} octets received", chunk.length));
-            }
-            other => self.phase = other,
-        }
-    }
-
-    fn commit(&mut self) {
-        let (Some(mail), Some(account)) = (self.mail.take(), self.account.clone()) else {
-            return self.say(OUT_OF_ORDER);
-        };
-        self.phase = Phase::Driver(Asked::Committed);
-        self.ready.push_back(Action::Commit(Box::new(Transaction {
-            account,
-            sender: mail.sender,
-            recipients: mail.recipients,
-            received_from: self.received_from(),
-        })));
-    }
-
-    /// RFC 5321 §4.4, with the TLS version as a comment.
-    fn received_from(&self) -> String {
-        let address = match self.settings.peer.to_canonical() {
-            std::net::IpAddr::V4(v4) => format!("[{v4}]"),
-            std::net::IpAddr::V6(v6) => format!("[IPv6:{v6}]"),
-        };
-        let name = self.greeted.as_deref().filter(|name| is_host_name(name));
-        format!(
-            "from {} ({address}) by {} with ESMTPSA ({})",
-            name.unwrap_or(&address),
-            self.settings.host,
-            self.settings.tls.unwrap_or("no TLS")
-        )
-    }
 }
 
 fn act(taken: usize, action: Option<Action>) -> Step {
     Step { taken, action }
-}
-
-/// What may stand in a `Received:` field as it was given.
-fn is_host_name(name: &str) -> bool {
-    name.len() <= limits::EHLO_BYTES_MAX
-        && name
-            .bytes()
-            .all(|b| b.is_ascii_alphanumeric() || b".-_:[]".contains(&b))
 }
