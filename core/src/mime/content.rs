@@ -94,23 +94,31 @@ impl Parameters {
         pairs.map(|(name, value)| (name.as_str(), value.as_slice()))
     }
 
+    /// The octets of a parameter, put together from its sections where it is cut (`boundary*0`).
+    pub fn octets(&self, name: &str) -> Option<Vec<u8>> {
+        let plain = self.raw(name).map(<[u8]>::to_vec);
+        plain.or_else(|| self.sections(name).map(|(_, octets)| octets))
+    }
+
     fn extended(&self, name: &str) -> Option<String> {
         if let Some(value) = self.raw(&format!("{name}*")) {
             let (charset, rest) = split_charset(value);
             return Some(words::from_charset(charset, &percent_decoded(rest)));
         }
+        let (charset, octets) = self.sections(name)?;
+        Some(words::from_charset(charset, &octets))
+    }
+
+    /// RFC 2231 §3: charset and octets of `name*0`, `name*1*`, ….
+    fn sections(&self, name: &str) -> Option<(&[u8], Vec<u8>)> {
         let mut octets = Vec::new();
         let mut charset: &[u8] = b"";
         for index in 0..self.0.len() {
             let section = format!("{name}*{index}");
             if let Some(value) = self.raw(&format!("{section}*")) {
-                let rest = if index == 0 {
-                    let (named, rest) = split_charset(value);
-                    charset = named;
-                    rest
-                } else {
-                    value
-                };
+                let first = (index == 0).then(|| split_charset(value));
+                let (named, rest) = first.unwrap_or((charset, value));
+                charset = named;
                 octets.extend_from_slice(&percent_decoded(rest));
             } else if let Some(value) = self.raw(&section) {
                 octets.extend_from_slice(value);
@@ -120,29 +128,36 @@ impl Parameters {
                 break;
             }
         }
-        (!self.0.is_empty()).then(|| words::from_charset(charset, &octets))
+        (!self.0.is_empty()).then_some((charset, octets))
     }
 }
 
-/// Reads `type/subtype; parameters`. `None` when there is no type.
+/// Reads `type/subtype; parameters`. `None` where the type is malformed or missing.
 pub fn parse_type(value: &[u8]) -> Option<(MediaType, Parameters)> {
-    let mut tokens = Tokens::of(value);
+    let media = media_type(&mut Tokens::of(value))?;
+    Some((media, parse_parameters(value)))
+}
+
+/// Reads `disposition; parameters`; the disposition in lower case.
+pub fn parse_disposition(value: &[u8]) -> Option<(String, Parameters)> {
+    let disposition = Tokens::of(value).word()?;
+    Some((disposition, parse_parameters(value)))
+}
+
+/// The parameters alone, whatever stands before them: the name of an attachment is a name, even where
+/// its program wrote no proper type.
+pub fn parse_parameters(value: &[u8]) -> Parameters {
+    parameters(&mut Tokens::of(value))
+}
+
+fn media_type(tokens: &mut Tokens<'_>) -> Option<MediaType> {
     let kind = tokens.word()?;
     if tokens.next() != Some(Token::Special(b'/')) {
         return None;
     }
     let subtype = tokens.word()?;
-    if kind.len().max(subtype.len()) > limits::MEDIA_NAME_BYTES_MAX {
-        return None;
-    }
-    Some((MediaType { kind, subtype }, parameters(&mut tokens)))
-}
-
-/// Reads `disposition; parameters`; the disposition in lower case.
-pub fn parse_disposition(value: &[u8]) -> Option<(String, Parameters)> {
-    let mut tokens = Tokens::of(value);
-    let disposition = tokens.word()?;
-    Some((disposition, parameters(&mut tokens)))
+    let fits = kind.len().max(subtype.len()) <= limits::MEDIA_NAME_BYTES_MAX;
+    fits.then_some(MediaType { kind, subtype })
 }
 
 /// `; name="…"` on a line of its own, in RFC 2231 form where the text asks for it, in sections that keep
@@ -319,8 +334,7 @@ mod tests {
     use super::*;
 
     fn name_of(value: &str) -> Option<String> {
-        let (_, parameters) = parse_type(value.as_bytes())?;
-        parameters.text("name")
+        parse_parameters(value.as_bytes()).text("name")
     }
 
     #[test]
@@ -328,22 +342,21 @@ mod tests {
         let value =
             b" multipart/(a (nested) comment) MIXED (\\) x);\r\n\tboundary (c) = \"a \\\"b\"\r\n";
         let (media, parameters) = parse_type(value).expect("a type");
-        assert!(media.is("multipart", "mixed"), "{media:?}");
+        assert!(media.is("multipart", "mixed"));
         assert_eq!(parameters.raw("boundary"), Some(&b"a \"b"[..]));
     }
 
     #[test]
     fn lax_values_are_read_as_their_writers_meant() {
-        let raw = |value: &str| {
-            let (_, parameters) = parse_type(value.as_bytes()).expect("a type");
-            parameters.raw("boundary").map(<[u8]>::to_vec)
-        };
+        let raw = |value: &str| parse_parameters(value.as_bytes()).octets("boundary");
         assert_eq!(raw("a/b; boundary==_x=1/2; y=z"), Some(b"=_x=1/2".to_vec()));
         assert_eq!(raw("a/b;; ;boundary=x"), Some(b"x".to_vec()));
         assert_eq!(raw("a/b; charset; boundary=x"), Some(b"x".to_vec()));
         assert_eq!(raw("a/b boundary=x"), None);
-        assert_eq!(parse_type(b"text"), None);
-        assert_eq!(parse_type(b""), None);
+        assert_eq!(raw("a/b; boundary*0=x; boundary*1=y"), Some(b"xy".to_vec()));
+        for untyped in ["", "text", "/b", "text/"] {
+            assert_eq!(parse_type(untyped.as_bytes()), None, "{untyped}");
+        }
     }
 
     #[test]
@@ -365,6 +378,7 @@ mod tests {
             ),
             ("a/b; name=\"a\u{1}b%\"", "a\u{fffd}b%"),
             ("a/b; name=\"\"", ""),
+            ("file; name=x.pdf", "x.pdf"),
         ];
         for (value, expected) in cases {
             assert_eq!(name_of(value).as_deref(), Some(expected), "{value}");

@@ -407,29 +407,29 @@ fn name_of(line: &[u8]) -> Option<(usize, usize)> {
 fn describe(part: &mut Part, header: &[u8], fields: &[FieldPlace]) {
     let mut file_name = None;
     let mut type_name = None;
+    let mut seen = Vec::with_capacity(4);
     for place in fields {
         let Some(kind) = content_field(&header[place.start..place.name_end]) else {
             continue;
         };
-        let is_first = part.content_fields.iter().all(|(seen, _)| *seen != kind);
         let start = part.header.start + place.start as u64;
         let end = part.header.start + place.end as u64;
         part.content_fields.push((kind, Span { start, end }));
-        if !is_first {
+        if seen.contains(&kind) {
             continue;
         }
+        seen.push(kind);
         let value = without_line_end(&header[place.value..place.end]);
         match kind {
             ContentField::Type => {
+                type_name = content::parse_parameters(value).text("name");
                 if let Some((media, parameters)) = content::parse_type(value) {
-                    type_name = parameters.text("name");
                     part.boundary = boundary_of(&media, &parameters);
                     part.media = media;
                 }
             }
             ContentField::Disposition => {
-                let parsed = content::parse_disposition(value);
-                file_name = parsed.and_then(|(_, parameters)| parameters.text("filename"));
+                file_name = content::parse_parameters(value).text("filename");
             }
             ContentField::TransferEncoding => part.encoding = TransferEncoding::parse(value),
             ContentField::Md5 => {}
@@ -468,7 +468,8 @@ fn boundary_of(media: &MediaType, parameters: &content::Parameters) -> Option<Ve
         return None;
     }
     // A boundary cannot end in a blank (RFC 2046 §5.1.1): one that does is written without it.
-    let boundary = parameters.raw("boundary")?.trim_ascii_end();
+    let boundary = parameters.octets("boundary")?;
+    let boundary = boundary.trim_ascii_end();
     let fits = !boundary.is_empty() && boundary.len() <= limits::BOUNDARY_BYTES_MAX;
     fits.then(|| boundary.to_vec())
 }

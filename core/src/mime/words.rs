@@ -201,13 +201,15 @@ fn tokens(line: &[u8]) -> impl Iterator<Item = Token<'_>> {
     std::iter::from_fn(move || {
         let start = rest.iter().position(|b| !is_blank(*b))?;
         let (blank, after) = rest.split_at(start);
-        let end = after.iter().position(|b| is_blank(*b));
-        let mut end = end.unwrap_or(after.len());
-        if after.starts_with(b"=?")
-            && let Some(seam) = memchr::memmem::find(&after[..end], b"?==?")
-        {
-            end = seam + 2;
-        }
+        let may_touch = after.starts_with(b"=?");
+        let is_end = |&at: &usize| {
+            is_blank(after[at])
+                || (may_touch
+                    && after[..at].ends_with(b"?=")
+                    && at > 2
+                    && after[at..].starts_with(b"=?"))
+        };
+        let end = (0..after.len()).find(is_end).unwrap_or(after.len());
         let (word, left) = after.split_at(end);
         rest = left;
         Some(Token { blank, word })

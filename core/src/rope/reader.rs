@@ -52,11 +52,12 @@ impl<'a> RopeReader<'a> {
             left -= piece.len();
             reader.next_piece();
         }
-        match reader.pieces.first() {
-            Some(Piece::Slice { transfer, .. }) if *transfer != Transfer::Identity => {
-                reader.pass_over(left)?;
-            }
-            _ => reader.taken = left,
+        if matches!(reader.pieces.first(), Some(Piece::Slice { .. })) {
+            let (taken, written) = reader.encoder.pass_over(left);
+            reader.taken = taken;
+            reader.pass_over(left - written)?;
+        } else {
+            reader.taken = left;
         }
         Ok(reader)
     }

@@ -65,6 +65,16 @@ impl Encoder {
         }
     }
 
+    /// Passes over as much of the first `text` octets of output as needs no input: how many octets of
+    /// input and of output that are. Only for an encoder that has taken nothing yet.
+    pub(super) fn pass_over(&mut self, text: u64) -> (u64, u64) {
+        match self {
+            Self::Identity => (text, text),
+            Self::QuotedPrintable(_) => (0, 0),
+            Self::Base64(encoder) => encoder.pass_over(text),
+        }
+    }
+
     pub(super) fn finish(&mut self, text: &mut Vec<u8>) {
         match self {
             Self::Identity => {}
@@ -172,6 +182,15 @@ pub(super) struct Base64 {
 impl Base64 {
     /// Octets that fill a line of 76.
     const LINE_OCTETS: usize = 57;
+    /// A line and the CRLF before it.
+    const LINE_TEXT: u64 = 78;
+
+    fn pass_over(&mut self, text: u64) -> (u64, u64) {
+        let lines = (text + 2) / Self::LINE_TEXT;
+        self.started = lines > 0;
+        let written = (lines * Self::LINE_TEXT).saturating_sub(2);
+        (lines * Self::LINE_OCTETS as u64, written)
+    }
 
     fn push(&mut self, octets: &[u8], text: &mut Vec<u8>) {
         let mut rest = octets;
