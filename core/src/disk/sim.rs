@@ -183,6 +183,11 @@ impl SimDisk {
         self.0.lock().writes
     }
 
+    /// Octets in the files that have a name.
+    pub fn used_bytes(&self) -> u64 {
+        self.0.lock().used()
+    }
+
     /// Changes until now: writes, syncs, changes of names.
     pub fn operations(&self) -> u64 {
         self.0.lock().operations

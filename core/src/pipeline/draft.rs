@@ -87,7 +87,13 @@ pub(super) enum Setback {
 
 impl From<BlobError> for Setback {
     fn from(error: BlobError) -> Self {
-        Setback::Held(error.to_string())
+        match error {
+            BlobError::Damaged { .. } | BlobError::TooLong { .. } => {
+                Setback::Held(error.to_string())
+            }
+            // Reading may go well again; writing has its own rules.
+            _ => Setback::Later(error.to_string()),
+        }
     }
 }
 
@@ -97,6 +103,7 @@ pub(super) struct Drafter {
     scanner: Arc<dyn VirusScanner>,
     held: Held,
     cache: Mutex<HashMap<BlobRef, Arc<EnvelopeFacts>>>,
+    last_warning: Mutex<String>,
 }
 
 impl Drafter {
@@ -106,6 +113,7 @@ impl Drafter {
             scanner,
             held,
             cache: Mutex::default(),
+            last_warning: Mutex::default(),
         }
     }
 
@@ -113,10 +121,19 @@ impl Drafter {
     pub(super) fn set_back(&self, work: Work, setback: Setback) {
         match setback {
             Setback::Later(reason) => {
-                eprintln!("warning: {reason}; will be tried again");
+                self.warn(reason);
                 self.shared.work.put_back(work, SETBACK);
             }
             Setback::Held(reason) => self.held.note(format!("{work:?} is held: {reason}")),
+        }
+    }
+
+    /// Says each trouble once, not at every try.
+    fn warn(&self, reason: String) {
+        let mut last = self.last_warning.lock();
+        if *last != reason {
+            eprintln!("warning: {reason}; will be tried again until it goes well");
+            *last = reason;
         }
     }
 
