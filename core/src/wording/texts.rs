@@ -262,3 +262,95 @@ e destinato all'utente \"{recipient}\"
 è stato rilevato un errore: {reason}
 Il messaggio è stato rifiutato dal sistema.
 Identificativo messaggio: {identifier}";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ALL: [Text; 14] = [
+        Text::NonAcceptance,
+        Text::VirusNonAcceptance,
+        Text::Acceptance,
+        Text::TransportEnvelope,
+        Text::FirstDelay,
+        Text::FinalDelay,
+        Text::TakeCharge,
+        Text::Anomaly,
+        Text::VirusDetection,
+        Text::VirusNonDelivery,
+        Text::Delivery(DeliveryDetail::Complete),
+        Text::Delivery(DeliveryDetail::Brief),
+        Text::Delivery(DeliveryDetail::Concise),
+        Text::NonDelivery,
+    ];
+
+    #[test]
+    fn sg_20_every_text_has_the_data_of_its_model() {
+        for text in ALL {
+            let template = text.template();
+            for wanted in ["day", "time", "zone", "subject", "sender"] {
+                assert!(
+                    template.contains(&format!("{{{wanted}}}")),
+                    "{text:?} {wanted}"
+                );
+            }
+            let names_someone = ["{recipient}", "{recipients}", "{typed recipients}"];
+            assert!(names_someone.iter().any(|name| template.contains(name)));
+            let has_identifier = template.contains("{identifier}");
+            assert_eq!(has_identifier, text != Text::Anomaly, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn sg_20_every_placeholder_is_known_and_every_text_fits_its_charset() {
+        let known = [
+            "day",
+            "time",
+            "zone",
+            "subject",
+            "sender",
+            "recipient",
+            "recipients",
+            "typed recipients",
+            "reason",
+            "identifier",
+        ];
+        for text in ALL {
+            for piece in text.template().split('{').skip(1) {
+                let name = piece.split('}').next().unwrap_or_default();
+                assert!(known.contains(&name), "{text:?} {name}");
+            }
+            assert!(
+                text.template().chars().all(|c| u32::from(c) < 0x100),
+                "{text:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn sg_20_the_wording_changes_only_with_its_version() {
+        let all: Vec<&str> = ALL.iter().map(|text| text.template()).collect();
+        let checksum = crc32c::crc32c(all.join("\n\n").as_bytes());
+        assert_eq!((TEXTS_VERSION, checksum), (1, 512_498_120));
+    }
+
+    #[test]
+    fn se_06_a_value_that_looks_like_a_placeholder_is_left_alone() {
+        let original = OriginalFacts {
+            sender: Address::parse("a@b.test").expect("an address"),
+            recipients: Vec::new(),
+            replies: String::new(),
+            subject: Some("{identifier} {".to_owned()),
+            identifier: crate::message_id::Identifier::parse("c@b.test").expect("one"),
+            client_id: None,
+        };
+        let lines = Text::Acceptance.lines(&TextFacts {
+            original: &original,
+            at: Instant::from_millis(0),
+            zone_with_colon: false,
+            recipient: None,
+            reason: None,
+        });
+        assert_eq!(lines[2], "\"{identifier} {\" proveniente da \"a@b.test\"");
+    }
+}
