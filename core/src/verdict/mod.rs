@@ -9,6 +9,7 @@ use crate::certification::CertificationData;
 use crate::instant::Instant;
 use crate::limits;
 use crate::mime::Scan;
+use crate::proof::Verified;
 use crate::wording::words::MessageKind;
 
 /// How a check ended.
@@ -75,6 +76,12 @@ impl Verdict {
     pub fn is_genuine(&self) -> bool {
         let passed = |check: &Check| check.outcome == Outcome::Passed;
         !self.checks.is_empty() && self.checks.iter().all(passed)
+    }
+
+    /// The certification data of a genuine message, with the proof that they are.
+    pub fn into_verified(self) -> Option<Verified<CertificationData>> {
+        let is_genuine = self.is_genuine();
+        self.data.filter(|_| is_genuine).map(Verified::new)
     }
 }
 

@@ -52,7 +52,8 @@ fn sg_17_envelopes_and_receipts_are_genuine() {
         assert_eq!(verdict.checks.len(), 7);
         assert_eq!(verdict.signer.as_deref(), Some(SERVICE));
         assert_eq!(verdict.signed_at, Some(step().at));
-        assert_eq!(verdict.data.unwrap().original, original());
+        let verified = verdict.into_verified().unwrap();
+        assert_eq!(verified.original, original());
     }
 }
 
@@ -67,6 +68,7 @@ fn sg_17_any_altered_octet_of_the_content_is_told() {
     assert_eq!(digests.count(), 2, "{sentence}");
     assert!(sentence.starts_with("the signed content was altered: its SHA-256 is "));
     assert_eq!(judged(&original).data, None);
+    assert!(judged(&original).into_verified().is_none());
 }
 
 #[test]
