@@ -117,8 +117,6 @@ pub const BODIES_PER_RING_MAX: usize = 128;
 pub const BODY_PLACE_SECONDS_MAX: u64 = 30;
 /// Bodies written together into the shared segment before one sync.
 pub const BODIES_PER_SYNC_MAX: usize = 64;
-/// A shared segment is left for the next one from here on.
-pub const SEGMENT_BYTES_MAX: u64 = 256 * MEGABYTE;
 
 /// Commands that wait for the owner: past it, `451 4.3.2`.
 pub const OWNER_QUEUE_MAX: usize = 4096;

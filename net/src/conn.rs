@@ -285,3 +285,178 @@ fn stalled(error: io::Error) -> ConnError {
 pub(crate) async fn within<F: Future>(most: Duration, answer: F) -> Option<F::Output> {
     timeout(most, answer).await.ok()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{self, Client};
+    use std::net::Shutdown;
+    use tokio_uring::net::TcpListener;
+
+    /// Runs `serve` on one connection that `client` makes from a thread of its own.
+    fn with_client<F, T>(client: impl FnOnce(SocketAddr) -> T + Send + 'static, serve: F) -> T
+    where
+        F: AsyncFnOnce(Connection),
+        T: Send + 'static,
+    {
+        let ring = crate::ring::runtime().expect("a ring");
+        ring.block_on(async move {
+            let listener = TcpListener::bind(([127, 0, 0, 1], 0).into()).expect("bound");
+            let address = listener.local_addr().expect("an address");
+            let client = std::thread::spawn(move || client(address));
+            let (stream, peer) = listener.accept().await.expect("a client");
+            serve(Connection::new(Stream::new(stream), peer)).await;
+            client.join().expect("the client is content")
+        })
+    }
+
+    async fn fill_to(connection: &mut Connection, length: usize) {
+        while connection.input().len() < length {
+            assert_ne!(connection.fill().await.expect("octets"), 0, "ended");
+        }
+    }
+
+    #[test]
+    fn a_fill_that_is_given_up_loses_nothing() {
+        let (go, wait) = std::sync::mpsc::channel();
+        let client = move |address| {
+            let mut client = Client::plain(address);
+            wait.recv().expect("the word");
+            client.send("AAAA");
+            client.send("BBBB");
+            assert_eq!(client.read(2), b"OK");
+        };
+        with_client(client, async |mut connection| {
+            for _ in 0..3 {
+                tokio::select! {
+                    _ = connection.fill() => panic!("nothing was sent"),
+                    () = tokio::time::sleep(Duration::from_millis(1)) => {}
+                }
+            }
+            go.send(()).expect("a client");
+            fill_to(&mut connection, 8).await;
+            assert_eq!(&**connection.input(), b"AAAABBBB");
+            connection.write_all(b"OK").await.expect("written");
+            connection.close().await;
+        });
+    }
+
+    #[test]
+    fn large_answers_cross_tls_whole_and_close_in_order() {
+        const LENGTH: usize = 1 << 20;
+        let tls = testing::tls();
+        let config = Arc::clone(&tls.server);
+        let client = move |address| {
+            let mut client = Client::tls(address, &tls);
+            client.send(vec![b'x'; LENGTH]);
+            assert_eq!(client.read(LENGTH), vec![b'y'; LENGTH]);
+            assert_eq!(client.line(), "", "ended in order");
+        };
+        with_client(client, async |mut connection| {
+            connection
+                .start_tls(&config, b"")
+                .await
+                .expect("a handshake");
+            assert_eq!(connection.tls_version(), Some("TLSv1.3"));
+            let mut taken = 0;
+            while taken < LENGTH {
+                taken += connection.fill().await.expect("octets");
+                let length = connection.input().len();
+                assert!(length <= limits::INPUT_BYTES_MAX);
+                connection.input().consume(length);
+            }
+            connection
+                .write_all(&vec![b'y'; LENGTH])
+                .await
+                .expect("written");
+            connection.close().await;
+        });
+    }
+
+    #[test]
+    fn se_05_octets_before_the_handshake_are_forgotten() {
+        let tls = testing::tls();
+        let config = Arc::clone(&tls.server);
+        let client = move |address| {
+            let mut client = Client::plain(address);
+            client.send("STARTTLS\r\nMAIL FROM:<evil@pec.example>\r\n");
+            assert_eq!(client.line(), "220 ready");
+            let mut client = client.start_tls(&tls);
+            client.send("QUIT\r\n");
+            client.line();
+        };
+        with_client(client, async |mut connection| {
+            fill_to(&mut connection, 20).await;
+            connection
+                .start_tls(&config, b"220 ready\r\n")
+                .await
+                .expect("a handshake");
+            assert!(connection.input().is_empty());
+            fill_to(&mut connection, 6).await;
+            assert_eq!(&**connection.input(), b"QUIT\r\n");
+            connection.close().await;
+        });
+    }
+
+    #[test]
+    fn silence_and_the_end_are_told_apart() {
+        let (go, wait) = std::sync::mpsc::channel();
+        let client = move |address| {
+            let client = Client::plain(address);
+            wait.recv().expect("the word");
+            drop(client);
+        };
+        with_client(client, async |mut connection| {
+            connection.set_silence(Duration::from_millis(5));
+            assert!(matches!(
+                connection.fill().await,
+                Err(ConnError::PeerSilent)
+            ));
+            go.send(()).expect("a client");
+            connection.set_silence(Duration::from_secs(60));
+            assert!(matches!(connection.fill().await, Ok(0)));
+            assert!(matches!(connection.fill().await, Ok(0)), "and stays ended");
+            connection.close().await;
+        });
+    }
+
+    #[test]
+    fn a_peer_that_takes_nothing_is_cut_off() {
+        let (go, wait) = std::sync::mpsc::channel::<()>();
+        let client = move |address| {
+            let client = std::net::TcpStream::connect(address).expect("connected");
+            wait.recv().expect("the word");
+            client.shutdown(Shutdown::Both).ok();
+        };
+        with_client(client, async |connection| {
+            let octets = vec![0; 64 << 20];
+            let late = Duration::from_millis(50);
+            let written = connection.stream.write_all(octets, late).await;
+            let kind = written.expect_err("stalled").kind();
+            assert_eq!(kind, io::ErrorKind::TimedOut);
+            go.send(()).expect("a client");
+            connection.close().await;
+        });
+    }
+
+    #[test]
+    fn a_session_that_does_not_consume_is_bounded() {
+        let client = move |address| {
+            let mut client = std::net::TcpStream::connect(address).expect("connected");
+            // The server ends this: an error is what is wanted.
+            let _ = io::Write::write_all(&mut client, &vec![b'x'; 8 << 20]);
+        };
+        with_client(client, async |mut connection| {
+            let error = loop {
+                match connection.fill().await {
+                    Ok(length) => assert_ne!(length, 0),
+                    Err(e) => break e,
+                }
+            };
+            assert!(matches!(error, ConnError::PeerFlooded));
+            let most = limits::INPUT_BYTES_MAX + limits::READ_BYTES_MAX;
+            assert!(connection.input().len() <= most);
+            drop(connection);
+        });
+    }
+}

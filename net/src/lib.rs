@@ -12,6 +12,8 @@ mod ring;
 pub mod server;
 pub mod shared;
 pub mod smtp;
+#[cfg(test)]
+mod testing;
 pub mod tls;
 
 pub use ring::changes::Watch;

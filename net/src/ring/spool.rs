@@ -288,7 +288,7 @@ async fn write_batch(
     for (reply, blob) in written {
         let _ = reply.send(Ok(blob));
     }
-    (segment.end < limits::SEGMENT_BYTES_MAX).then_some(segment)
+    (segment.end < limits::BLOB_SEGMENT_BYTES_MAX).then_some(segment)
 }
 
 /// Appends one short body; where it fails, the next one is written over what was left.
@@ -348,4 +348,142 @@ fn is_out_of_files(error: &io::Error) -> bool {
     [Errno::MFILE, Errno::NFILE]
         .iter()
         .any(|e| code == Some(e.raw_os_error()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ceralacca_core::blob::BlobStore;
+    use ceralacca_core::disk::real::RealDisk;
+
+    struct TestHouse(Arc<BlobStore>);
+
+    impl House for TestHouse {
+        fn folder(&self) -> PathBuf {
+            self.0.folder().to_owned()
+        }
+
+        fn next_segment(&self) -> u64 {
+            self.0.next_segment()
+        }
+
+        fn fatal(&self, sentence: &str) -> ! {
+            panic!("{sentence}")
+        }
+    }
+
+    /// Runs `story` with a spool and the store that reads what it wrote.
+    fn with_spool(story: impl AsyncFnOnce(Spool, Arc<BlobStore>)) {
+        let folder = tempfile::tempdir().expect("a folder");
+        let store = BlobStore::open(Arc::new(RealDisk), folder.path()).expect("a store");
+        let ring = crate::ring::runtime().expect("a ring");
+        ring.block_on(async {
+            let house = Rc::new(TestHouse(Arc::clone(&store)));
+            story(Spool::start(house), store).await;
+        });
+    }
+
+    async fn spool(spool: &Spool, pieces: &[&[u8]]) -> BlobRef {
+        let mut body = spool.begin(Partition(3)).await.expect("a place");
+        for piece in pieces {
+            body.write(piece).await.expect("written");
+        }
+        body.finish().await.expect("durable").into_inner()
+    }
+
+    fn files(store: &BlobStore) -> usize {
+        std::fs::read_dir(store.folder()).expect("a folder").count()
+    }
+
+    #[test]
+    fn short_bodies_share_a_segment_and_are_read_back() {
+        with_spool(async |out, store| {
+            let bodies: Vec<Vec<u8>> = (0..20).map(|n| vec![n; 10 * usize::from(n)]).collect();
+            let mut tasks = Vec::new();
+            for body in bodies.clone() {
+                let out = out.clone();
+                tasks.push(tokio_uring::spawn(
+                    async move { spool(&out, &[&body]).await },
+                ));
+            }
+            for (task, body) in tasks.into_iter().zip(bodies) {
+                let blob = task.await.expect("spooled");
+                assert_eq!(store.read(blob, 1 << 20).expect("read"), body);
+                assert_eq!(blob.offset % 8, 0);
+            }
+            assert_eq!(files(&store), 1);
+        });
+    }
+
+    #[test]
+    fn a_long_body_streams_into_a_segment_of_its_own() {
+        with_spool(async |out, store| {
+            let lengths = [-33, -32, -31, 0, 1, 300_001].map(|more| {
+                let edge = i64::try_from(limits::BODY_BUFFER_BYTES_MAX).expect("small");
+                usize::try_from(edge + more).expect("positive")
+            });
+            for length in lengths {
+                let octets: Vec<u8> = (0..length).map(|n| (n % 251) as u8).collect();
+                let pieces: Vec<&[u8]> = octets.chunks(5000).collect();
+                let blob = spool(&out, &pieces).await;
+                assert_eq!(store.read(blob, 1 << 20).expect("read"), octets, "{length}");
+            }
+            // Only the first fits the buffer beside the blob's header, and goes into the shared one.
+            assert_eq!(files(&store), 1 + 5);
+        });
+    }
+
+    #[test]
+    fn what_is_abandoned_leaves_the_disk() {
+        with_spool(async |out, store| {
+            let mut body = out.begin(Partition(3)).await.expect("a place");
+            let octets = vec![b'x'; 2 * limits::BODY_BUFFER_BYTES_MAX];
+            body.write(&octets).await.expect("written");
+            assert_eq!(files(&store), 1);
+            body.abandon().await;
+            assert_eq!(files(&store), 0);
+        });
+    }
+
+    #[test]
+    fn places_for_bodies_are_bounded_and_come_back() {
+        with_spool(async |out, _| {
+            let mut bodies = Vec::new();
+            for _ in 0..limits::BODIES_PER_RING_MAX {
+                bodies.push(out.begin(Partition(3)).await.expect("a place"));
+            }
+            let soon = Duration::from_millis(5);
+            assert!(
+                within(soon, out.begin(Partition(3))).await.is_none(),
+                "waits"
+            );
+            bodies.pop();
+            assert!(out.begin(Partition(3)).await.is_ok());
+        });
+    }
+
+    #[test]
+    fn a_full_disk_refuses_one_message_and_any_other_fault_stops_the_house() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let store = BlobStore::open(Arc::new(RealDisk), folder.path()).expect("a store");
+        let house = TestHouse(store);
+        let judge =
+            |kind: io::ErrorKind| check_write::<()>(&house, Path::new("x"), Err(kind.into()));
+        assert_eq!(judge(io::ErrorKind::StorageFull), Err(SpoolError::NoSpace));
+        assert_eq!(
+            judge(io::ErrorKind::QuotaExceeded),
+            Err(SpoolError::NoSpace)
+        );
+        let stops = |effect: &dyn Fn()| {
+            std::panic::catch_unwind(std::panic::AssertUnwindSafe(effect)).is_err()
+        };
+        assert!(stops(&|| {
+            let _ = judge(io::ErrorKind::Other);
+        }));
+        let full = || io::Error::from(io::ErrorKind::StorageFull);
+        assert!(
+            stops(&|| check_sync(&house, Path::new("x"), Err(full()))),
+            "a sync never passes"
+        );
+    }
 }
