@@ -1,0 +1,310 @@
+//! One token: found by its label at each opening (a token that was pulled may come back in another
+//! slot), logged in with the PIN read anew from its file, so that the PIN does not stay in memory.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use cryptoki::error::{Error, RvError};
+use cryptoki::object::{Attribute, AttributeType, KeyType, ObjectClass, ObjectHandle};
+use cryptoki::session::{Session, UserType};
+use cryptoki::slot::Slot;
+use cryptoki::types::AuthPin;
+use parking_lot::Mutex;
+
+use super::Pkcs11Settings;
+use super::module::{Module, load};
+use crate::error::HsmError;
+use crate::protected::Pin;
+use crate::public_key::PublicKey;
+
+/// DigestInfo of SHA-256 without the hash (RFC 8017 §9.2 note 1).
+const DIGEST_INFO_SHA256: [u8; 19] = [
+    0x30, 0x31, 0x30, 0x0d, 0x06, 0x09, 0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x02, 0x01, 0x05,
+    0x00, 0x04, 0x20,
+];
+
+/// A token of a module.
+pub(crate) struct Token {
+    module: Arc<Module>,
+    label: String,
+    pin_file: PathBuf,
+    /// One login at a time, and none after the PIN was refused.
+    login_gate: Mutex<Option<HsmError>>,
+}
+
+/// A private key as one session sees it.
+pub(crate) struct PrivateKey {
+    handle: ObjectHandle,
+    /// Its label on the token.
+    pub(crate) label: String,
+    /// Its public half.
+    pub(crate) public: PublicKey,
+}
+
+/// The call and the token's answer by name; the crate's own words fill half a page.
+pub(crate) fn away(error: &Error) -> HsmError {
+    HsmError::Away(match error {
+        Error::Pkcs11(reason, function) => format!("{function} answered {reason:?}"),
+        other => other.to_string(),
+    })
+}
+
+impl Token {
+    /// Loads the module; the token itself is looked for at each opening.
+    pub(crate) fn new(settings: &Pkcs11Settings) -> Result<Self, HsmError> {
+        Ok(Self {
+            module: load(&settings.module)?,
+            label: settings.token.clone(),
+            pin_file: settings.pin_file.clone(),
+            login_gate: Mutex::new(None),
+        })
+    }
+
+    /// The key lies in software (HS-01).
+    pub(crate) fn is_software(&self) -> bool {
+        self.module.is_software
+    }
+
+    /// Slots whose initialised token bears the label.
+    fn slots(&self) -> Result<Vec<Slot>, HsmError> {
+        let slots = self
+            .module
+            .pkcs11
+            .get_slots_with_token()
+            .map_err(|e| away(&e))?;
+        let bears_label = |slot: &Slot| {
+            self.module
+                .pkcs11
+                .get_token_info(*slot)
+                .is_ok_and(|facts| facts.token_initialized() && facts.label() == self.label)
+        };
+        Ok(slots.into_iter().filter(bears_label).collect())
+    }
+
+    fn slot(&self) -> Result<Slot, HsmError> {
+        match self.slots()?.as_slice() {
+            [] => Err(HsmError::NoToken(self.label.clone())),
+            [slot] => Ok(*slot),
+            _ => Err(HsmError::SeveralTokens(self.label.clone())),
+        }
+    }
+
+    /// A session logged in as the user. Its owner closes it ([`close`](Self::close)), unless it was
+    /// lost: a lost handle may already be somebody else's.
+    pub(crate) fn open(&self, read_write: bool) -> Result<Session, HsmError> {
+        let slot = self.slot()?;
+        let pkcs11 = &self.module.pkcs11;
+        let session = if read_write {
+            pkcs11.open_rw_session_no_drop(slot)
+        } else {
+            pkcs11.open_ro_session_no_drop(slot)
+        };
+        let session = session.map_err(|e| away(&e))?;
+        match self.log_in(&session) {
+            Ok(()) => Ok(session),
+            Err(error) => {
+                Self::close(session);
+                Err(error)
+            }
+        }
+    }
+
+    /// Closes a session; one that is gone already is closed.
+    pub(crate) fn close(session: Session) {
+        let _ = session.close();
+    }
+
+    fn log_in(&self, session: &Session) -> Result<(), HsmError> {
+        let mut refused = self.login_gate.lock();
+        if let Some(error) = refused.as_ref() {
+            return Err(error.clone());
+        }
+        let pin = Pin::read(&self.pin_file)?;
+        match session.login(UserType::User, Some(&auth_pin(&pin))) {
+            Ok(()) | Err(Error::Pkcs11(RvError::UserAlreadyLoggedIn, _)) => Ok(()),
+            Err(Error::Pkcs11(reason, _)) if is_pin_refusal(&reason) => {
+                let error = HsmError::PinRefused {
+                    token: self.label.clone(),
+                    reason: pin_words(&reason).to_owned(),
+                };
+                *refused = Some(error.clone());
+                Err(error)
+            }
+            Err(error) => Err(away(&error)),
+        }
+    }
+
+    /// The one RSA private key with this label.
+    pub(crate) fn key(&self, session: &Session, label: &str) -> Result<PrivateKey, HsmError> {
+        let mut found = self.keys(session, Some(label))?;
+        match (found.pop(), found.len()) {
+            (Some(key), 0) => Ok(key),
+            (None, _) => Err(HsmError::NoKey(label.to_owned())),
+            (Some(_), _) => Err(HsmError::SeveralKeys(label.to_owned())),
+        }
+    }
+
+    /// RSA private keys, all or those with a label.
+    pub(crate) fn keys(
+        &self,
+        session: &Session,
+        label: Option<&str>,
+    ) -> Result<Vec<PrivateKey>, HsmError> {
+        let mut template = vec![
+            Attribute::Class(ObjectClass::PRIVATE_KEY),
+            Attribute::KeyType(KeyType::RSA),
+        ];
+        template.extend(label.map(|label| Attribute::Label(label.as_bytes().to_vec())));
+        let handles = session.find_objects(&template).map_err(|e| away(&e))?;
+        let read = |handle| read_key(session, handle);
+        handles.into_iter().map(read).collect()
+    }
+
+    /// Refuses keys that ask for the PIN at each signature.
+    pub(crate) fn refuse_always_authenticate(
+        session: &Session,
+        key: &PrivateKey,
+    ) -> Result<(), HsmError> {
+        let wanted = [AttributeType::AlwaysAuthenticate];
+        let attributes = session
+            .get_attributes(key.handle, &wanted)
+            .map_err(|e| away(&e))?;
+        if attributes.contains(&Attribute::AlwaysAuthenticate(true)) {
+            return Err(HsmError::AlwaysAuthenticate(key.label.clone()));
+        }
+        Ok(())
+    }
+
+    /// RSASSA-PKCS1-v1_5 over a SHA-256 hash: 51 octets cross the border (HS-02).
+    pub(crate) fn sign_hash(
+        &self,
+        session: &Session,
+        key: &PrivateKey,
+        hash: &[u8],
+    ) -> Result<Vec<u8>, Error> {
+        let mut info = [&DIGEST_INFO_SHA256, hash].concat();
+        let size = key.public.bits().div_ceil(8);
+        self.module.raw.sign(session, key.handle, &mut info, size)
+    }
+
+    /// Makes an RSA pair that stays inside: sensitive, not extractable.
+    pub(crate) fn generate(
+        &self,
+        session: &Session,
+        label: &str,
+        bits: usize,
+    ) -> Result<PrivateKey, HsmError> {
+        use cryptoki::mechanism::Mechanism;
+        let bits = u64::try_from(bits).map_err(|_| HsmError::KeySize(bits))?;
+        let id = key_id()?;
+        let public = [
+            Attribute::Token(true),
+            Attribute::Private(false),
+            Attribute::Verify(true),
+            Attribute::ModulusBits(bits.into()),
+            Attribute::PublicExponent(vec![1, 0, 1]),
+            Attribute::Label(label.as_bytes().to_vec()),
+            Attribute::Id(id.clone()),
+        ];
+        let private = [
+            Attribute::Token(true),
+            Attribute::Private(true),
+            Attribute::Sensitive(true),
+            Attribute::Extractable(false),
+            Attribute::Sign(true),
+            Attribute::Decrypt(false),
+            Attribute::Unwrap(false),
+            Attribute::Label(label.as_bytes().to_vec()),
+            Attribute::Id(id),
+        ];
+        let (_, handle) = session
+            .generate_key_pair(&Mechanism::RsaPkcsKeyPairGen, &public, &private)
+            .map_err(|e| away(&e))?;
+        read_key(session, handle)
+    }
+
+    /// Gives a free slot's token its label, SO PIN and user PIN.
+    pub(crate) fn initialise(&self, so_pin: &Pin) -> Result<(), HsmError> {
+        if !self.slots()?.is_empty() {
+            return Err(HsmError::TokenExists(self.label.clone()));
+        }
+        let user_pin = Pin::read(&self.pin_file)?;
+        let pkcs11 = &self.module.pkcs11;
+        let slots = pkcs11.get_slots_with_token().map_err(|e| away(&e))?;
+        let free = slots.into_iter().find(|slot| {
+            let facts = pkcs11.get_token_info(*slot);
+            facts.is_ok_and(|facts| !facts.token_initialized())
+        });
+        let slot = free.ok_or(HsmError::NoFreeSlot)?;
+        let so_pin = auth_pin(so_pin);
+        pkcs11
+            .init_token(slot, &so_pin, &self.label)
+            .map_err(|e| away(&e))?;
+        let session = pkcs11.open_rw_session(self.slot()?).map_err(|e| away(&e))?;
+        session
+            .login(UserType::So, Some(&so_pin))
+            .map_err(|e| away(&e))?;
+        session
+            .init_pin(&auth_pin(&user_pin))
+            .map_err(|e| away(&e))?;
+        session.logout().map_err(|e| away(&e))
+    }
+}
+
+fn auth_pin(pin: &Pin) -> AuthPin {
+    AuthPin::from(pin.expose().to_owned())
+}
+
+fn is_pin_refusal(reason: &RvError) -> bool {
+    matches!(
+        reason,
+        RvError::PinIncorrect
+            | RvError::PinInvalid
+            | RvError::PinLenRange
+            | RvError::PinExpired
+            | RvError::PinLocked
+            | RvError::UserPinNotInitialized
+    )
+}
+
+fn pin_words(reason: &RvError) -> &'static str {
+    match reason {
+        RvError::PinLocked => "it is locked",
+        RvError::PinExpired => "it has expired",
+        RvError::UserPinNotInitialized => "the user's PIN was never set",
+        _ => "it is not the right one",
+    }
+}
+
+/// An identifier that pairs the two halves of a key.
+fn key_id() -> Result<Vec<u8>, HsmError> {
+    let mut id = vec![0; 16];
+    getrandom::fill(&mut id).map_err(|error| HsmError::Away(error.to_string()))?;
+    Ok(id)
+}
+
+fn read_key(session: &Session, handle: ObjectHandle) -> Result<PrivateKey, HsmError> {
+    let wanted = [
+        AttributeType::Label,
+        AttributeType::Modulus,
+        AttributeType::PublicExponent,
+    ];
+    let (mut label, mut modulus, mut exponent) = (String::new(), Vec::new(), vec![1, 0, 1]);
+    for attribute in session
+        .get_attributes(handle, &wanted)
+        .map_err(|e| away(&e))?
+    {
+        match attribute {
+            Attribute::Label(octets) => label = String::from_utf8_lossy(&octets).into_owned(),
+            Attribute::Modulus(octets) => modulus = octets,
+            // Some modules keep it with the public half only, as nothing or as empty here.
+            Attribute::PublicExponent(octets) if !octets.is_empty() => exponent = octets,
+            _ => {}
+        }
+    }
+    Ok(PrivateKey {
+        handle,
+        label,
+        public: PublicKey::from_numbers(&modulus, &exponent)?,
+    })
+}

@@ -1,0 +1,150 @@
+//! Secrets from files (HS-09): only a file that nobody else may read is accepted, what is read is wiped
+//! when dropped, and nothing of it can be printed.
+
+use std::fs::{File, OpenOptions};
+use std::io::{Read, Write};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::path::Path;
+
+use zeroize::Zeroizing;
+
+use crate::error::HsmError;
+use crate::limits::PIN_BYTES_MAX;
+
+/// A PIN, printed as dots in every build.
+pub struct Pin(Zeroizing<String>);
+
+impl std::fmt::Debug for Pin {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Pin(…)")
+    }
+}
+
+impl Pin {
+    /// The first line of the file.
+    pub fn read(path: &Path) -> Result<Self, HsmError> {
+        let octets = read_secret(path, PIN_BYTES_MAX)?;
+        let line = octets.split(|octet| *octet == b'\n').next();
+        let line = line.unwrap_or_default();
+        let line = line.strip_suffix(b"\r").unwrap_or(line);
+        let text = std::str::from_utf8(line).map_err(|_| refused(path, "it is not text"))?;
+        if text.is_empty() || text.contains('\0') {
+            return Err(refused(path, "its first line holds no PIN"));
+        }
+        Ok(Self(Zeroizing::new(text.to_owned())))
+    }
+
+    /// For the call that needs it.
+    pub(crate) fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+/// All of a file that only its owner (this user, or root) may read.
+pub fn read_secret(path: &Path, bytes_max: usize) -> Result<Zeroizing<Vec<u8>>, HsmError> {
+    let file = File::open(path).map_err(|error| refused(path, &error.to_string()))?;
+    let facts = file
+        .metadata()
+        .map_err(|error| refused(path, &error.to_string()))?;
+    if !facts.is_file() {
+        return Err(refused(path, "it is not a regular file"));
+    }
+    if facts.mode() & 0o077 != 0 {
+        let mode = facts.mode() & 0o777;
+        return Err(refused(
+            path,
+            &format!("others may read it (mode {mode:03o}); make it 0600"),
+        ));
+    }
+    // One octet more than allowed, in a buffer that never grows: a copy left behind is never wiped.
+    let mut octets = Zeroizing::new(Vec::with_capacity(bytes_max + 1));
+    let limit = u64::try_from(bytes_max).unwrap_or(u64::MAX);
+    file.take(limit + 1)
+        .read_to_end(&mut octets)
+        .map_err(|error| refused(path, &error.to_string()))?;
+    if octets.len() > bytes_max {
+        return Err(refused(
+            path,
+            &format!("it has more than {bytes_max} octets"),
+        ));
+    }
+    Ok(octets)
+}
+
+/// Writes a new file that only this user may read, durably; never over an old one.
+pub fn write_secret(path: &Path, octets: &[u8]) -> Result<(), HsmError> {
+    let failed = |error: std::io::Error| refused(path, &error.to_string());
+    let mut file = OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(path)
+        .map_err(failed)?;
+    file.write_all(octets).map_err(failed)?;
+    file.sync_all().map_err(failed)?;
+    if let Some(folder) = path
+        .parent()
+        .filter(|parent| !parent.as_os_str().is_empty())
+    {
+        File::open(folder)
+            .and_then(|folder| folder.sync_all())
+            .map_err(failed)?;
+    }
+    Ok(())
+}
+
+pub(crate) fn refused(path: &Path, reason: &str) -> HsmError {
+    HsmError::File {
+        path: path.to_owned(),
+        reason: reason.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::PermissionsExt;
+
+    fn file(mode: u32, octets: &[u8]) -> (tempfile::TempDir, std::path::PathBuf) {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("pin");
+        write_secret(&path, octets).unwrap();
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).unwrap();
+        (folder, path)
+    }
+
+    #[test]
+    fn hs_09_a_pin_that_others_may_read_is_refused() {
+        for mode in [0o640, 0o604, 0o660, 0o644] {
+            let (_folder, path) = file(mode, b"1234\n");
+            let error = Pin::read(&path).unwrap_err().to_string();
+            assert!(error.contains("others may read it"), "{error}");
+            assert!(!error.contains("1234"));
+        }
+    }
+
+    #[test]
+    fn hs_09_a_pin_is_read_and_prints_as_dots() {
+        let (_folder, path) = file(0o600, b"se cret\r\nsecond line\n");
+        let pin = Pin::read(&path).unwrap();
+        assert_eq!(pin.expose(), "se cret");
+        assert_eq!(format!("{pin:?}"), "Pin(…)");
+    }
+
+    #[test]
+    fn empty_missing_and_long_files_are_refused() {
+        let (folder, empty) = file(0o600, b"\n");
+        assert!(Pin::read(&empty).is_err());
+        assert!(Pin::read(&folder.path().join("none")).is_err());
+        assert!(Pin::read(folder.path()).is_err());
+        let (_folder, long) = file(0o600, &[b'1'; PIN_BYTES_MAX + 1]);
+        assert!(Pin::read(&long).is_err());
+    }
+
+    #[test]
+    fn a_secret_is_never_written_over() {
+        let (_folder, path) = file(0o600, b"first");
+        assert!(write_secret(&path, b"second").is_err());
+        assert_eq!(read_secret(&path, 10).unwrap().as_slice(), b"first");
+    }
+}

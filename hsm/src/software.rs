@@ -1,0 +1,181 @@
+//! A key held in this process, from a file that only its owner reads. For evaluation and tests: it is
+//! shown as a software key wherever keys are shown (HS-01).
+
+use std::path::Path;
+use std::sync::Arc;
+
+use aws_lc_rs::encoding::{AsDer, Pkcs8V1Der, PublicKeyX509Der};
+use aws_lc_rs::rand::SystemRandom;
+use aws_lc_rs::rsa::{KeyPair, KeySize};
+use aws_lc_rs::signature::{KeyPair as _, RSA_PKCS1_SHA256};
+use ceralacca_core::ports::{Signature, Signer, SignerDescription, SignerError, SigningRequest};
+use ceralacca_core::smime::SigningCertificate;
+use ceralacca_core::smime::certificate::pem;
+use zeroize::Zeroizing;
+
+use crate::error::HsmError;
+use crate::limits::KEY_FILE_BYTES_MAX;
+use crate::pool::{PoolName, SessionSource, SigningPool, SigningSession};
+use crate::protected::{read_secret, refused, write_secret};
+use crate::public_key::PublicKey;
+
+/// How a software key is shown.
+pub const SOFTWARE_KEY_WORDS: &str = "software key (evaluation only)";
+
+/// An RSA private key in memory.
+pub struct SoftwareKey {
+    pair: KeyPair,
+    public: PublicKey,
+}
+
+impl std::fmt::Debug for SoftwareKey {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "SoftwareKey(RSA-{})", self.public.bits())
+    }
+}
+
+impl SoftwareKey {
+    /// A new key of 2048, 3072 or 4096 bits.
+    pub fn generate(bits: usize) -> Result<Self, HsmError> {
+        let size = match bits {
+            2048 => KeySize::Rsa2048,
+            3072 => KeySize::Rsa3072,
+            4096 => KeySize::Rsa4096,
+            _ => return Err(HsmError::KeySize(bits)),
+        };
+        let pair = KeyPair::generate(size).map_err(|_| bug("a key cannot be generated"))?;
+        Self::from_pair(pair)
+    }
+
+    /// From PKCS#8 in DER.
+    pub fn from_pkcs8(octets: &[u8]) -> Result<Self, HsmError> {
+        let pair = KeyPair::from_pkcs8(octets).map_err(|reason| {
+            HsmError::NotPossible(format!("not an RSA key in PKCS#8: {reason}"))
+        })?;
+        Self::from_pair(pair)
+    }
+
+    fn from_pair(pair: KeyPair) -> Result<Self, HsmError> {
+        let info: PublicKeyX509Der<'_> = pair
+            .public_key()
+            .as_der()
+            .map_err(|_| bug("a public key cannot be written"))?;
+        let public = PublicKey::from_info(info.as_ref())?;
+        Ok(Self { pair, public })
+    }
+
+    /// From a file in PEM or DER that only its owner may read.
+    pub fn load(path: &Path) -> Result<Self, HsmError> {
+        let octets = read_secret(path, KEY_FILE_BYTES_MAX)?;
+        let key = match pem_body(&octets) {
+            Some(der) => Self::from_pkcs8(&der),
+            None => Self::from_pkcs8(&octets),
+        };
+        key.map_err(|error| refused(path, &error.to_string()))
+    }
+
+    /// Writes it to a new file of mode 0600.
+    pub fn save(&self, path: &Path) -> Result<(), HsmError> {
+        let pkcs8: Pkcs8V1Der<'_> = self
+            .pair
+            .as_der()
+            .map_err(|_| bug("a key cannot be written"))?;
+        let text = Zeroizing::new(pem("PRIVATE KEY", pkcs8.as_ref()));
+        write_secret(path, text.as_bytes())
+    }
+
+    /// Its public half.
+    pub const fn public(&self) -> &PublicKey {
+        &self.public
+    }
+
+    /// RSASSA-PKCS1-v1_5 with SHA-256 over `message`.
+    pub fn sign(&self, message: &[u8]) -> Result<Vec<u8>, HsmError> {
+        let mut value = vec![0; self.pair.public_modulus_len()];
+        self.pair
+            .sign(&RSA_PKCS1_SHA256, &SystemRandom::new(), message, &mut value)
+            .map_err(|_| HsmError::Away("the software key does not sign".to_owned()))?;
+        Ok(value)
+    }
+}
+
+fn pem_body(octets: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
+    let text = std::str::from_utf8(octets).ok()?;
+    let (_, rest) = text.split_once("-----BEGIN PRIVATE KEY-----")?;
+    let (body, _) = rest.split_once("-----END PRIVATE KEY-----")?;
+    let body: Zeroizing<String> = Zeroizing::new(body.split_whitespace().collect());
+    let der = data_encoding::BASE64.decode(body.as_bytes()).ok()?;
+    Some(Zeroizing::new(der))
+}
+
+fn bug(what: &str) -> HsmError {
+    HsmError::NotPossible(what.to_owned())
+}
+
+/// Signs with a software key, on all cores.
+pub struct SoftwareSigner(SigningPool);
+
+impl SoftwareSigner {
+    /// The certificate must be the key's.
+    pub fn start(
+        key: Arc<SoftwareKey>,
+        certificate: Arc<SigningCertificate>,
+    ) -> Result<Self, HsmError> {
+        check_owner(&key, &certificate)?;
+        let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        let name = PoolName {
+            name: SOFTWARE_KEY_WORDS.to_owned(),
+            is_software: true,
+        };
+        Ok(Self(SigningPool::start(
+            Source(key),
+            cores,
+            certificate,
+            name,
+        )?))
+    }
+}
+
+pub(crate) fn check_owner(
+    key: &SoftwareKey,
+    certificate: &SigningCertificate,
+) -> Result<(), HsmError> {
+    let certified = PublicKey::from_certificate(&certificate.certificate)?;
+    if certified.is_same(key.public()) {
+        Ok(())
+    } else {
+        Err(HsmError::OtherKey)
+    }
+}
+
+struct Source(Arc<SoftwareKey>);
+
+struct Session(Arc<SoftwareKey>);
+
+impl SessionSource for Source {
+    type Session = Session;
+
+    fn open(&self) -> Result<Session, HsmError> {
+        Ok(Session(Arc::clone(&self.0)))
+    }
+}
+
+impl SigningSession for Session {
+    fn sign(&mut self, attributes: &[u8]) -> Result<Vec<u8>, HsmError> {
+        self.0.sign(attributes)
+    }
+}
+
+impl Signer for SoftwareSigner {
+    fn sign(&self, requests: &[SigningRequest]) -> Vec<Result<Signature, SignerError>> {
+        self.0.sign(requests)
+    }
+
+    fn certificate(&self) -> Arc<SigningCertificate> {
+        self.0.certificate()
+    }
+
+    fn describe(&self) -> SignerDescription {
+        self.0.describe()
+    }
+}

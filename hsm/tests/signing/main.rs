@@ -1,0 +1,10 @@
+//! Signatures as they leave: made by each kind of key, judged by OpenSSL and by our own verifier.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod authority;
+mod parts;
+mod pool;
+mod profile;
+mod softhsm;
+mod software;
+mod verify;
