@@ -4,6 +4,7 @@ use ceralacca_core::instant::Instant;
 use ceralacca_core::ports::Signature;
 use ceralacca_core::smime::chain::{self, ChainError};
 use ceralacca_core::smime::cms;
+use ceralacca_core::smime::der::{self, Reader};
 use ceralacca_core::smime::verify::{
     DigestAlgorithm, VerifyError, verify_detached, verify_enclosed,
 };
@@ -183,7 +184,7 @@ fn ip_14_each_digest_is_verified_as_openssl_signs_it() {
 
 #[test]
 fn signatures_of_other_shapes_are_verified() {
-    let shapes: [&[&str]; 4] = [&["-noattr"], &["-keyid"], &["-cades"], &["-stream"]];
+    let shapes: [&[&str]; 3] = [&["-noattr"], &["-keyid"], &["-cades"]];
     for shape in shapes {
         let p7s = by_openssl(&["-newkey", "rsa:2048"], shape);
         assert_eq!(
@@ -204,6 +205,42 @@ fn signatures_of_other_shapes_are_verified() {
 }
 
 #[test]
+fn a_detached_signature_with_indefinite_lengths_is_verified() {
+    let p7s = cms::signed_data(&signed()).unwrap();
+    let mut outer = Reader::new(&p7s).any().unwrap().reader();
+    let kind = outer.any().unwrap();
+    let signed_data = outer.any().unwrap().reader().any().unwrap();
+    let opened = [
+        &[0x30, 0x80][..],
+        kind.raw,
+        &[0xa0, 0x80, 0x30, 0x80],
+        signed_data.content,
+        &[0; 6],
+    ];
+    assert_eq!(
+        verify(&opened.concat(), CONTENT),
+        Ok(DigestAlgorithm::Sha256)
+    );
+    assert!(verify(&opened[..4].concat(), CONTENT).is_err());
+}
+
+fn with_its_signer_twice(p7s: &[u8]) -> Vec<u8> {
+    let mut outer = Reader::new(p7s).any().unwrap().reader();
+    let kind = outer.any().unwrap().raw;
+    let mut fields = outer.any().unwrap().reader().any().unwrap().reader();
+    let mut parts = Vec::new();
+    while !fields.is_empty() {
+        parts.push(fields.any().unwrap());
+    }
+    let signer = parts.pop().unwrap().content;
+    let signers = der::concat(der::tag::SET, &[signer, signer]);
+    let mut parts: Vec<&[u8]> = parts.iter().map(|part| part.raw).collect();
+    parts.push(&signers);
+    let data = der::element(der::tag::context(0), &der::sequence(&parts));
+    der::sequence(&[kind, &data])
+}
+
+#[test]
 fn weak_keys_several_signers_and_lacking_certificates_are_told() {
     let weak = by_openssl(&["-newkey", "rsa:1024"], &[]);
     assert_eq!(verify(&weak, CONTENT), Err(VerifyError::KeyTooShort(1024)));
@@ -212,10 +249,7 @@ fn weak_keys_several_signers_and_lacking_certificates_are_told() {
         verify(&bare, CONTENT),
         Err(VerifyError::NoSignerCertificate)
     );
-    let twice = by_openssl(
-        &["-newkey", "rsa:2048"],
-        &["-signer", "c.pem", "-inkey", "k.pem"],
-    );
+    let twice = with_its_signer_twice(&cms::signed_data(&signed()).unwrap());
     assert_eq!(verify(&twice, CONTENT), Err(VerifyError::SeveralSigners(2)));
 }
 
