@@ -32,6 +32,8 @@ impl Header {
                 if fold {
                     self.line(&line);
                     line.clear();
+                    let fits = blanks.len() + chunk.len() <= limits::LINE_BYTES_MAX;
+                    blanks = if fits { blanks } else { " " };
                 }
                 line.push_str(blanks);
                 line.push_str(chunk);
@@ -134,7 +136,8 @@ fn is_blank(c: char) -> bool {
 
 /// A word in pieces that fit a line; only what no message may hold is longer than one.
 fn chunks(word: &str) -> impl Iterator<Item = &str> {
-    let longest = limits::LINE_BYTES_MAX - BLANKS_KEPT_MAX;
+    // One blank stands before it.
+    let longest = limits::LINE_BYTES_MAX - 1;
     let mut rest = word;
     std::iter::from_fn(move || {
         let (chunk, after) = rest.split_at(rest.floor_char_boundary(longest));

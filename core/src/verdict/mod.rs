@@ -1,8 +1,10 @@
 //! The verdict on a message: is it genuine certified mail? Each step is a named check with a precise
 //! sentence; a message is genuine only if every one passed (RFC 6109 §2.1, §4.3, §5.5; SG-17).
 
+mod agreement;
 mod examination;
 mod parts;
+mod signer;
 
 use self::examination::{Examination, Question};
 use crate::certification::CertificationData;

@@ -129,9 +129,14 @@ proptest! {
     }
 
     #[test]
-    fn te_05_long_words_never_make_a_long_line(subject in "[!-~]{900,4000}") {
-        for line in header(&receipt(&subject)).lines() {
+    fn te_05_long_words_never_make_a_long_line_and_what_a_line_may_hold_stays_whole(
+        subject in "[!-~]{1,40} {1,70}[!-~]{900,2000}"
+    ) {
+        let header = header(&receipt(&subject));
+        for line in header.lines() {
             prop_assert!(line.len() <= 998);
         }
+        let word = subject.split(' ').next_back().unwrap();
+        prop_assert!(word.len() > 989 || header.contains(word));
     }
 }

@@ -148,6 +148,7 @@ fn sg_17_an_outer_header_that_contradicts_the_signed_data_is_told() {
             "X-Trasporto: posta-certificata\r\nX-Trasporto: posta-certificata\r\n",
             "type",
         ),
+        ("Date: Thu", "Subject: Altro\r\nDate: Thu", "header"),
         ("CERTIFICATA: Saluti", "CERTIFICATA: Altro", "header"),
         ("Date: Thu, 05 Dec 2024", "Date: Thu, 06 Dec 2024", "header"),
         ("Message-ID: <c00abc@", "Message-ID: <c00abd@", "header"),
