@@ -50,8 +50,34 @@ struct Line<'a> {
 struct Open {
     part: usize,
     /// Of a multipart whose last boundary has not come.
-    boundary: Option<Vec<u8>>,
+    boundary: Option<Boundary>,
     first_line: u64,
+}
+
+/// A boundary and its checksum: hostile lines meet up to `limits::MIME_DEPTH_MAX` of them.
+#[derive(Debug, Clone, Copy)]
+struct Marker<'a> {
+    octets: &'a [u8],
+    checksum: u32,
+}
+
+impl<'a> Marker<'a> {
+    fn of(octets: &'a [u8]) -> Self {
+        let checksum = crc32c::crc32c(octets);
+        Self { octets, checksum }
+    }
+}
+
+#[derive(Debug)]
+struct Boundary {
+    octets: Vec<u8>,
+    checksum: u32,
+}
+
+impl Boundary {
+    fn is(&self, marker: Marker<'_>) -> bool {
+        self.checksum == marker.checksum && self.octets == marker.octets
+    }
 }
 
 impl Default for Scanner {
@@ -193,15 +219,13 @@ impl Scanner {
             return false;
         }
         let marker = line.kept[2..].trim_ascii_end();
-        let last = marker.strip_suffix(b"--");
-        let is_boundary = |open: &Open, text: &[u8]| open.boundary.as_deref() == Some(text);
+        let last = marker.strip_suffix(b"--").map(Marker::of);
+        let marker = Marker::of(marker);
         let mut levels = self.open.iter().enumerate().rev();
         let found = levels.find_map(|(level, open)| {
-            if is_boundary(open, marker) {
-                return Some((level, false));
-            }
-            last.filter(|text| is_boundary(open, text))
-                .map(|_| (level, true))
+            let boundary = open.boundary.as_ref()?;
+            let is_last = last.is_some_and(|last| boundary.is(last));
+            (is_last || boundary.is(marker)).then_some((level, is_last))
         });
         let Some((level, is_last)) = found else {
             return false;
@@ -327,7 +351,10 @@ impl Scanner {
         if let Some(open) = self.open.last_mut() {
             open.first_line = lines;
             if shape == Shape::Multipart {
-                open.boundary = entity.boundary.clone();
+                open.boundary = entity.boundary.as_ref().map(|octets| Boundary {
+                    octets: octets.clone(),
+                    checksum: crc32c::crc32c(octets),
+                });
             }
         }
         if shape == Shape::Message {

@@ -6,21 +6,24 @@ use aws_lc_rs::digest;
 
 use crate::blob::{BlobError, BlobRead};
 use crate::mime::{Edit, Part, Scan, Shape, apply, file_name_parameter};
-use crate::rope::{Rope, RopeReader};
+use crate::rope::{Cutter, Rope, RopeReader};
 
 /// `enclosed`, the content of `postacert.eml`, with its attachments replaced.
 pub fn brief(enclosed: &Rope, blobs: &dyn BlobRead) -> Result<Rope, BlobError> {
     let scan = Scan::of_rope(enclosed, blobs)?;
     let mut edits = Vec::new();
+    let mut cutter = Cutter::new(enclosed, blobs);
     for part in replaced_parts(&scan) {
-        replace(&scan, part, enclosed, blobs, &mut edits)?;
+        let mut body = Rope::default();
+        cutter.cut_into(&mut body, part.body.start, part.body.len())?;
+        replace(&scan, part, sha1_hex(&body, blobs)?, &mut edits);
     }
     if edits.is_empty() {
         return Ok(enclosed.clone());
     }
+    let mut cutter = Cutter::new(enclosed, blobs);
     apply(scan.size(), edits, |rope, span| {
-        rope.append(enclosed.slice(blobs, span.start, span.len())?);
-        Ok(())
+        cutter.cut_into(rope, span.start, span.len())
     })
 }
 
@@ -59,15 +62,8 @@ fn is_attachment(part: &Part) -> bool {
     part.has_blank_line && (is_message || is_named)
 }
 
-fn replace(
-    scan: &Scan,
-    part: &Part,
-    enclosed: &Rope,
-    blobs: &dyn BlobRead,
-    edits: &mut Vec<Edit>,
-) -> Result<(), BlobError> {
-    let body = enclosed.slice(blobs, part.body.start, part.body.len())?;
-    let mut text = sha1_hex(&body, blobs)?;
+fn replace(scan: &Scan, part: &Part, hash: String, edits: &mut Vec<Edit>) {
+    let mut text = hash;
     if part.glued && part.body.end < scan.size() {
         text.push_str("\r\n");
     }
@@ -80,7 +76,6 @@ fn replace(
         None => edits.push(Edit::insert(part.header.start, hash_fields(name))),
     }
     edits.extend(fields.map(Edit::remove));
-    Ok(())
 }
 
 /// The fields that describe the text in place of the part.

@@ -152,19 +152,10 @@ impl Rope {
         self.len() == 0
     }
 
-    /// Octets `start..start + length` of what this rope writes, as a rope: slices stay slices. Only a
-    /// cut inside an encoded slice is read and becomes text; `enclose` and `brief` never make one.
+    /// Octets `start..start + length` of what this rope writes, as a rope: see [`Cutter`].
     pub fn slice(&self, blobs: &dyn BlobRead, start: u64, length: u64) -> Result<Self, BlobError> {
         let mut part = Self::default();
-        let end = start.saturating_add(length);
-        let mut at = 0;
-        for piece in &self.pieces {
-            let (from, to) = (start.max(at), end.min(at + piece.len()));
-            if from < to {
-                piece.cut(from - at, to - from, blobs, &mut part)?;
-            }
-            at += piece.len();
-        }
+        Cutter::new(self, blobs).cut_into(&mut part, start, length)?;
         Ok(part)
     }
 
@@ -193,6 +184,48 @@ impl Rope {
     /// Reads the stored form.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, minicbor::decode::Error> {
         minicbor::decode(bytes)
+    }
+}
+
+/// Cuts slices out of a rope, one after the other: slices stay slices. Only a cut inside an encoded
+/// slice is read and becomes text; `enclose` and `brief` never make one.
+pub struct Cutter<'a> {
+    rope: &'a Rope,
+    blobs: &'a dyn BlobRead,
+    /// The first piece that may be asked for, and where it starts.
+    piece: usize,
+    at: u64,
+}
+
+impl<'a> Cutter<'a> {
+    /// At the start of `rope`.
+    pub fn new(rope: &'a Rope, blobs: &'a dyn BlobRead) -> Self {
+        Self {
+            rope,
+            blobs,
+            piece: 0,
+            at: 0,
+        }
+    }
+
+    /// Adds octets `start..start + length` to `into`. Quick when each start is past the one before.
+    pub fn cut_into(&mut self, into: &mut Rope, start: u64, length: u64) -> Result<(), BlobError> {
+        if start < self.at {
+            (self.piece, self.at) = (0, 0);
+        }
+        let end = start.saturating_add(length);
+        while let Some(piece) = self.rope.pieces.get(self.piece) {
+            let (from, to) = (start.max(self.at), end.min(self.at + piece.len()));
+            if from < to {
+                piece.cut(from - self.at, to - from, self.blobs, into)?;
+            }
+            if end < self.at + piece.len() {
+                break;
+            }
+            self.at += piece.len();
+            self.piece += 1;
+        }
+        Ok(())
     }
 }
 
