@@ -267,3 +267,6 @@ async fn speak(service: Service, mut connection: Connection, shared: Rc<Shared>)
         Service::Imaps => connection.close().await,
     }
 }
+
+#[cfg(test)]
+mod tests;
