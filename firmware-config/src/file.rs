@@ -1,0 +1,217 @@
+//! Reading and writing `appliance.toml`: what is read was checked, what is written is on the disk.
+
+use std::io::{ErrorKind, Read, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+
+use ceralacca_core::disk::DataFolder;
+
+use crate::{Settings, SettingsError};
+
+/// A larger file is no `appliance.toml`.
+const FILE_BYTES_MAX: u64 = 256 * 1024;
+
+impl Settings {
+    /// Loads and checks the settings of a data directory.
+    pub fn load(data: &DataFolder) -> Result<Self, SettingsError> {
+        let file = data.settings();
+        let text = read(&file)?;
+        let settings: Self = toml::from_str(&text).map_err(|error| SettingsError::Syntax {
+            file: file.clone(),
+            reason: error.to_string().trim_end().to_owned(),
+        })?;
+        settings.checked(data)
+    }
+
+    /// Checks every value as [`Settings::load`] does.
+    pub fn checked(self, data: &DataFolder) -> Result<Self, SettingsError> {
+        match self.check(&data.0) {
+            Ok(()) => Ok(self),
+            Err(fault) => Err(fault.in_file(data.settings())),
+        }
+    }
+
+    /// Writes the settings of a new data directory; never over others.
+    pub fn write(&self, data: &DataFolder) -> Result<(), SettingsError> {
+        let file = data.settings();
+        let made = std::fs::OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .mode(0o600)
+            .open(&file);
+        let mut made = made.map_err(|error| match error.kind() {
+            ErrorKind::AlreadyExists => SettingsError::Exists(file.clone()),
+            _ => unreadable(&file, &error),
+        })?;
+        made.write_all(self.render().as_bytes())
+            .and_then(|()| made.sync_all())
+            .and_then(|()| std::fs::File::open(&data.0)?.sync_all())
+            .map_err(|error| unreadable(&file, &error))
+    }
+}
+
+fn read(file: &Path) -> Result<String, SettingsError> {
+    let opened = std::fs::File::open(file).map_err(|error| match error.kind() {
+        ErrorKind::NotFound => SettingsError::Missing(file.to_owned()),
+        _ => unreadable(file, &error),
+    })?;
+    let mut text = String::new();
+    opened
+        .take(FILE_BYTES_MAX)
+        .read_to_string(&mut text)
+        .map_err(|error| unreadable(file, &error))?;
+    Ok(text)
+}
+
+fn unreadable(file: &Path, error: &std::io::Error) -> SettingsError {
+    SettingsError::Unreadable {
+        file: PathBuf::from(file),
+        reason: error.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+    use crate::{
+        ListenSettings, PolicySettings, ProviderSettings, ScannerSettings, SignerSettings,
+        ThreadSettings, TlsSettings,
+    };
+
+    fn folder() -> (tempfile::TempDir, DataFolder) {
+        let folder = tempfile::tempdir().unwrap();
+        for name in ["tls.crt", "tls.key", "module.so", "pin"] {
+            std::fs::write(folder.path().join(name), "x").unwrap();
+        }
+        set_mode(&folder.path().join("pin"), 0o600);
+        let data = DataFolder(folder.path().to_owned());
+        (folder, data)
+    }
+
+    fn set_mode(file: &Path, mode: u32) {
+        std::fs::set_permissions(file, std::fs::Permissions::from_mode(mode)).unwrap();
+    }
+
+    fn settings() -> Settings {
+        Settings {
+            scanner: ScannerSettings::None,
+            provider: ProviderSettings {
+                name: "Gestore \"di prova\"".to_owned(),
+                domain: "pec.example".to_owned(),
+                host: "mail.pec.example".to_owned(),
+            },
+            listen: ListenSettings::default(),
+            tls: TlsSettings {
+                certificate: "tls.crt".into(),
+                key: "tls.key".into(),
+            },
+            signer: SignerSettings::Pkcs11 {
+                module: "module.so".into(),
+                token: "prova".to_owned(),
+                pin_file: "pin".into(),
+                key_label: SignerSettings::KEY_LABEL.to_owned(),
+                sessions: 2,
+            },
+            policy: PolicySettings::default(),
+            threads: ThreadSettings::default(),
+        }
+    }
+
+    #[test]
+    fn what_is_written_is_read_again() {
+        let (_folder, data) = folder();
+        let mut changed = settings();
+        changed.listen = ListenSettings::free_ports([127, 0, 0, 1].into());
+        changed.policy.recipients_max = 77;
+        changed.policy.zone_with_colon = true;
+        changed.threads.rings = 3;
+        changed.write(&data).unwrap();
+        assert_eq!(Settings::load(&data).unwrap(), changed);
+        let again = changed.write(&data);
+        assert!(matches!(again, Err(SettingsError::Exists(_))), "{again:?}");
+    }
+
+    #[test]
+    fn the_usual_ports_stand_on_the_base_and_an_explicit_one_wins() {
+        let listen = ListenSettings {
+            port_base: 10_000,
+            imaps: Some(0),
+            ..ListenSettings::default()
+        };
+        let ports = listen.ports();
+        assert_eq!(
+            (ports.submission_tls, ports.submission, ports.imaps),
+            (10_465, 10_587, 0)
+        );
+    }
+
+    fn refusal(data: &DataFolder, text: &str) -> String {
+        std::fs::write(data.settings(), text).unwrap();
+        Settings::load(data).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn a_refusal_names_file_key_and_remedy() {
+        let (_folder, data) = folder();
+        let good = settings().render();
+        let cases = [
+            ("port_base = 0", "port_base = 65000", "listen.port_base"),
+            ("\"pec.example\"", "\"localhost\"", "provider.domain"),
+            (
+                "scanner = \"none\"",
+                "scanner = \"clamd:/s\"",
+                "next one will",
+            ),
+            ("tls.crt", "absent.crt", "tls.certificate"),
+            ("sessions = 2", "sessions = 2000", "signer.sessions"),
+            ("[threads]", "[threads]\nwings = 2", "wings"),
+        ];
+        for (from, to, named) in cases {
+            let bad = good.replacen(from, to, 1);
+            assert_ne!(bad, good, "{from}");
+            let sentence = refusal(&data, &bad);
+            assert!(sentence.contains("appliance.toml"), "{sentence}");
+            assert!(sentence.contains(named), "{sentence}");
+        }
+    }
+
+    #[test]
+    fn ap_09_ap_10_ap_11_values_below_the_law_are_refused() {
+        let (_folder, data) = folder();
+        let good = settings().render();
+        for (key, value) in [
+            ("message_bytes_max", "31457279"),
+            ("message_product_max", "31457279"),
+            ("recipients_max", "49"),
+            ("recipients_max", "1001"),
+            ("notice_bytes_max", "31457279"),
+            ("notice_bytes_max", "99999999999"),
+        ] {
+            let bad = good.replace("[policy]", &format!("[policy]\n{key} = {value}"));
+            let sentence = refusal(&data, &bad);
+            assert!(sentence.contains(key), "{sentence}");
+        }
+        let raised = good.replace("[policy]", "[policy]\nrecipients_max = 51");
+        std::fs::write(data.settings(), raised).unwrap();
+        assert_eq!(Settings::load(&data).unwrap().policy().recipients_max, 51);
+    }
+
+    #[test]
+    fn hs_09_a_pin_file_open_to_others_is_refused() {
+        let (folder, data) = folder();
+        settings().write(&data).unwrap();
+        assert!(Settings::load(&data).is_ok());
+        set_mode(&folder.path().join("pin"), 0o640);
+        let sentence = Settings::load(&data).unwrap_err().to_string();
+        assert!(sentence.contains("chmod 600"), "{sentence}");
+    }
+
+    #[test]
+    fn a_folder_that_was_not_initialised_says_so() {
+        let (_folder, data) = folder();
+        let sentence = Settings::load(&data).unwrap_err().to_string();
+        assert!(sentence.contains("ceralacca init"), "{sentence}");
+    }
+}

@@ -1,0 +1,97 @@
+//! The `[policy]` table: what an operator may set of [`Policy`]. Values below what the law asks are
+//! refused when the file is loaded (AP-09, AP-10, AP-11), values without reason too.
+
+use ceralacca_core::limits::{MEGABYTE, RECIPIENTS_PER_TRANSACTION_MAX};
+use ceralacca_core::policy::Policy;
+use serde::{Deserialize, Serialize};
+
+use crate::error::Fault;
+
+/// Sizes above this help nobody: it bounds what one submission may put on the disk.
+const NOTICE_BYTES_CEILING: u64 = 1024 * MEGABYTE;
+
+/// `[policy]`: each key as in [`Policy`], its default when left out.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct PolicySettings {
+    /// Largest message in octets, at least 31,457,280 (AP-09).
+    pub message_bytes_max: u64,
+    /// Largest product of size and distinct recipients in octets, at least 31,457,280 (AP-10).
+    pub message_product_max: u64,
+    /// Most distinct recipients of a message, at least 50 (AP-11).
+    pub recipients_max: u32,
+    /// Up to this size in octets a message that is too large gets a notice, above it `552` (AP-15).
+    pub notice_bytes_max: u64,
+    /// Let 8-bit content inside `multipart/signed` pass as it is (AP-25).
+    pub eight_bit_signed_passes: bool,
+    /// Write offsets in texts as `(+01:00)` instead of `(+0100)` (TM-02).
+    pub zone_with_colon: bool,
+    /// Capacity in octets of a mailbox made without `--quota` (AC-06).
+    pub mailbox_bytes_default: u64,
+}
+
+impl Default for PolicySettings {
+    fn default() -> Self {
+        let policy = Policy::default();
+        Self {
+            message_bytes_max: policy.message_bytes_max,
+            message_product_max: policy.message_product_max,
+            recipients_max: policy.recipients_max,
+            notice_bytes_max: policy.notice_bytes_max,
+            eight_bit_signed_passes: policy.eight_bit_signed_passes,
+            zone_with_colon: policy.zone_with_colon,
+            mailbox_bytes_default: policy.mailbox_bytes_default,
+        }
+    }
+}
+
+impl PolicySettings {
+    /// The policy, its floors and ceilings checked.
+    pub(crate) fn checked(&self) -> Result<Policy, Fault> {
+        if self.notice_bytes_max > NOTICE_BYTES_CEILING {
+            return Err(Fault::new(
+                "policy.notice_bytes_max",
+                format!("{} octets", self.notice_bytes_max),
+                format!("lower it to {NOTICE_BYTES_CEILING} or less"),
+            ));
+        }
+        if self.recipients_max as usize > RECIPIENTS_PER_TRANSACTION_MAX {
+            return Err(Fault::new(
+                "policy.recipients_max",
+                format!("{} recipients", self.recipients_max),
+                format!(
+                    "lower it to {RECIPIENTS_PER_TRANSACTION_MAX}, all that a transaction takes"
+                ),
+            ));
+        }
+        self.policy().checked().map_err(|error| {
+            Fault::new(
+                policy_key(error.key),
+                format!("{} is below {}", error.given, error.floor),
+                format!("raise it: that is the least that {}", error.reason),
+            )
+        })
+    }
+
+    fn policy(&self) -> Policy {
+        Policy {
+            message_bytes_max: self.message_bytes_max,
+            message_product_max: self.message_product_max,
+            recipients_max: self.recipients_max,
+            notice_bytes_max: self.notice_bytes_max,
+            eight_bit_signed_passes: self.eight_bit_signed_passes,
+            zone_with_colon: self.zone_with_colon,
+            mailbox_bytes_default: self.mailbox_bytes_default,
+        }
+    }
+}
+
+fn policy_key(key: &str) -> &'static str {
+    match key {
+        "message_bytes_max" => "policy.message_bytes_max",
+        "message_product_max" => "policy.message_product_max",
+        "recipients_max" => "policy.recipients_max",
+        "notice_bytes_max" => "policy.notice_bytes_max",
+        _ => "policy",
+    }
+}

@@ -1,0 +1,179 @@
+//! `appliance.toml` as `init` writes it: every key with its explanation, what has its default written
+//! as a comment, so that the file is its own manual.
+
+use std::fmt::Write;
+
+use crate::{ListenSettings, PolicySettings, Settings, SignerSettings, ThreadSettings};
+
+impl Settings {
+    /// The file's text; reading it gives these settings again.
+    pub fn render(&self) -> String {
+        let mut page = Page::default();
+        page.say(
+            "How this Ceralacca appliance is set up. Read at start; unknown keys are refused.",
+        );
+        page.say("Relative paths start at the folder of this file.\n");
+        page.say("Virus scanner. \"none\": no message is scanned.");
+        page.set("scanner", &quoted(&self.scanner.to_string()));
+        page.table("provider");
+        page.say(
+            "Name of the provider, as in the signing certificate and in all certification data.",
+        );
+        page.set("name", &quoted(&self.provider.name));
+        page.say("The provider's own domain: service address and identifiers use it.");
+        page.set("domain", &quoted(&self.provider.domain));
+        page.say("Name of the server in greetings and Received: fields.");
+        page.set("host", &quoted(&self.provider.host));
+        page.listen(&self.listen);
+        page.table("tls");
+        page.say("PEM: the server's certificate first, then its issuers; and its key (PKCS#8).");
+        page.set(
+            "certificate",
+            &quoted(&self.tls.certificate.to_string_lossy()),
+        );
+        page.set("key", &quoted(&self.tls.key.to_string_lossy()));
+        page.signer(&self.signer);
+        page.policy(&self.policy);
+        page.threads(&self.threads);
+        page.text
+    }
+}
+
+#[derive(Default)]
+struct Page {
+    text: String,
+}
+
+impl Page {
+    // Writing to a `String` cannot fail.
+    fn say(&mut self, comment: &str) {
+        let _ = writeln!(self.text, "# {comment}");
+    }
+
+    fn set(&mut self, key: &str, value: &str) {
+        let _ = writeln!(self.text, "{key} = {value}");
+    }
+
+    /// A key that has its default is written as a comment.
+    fn set_or_default(&mut self, key: &str, value: &str, default: &str) {
+        let mark = if value == default { "# " } else { "" };
+        let _ = writeln!(self.text, "{mark}{key} = {value}");
+    }
+
+    fn table(&mut self, name: &str) {
+        let _ = writeln!(self.text, "\n[{name}]");
+    }
+
+    fn listen(&mut self, listen: &ListenSettings) {
+        self.table("listen");
+        self.say("Address to listen on; \"0.0.0.0\" or \"::\" for all.");
+        self.set("bind", &quoted(&listen.bind.to_string()));
+        self.say("Every listener is this plus its usual port.");
+        self.set("port_base", &listen.port_base.to_string());
+        self.say("Or one by one; 0: the system picks a free one, and `serve` says which.");
+        for (key, usual, port) in [
+            ("submission_tls", 465, listen.submission_tls),
+            ("submission", 587, listen.submission),
+            ("imaps", 993, listen.imaps),
+        ] {
+            match port {
+                Some(port) => self.set(key, &port.to_string()),
+                None => self.say(&format!("{key} = {usual}")),
+            }
+        }
+    }
+
+    fn signer(&mut self, signer: &SignerSettings) {
+        self.table("signer");
+        self.say("\"soft\": a key in software, for tests and evaluation only.");
+        self.say(
+            "\"pkcs11\": a security module; also module, token, pin_file, key_label, sessions.",
+        );
+        match signer {
+            SignerSettings::Soft {} => self.set("kind", "\"soft\""),
+            SignerSettings::Pkcs11 {
+                module,
+                token,
+                pin_file,
+                key_label,
+                sessions,
+            } => {
+                self.set("kind", "\"pkcs11\"");
+                self.say("The vendor's library, and the token's label.");
+                self.set("module", &quoted(&module.to_string_lossy()));
+                self.set("token", &quoted(token));
+                self.say("A file of mode 600 that holds the PIN.");
+                self.set("pin_file", &quoted(&pin_file.to_string_lossy()));
+                self.say("Label of the key pair on the token.");
+                self.set("key_label", &quoted(key_label));
+                self.say("Sessions that sign at the same time; 0: one per core.");
+                self.set("sessions", &sessions.to_string());
+            }
+        }
+    }
+
+    fn policy(&mut self, policy: &PolicySettings) {
+        let usual = PolicySettings::default();
+        self.table("policy");
+        self.say("Largest message, and largest product of size and recipients, in octets.");
+        self.number(
+            "message_bytes_max",
+            policy.message_bytes_max,
+            usual.message_bytes_max,
+        );
+        self.number(
+            "message_product_max",
+            policy.message_product_max,
+            usual.message_product_max,
+        );
+        self.say("Most recipients of one message.");
+        self.number(
+            "recipients_max",
+            policy.recipients_max.into(),
+            usual.recipients_max.into(),
+        );
+        self.say("Too large up to this many octets gets a notice, above it SMTP answers 552.");
+        self.number(
+            "notice_bytes_max",
+            policy.notice_bytes_max,
+            usual.notice_bytes_max,
+        );
+        self.say("Let 8-bit content inside multipart/signed pass as it is.");
+        self.switch(
+            "eight_bit_signed_passes",
+            policy.eight_bit_signed_passes,
+            usual.eight_bit_signed_passes,
+        );
+        self.say("Write offsets in texts as (+01:00) instead of (+0100).");
+        self.switch(
+            "zone_with_colon",
+            policy.zone_with_colon,
+            usual.zone_with_colon,
+        );
+        self.say("Capacity in octets of a mailbox made without --quota.");
+        self.number(
+            "mailbox_bytes_default",
+            policy.mailbox_bytes_default,
+            usual.mailbox_bytes_default,
+        );
+    }
+
+    fn threads(&mut self, threads: &ThreadSettings) {
+        self.table("threads");
+        self.say("Threads that talk to the network; 0: one per core.");
+        self.number("rings", threads.rings.into(), 0);
+    }
+
+    fn number(&mut self, key: &str, value: u64, default: u64) {
+        self.set_or_default(key, &value.to_string(), &default.to_string());
+    }
+
+    fn switch(&mut self, key: &str, value: bool, default: bool) {
+        self.set_or_default(key, &value.to_string(), &default.to_string());
+    }
+}
+
+/// A TOML string with its escapes.
+fn quoted(text: &str) -> String {
+    toml::Value::String(text.to_owned()).to_string()
+}

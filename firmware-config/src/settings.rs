@@ -1,0 +1,341 @@
+//! `appliance.toml` as types: unknown keys are refused, every key has one meaning and one unit.
+//! [`Settings::load`] gives only settings whose every value was checked.
+
+use std::net::IpAddr;
+use std::num::NonZeroUsize;
+use std::path::{Path, PathBuf};
+
+use ceralacca_core::address::Domain;
+use ceralacca_core::policy::Policy;
+use serde::{Deserialize, Serialize};
+
+use crate::error::Fault;
+use crate::{PolicySettings, ScannerSettings};
+
+/// All of `appliance.toml`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Settings {
+    /// The decision about virus scanning; no default.
+    pub scanner: ScannerSettings,
+    /// Who runs this.
+    pub provider: ProviderSettings,
+    /// Where it answers.
+    #[serde(default)]
+    pub listen: ListenSettings,
+    /// The server's certificate.
+    pub tls: TlsSettings,
+    /// What holds the signing key.
+    pub signer: SignerSettings,
+    /// Policy values.
+    #[serde(default)]
+    pub policy: PolicySettings,
+    /// Numbers of threads.
+    #[serde(default)]
+    pub threads: ThreadSettings,
+}
+
+/// `[provider]`
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ProviderSettings {
+    /// `providerName`: stands in the certificate and in all certification data.
+    pub name: String,
+    /// The provider's own domain: service address and identifiers use it.
+    pub domain: String,
+    /// Name of the server in greetings and `Received:` fields.
+    pub host: String,
+}
+
+/// `[listen]`
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ListenSettings {
+    /// Address to listen on; `0.0.0.0` or `::` for all.
+    pub bind: IpAddr,
+    /// Every listener is this plus its usual port.
+    pub port_base: u16,
+    /// Submission over TLS; port base plus 465 when left out, 0: the system picks.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub submission_tls: Option<u16>,
+    /// Submission with STARTTLS; port base plus 587 when left out, 0: the system picks.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub submission: Option<u16>,
+    /// IMAPS; port base plus 993 when left out, 0: the system picks.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub imaps: Option<u16>,
+}
+
+/// The ports in force.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Ports {
+    /// Submission over TLS (AC-01).
+    pub submission_tls: u16,
+    /// Submission with STARTTLS.
+    pub submission: u16,
+    /// IMAPS (AC-02).
+    pub imaps: u16,
+}
+
+/// `[tls]`; relative paths start at the data directory.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TlsSettings {
+    /// PEM, the server's certificate first, then its issuers.
+    pub certificate: PathBuf,
+    /// PEM, PKCS#8.
+    pub key: PathBuf,
+}
+
+/// `[signer]`
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "lowercase", deny_unknown_fields)]
+pub enum SignerSettings {
+    /// A key in software: for tests and evaluation only (HS-01).
+    Soft {},
+    /// A PKCS#11 module.
+    Pkcs11 {
+        /// The vendor's library.
+        module: PathBuf,
+        /// Label of the token.
+        token: String,
+        /// The PIN, in a file that only its owner may read (HS-09).
+        pin_file: PathBuf,
+        /// Label of the key pair on the token.
+        #[serde(default = "default_key_label")]
+        key_label: String,
+        /// Sessions that sign at the same time; 0: one per core.
+        #[serde(default)]
+        sessions: u16,
+    },
+}
+
+/// `[threads]`
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ThreadSettings {
+    /// Threads that talk to the network; 0: one per core.
+    pub rings: u16,
+}
+
+/// Threads or sessions of one kind: more than any machine of today has cores.
+const THREADS_MAX: u16 = 256;
+/// `providerName` is a directory string (RFC 5280 `ub-organization-name`).
+const PROVIDER_NAME_CHARS_MAX: usize = 64;
+/// PKCS#11 pads labels to this.
+const TOKEN_LABEL_BYTES_MAX: usize = 32;
+/// A PIN file open to others protects nothing.
+const OTHERS: u32 = 0o077;
+
+fn default_key_label() -> String {
+    SignerSettings::KEY_LABEL.to_owned()
+}
+
+impl SignerSettings {
+    /// The label under which `hsm keygen` makes the signing key.
+    pub const KEY_LABEL: &str = "ceralacca-signing";
+
+    /// The label of the key that signs.
+    pub fn key_label(&self) -> &str {
+        match self {
+            Self::Soft {} => Self::KEY_LABEL,
+            Self::Pkcs11 { key_label, .. } => key_label,
+        }
+    }
+}
+
+/// Threads or sessions where 0 stands for one per core.
+pub fn or_one_per_core(threads: u16) -> usize {
+    match threads {
+        0 => std::thread::available_parallelism().map_or(1, NonZeroUsize::get),
+        n => n.into(),
+    }
+}
+
+impl Default for ListenSettings {
+    fn default() -> Self {
+        Self {
+            bind: IpAddr::from([127, 0, 0, 1]),
+            port_base: 0,
+            submission_tls: None,
+            submission: None,
+            imaps: None,
+        }
+    }
+}
+
+impl ListenSettings {
+    /// The system picks every port.
+    pub fn free_ports(bind: IpAddr) -> Self {
+        Self {
+            bind,
+            submission_tls: Some(0),
+            submission: Some(0),
+            imaps: Some(0),
+            ..Self::default()
+        }
+    }
+
+    fn port(&self, explicit: Option<u16>, usual: u16) -> Option<u16> {
+        explicit.or_else(|| self.port_base.checked_add(usual))
+    }
+
+    fn try_ports(&self) -> Option<Ports> {
+        Some(Ports {
+            submission_tls: self.port(self.submission_tls, 465)?,
+            submission: self.port(self.submission, 587)?,
+            imaps: self.port(self.imaps, 993)?,
+        })
+    }
+
+    /// The ports to listen on; 0: the system picks.
+    pub fn ports(&self) -> Ports {
+        // `check` refused a base that overflows; 0 is a free port.
+        self.try_ports().unwrap_or(Ports {
+            submission_tls: 0,
+            submission: 0,
+            imaps: 0,
+        })
+    }
+}
+
+impl Settings {
+    /// The policy that these settings ask for.
+    pub fn policy(&self) -> Policy {
+        // `check` refused what `checked` refuses.
+        self.policy.checked().unwrap_or_default()
+    }
+
+    /// Threads that talk to the network.
+    pub fn rings(&self) -> usize {
+        or_one_per_core(self.threads.rings)
+    }
+
+    /// Checks every value; `data` is where relative paths start.
+    pub(crate) fn check(&self, data: &Path) -> Result<(), Fault> {
+        self.provider.check()?;
+        if self.listen.try_ports().is_none() {
+            return Err(Fault::new(
+                "listen.port_base",
+                format!(
+                    "{} leaves no room for port 993 above it",
+                    self.listen.port_base
+                ),
+                format!("take {} or less", u16::MAX - 993),
+            ));
+        }
+        for (key, file) in [
+            ("tls.certificate", &self.tls.certificate),
+            ("tls.key", &self.tls.key),
+        ] {
+            readable(key, &data.join(file))?;
+        }
+        self.signer.check(data)?;
+        self.policy.checked()?;
+        bounded("threads.rings", self.threads.rings)
+    }
+}
+
+impl ProviderSettings {
+    fn check(&self) -> Result<(), Fault> {
+        let name = self.name.trim();
+        if name.is_empty() || name.chars().count() > PROVIDER_NAME_CHARS_MAX {
+            return Err(Fault::new(
+                "provider.name",
+                "the name is empty or too long",
+                format!("write the provider's name in 1 to {PROVIDER_NAME_CHARS_MAX} characters"),
+            ));
+        }
+        if name.chars().any(char::is_control) {
+            return Err(Fault::new(
+                "provider.name",
+                "the name holds control characters",
+                "write it on one line",
+            ));
+        }
+        for (key, value) in [
+            ("provider.domain", &self.domain),
+            ("provider.host", &self.host),
+        ] {
+            Domain::parse(value).map_err(|error| {
+                Fault::new(
+                    key,
+                    format!("`{value}`: {error}"),
+                    "write a full name such as pec.example",
+                )
+            })?;
+        }
+        Ok(())
+    }
+}
+
+impl SignerSettings {
+    fn check(&self, data: &Path) -> Result<(), Fault> {
+        let Self::Pkcs11 {
+            module,
+            token,
+            pin_file,
+            key_label,
+            sessions,
+        } = self
+        else {
+            return Ok(());
+        };
+        readable("signer.module", &data.join(module))?;
+        protected("signer.pin_file", &data.join(pin_file))?;
+        if token.is_empty() || token.len() > TOKEN_LABEL_BYTES_MAX {
+            return Err(Fault::new(
+                "signer.token",
+                "the label is empty or too long",
+                format!("write the token's label in 1 to {TOKEN_LABEL_BYTES_MAX} octets"),
+            ));
+        }
+        if key_label.is_empty() {
+            return Err(Fault::new(
+                "signer.key_label",
+                "the label is empty",
+                "write the label of the key pair",
+            ));
+        }
+        bounded("signer.sessions", *sessions)
+    }
+}
+
+fn bounded(key: &'static str, threads: u16) -> Result<(), Fault> {
+    if threads > THREADS_MAX {
+        return Err(Fault::new(
+            key,
+            format!("{threads} is more than {THREADS_MAX}"),
+            "write 0 for one per core",
+        ));
+    }
+    Ok(())
+}
+
+fn readable(key: &'static str, file: &Path) -> Result<(), Fault> {
+    std::fs::File::open(file).map(drop).map_err(|error| {
+        Fault::new(
+            key,
+            format!("{}: {error}", file.display()),
+            "put a readable file there or change the key",
+        )
+    })
+}
+
+fn protected(key: &'static str, file: &Path) -> Result<(), Fault> {
+    use std::os::unix::fs::PermissionsExt;
+    readable(key, file)?;
+    let mode = std::fs::metadata(file).map_or(OTHERS, |found| found.permissions().mode());
+    if mode & OTHERS != 0 {
+        return Err(Fault::new(
+            key,
+            format!(
+                "{} is open to others (mode {:o})",
+                file.display(),
+                mode & 0o777
+            ),
+            format!("run `chmod 600 {}`", file.display()),
+        ));
+    }
+    Ok(())
+}
