@@ -1,1 +1,32 @@
-//! placeholder
+//! How people run it: the binary `ceralacca`, its command line and its control socket. The architecture
+//! of a run, which thread does what and who talks to whom, is in [`appliance`].
+//!
+//! [`cli`] is the grammar, [`command`] a file per command; a command about a data directory goes through
+//! [`reach`] to the appliance that runs, or works offline under the [`lock`]; [`desk`] turns requests
+//! into orders for the owner. [`client`] is a mail client of our own, for the demo and the bench.
+
+pub mod appliance;
+pub mod cli;
+pub mod client;
+pub mod command;
+pub mod control;
+pub mod desk;
+pub mod keys;
+pub mod lock;
+pub mod reach;
+pub mod report;
+pub mod verdict;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+/// Parses the command line, does what it says, prints what came of it. Wrong usage ends here with
+/// exit code 2.
+pub fn run() -> ExitCode {
+    let arguments = cli::Arguments::parse();
+    let voice = report::Voice {
+        json: arguments.json,
+    };
+    voice.finish(command::run(arguments, voice))
+}

@@ -1,2 +1,7 @@
-//! The one binary.
-fn main() {}
+//! The one binary: everything it does is in the library, where tests can call it.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    ceralacca_admin::run()
+}

@@ -1,0 +1,146 @@
+//! One appliance, wired. The map of a run:
+//!
+//! ```text
+//!            mail programs                             ceralacca mailbox, domain, hsm, check, …
+//!                 | TLS                                              | control.sock
+//!   net   rings, one per core: SMTP, IMAP           admin   control: a thread per peer, few
+//!                 | bodies: own blob segment                         | requests
+//!                 | commands (bounded queue)        <----------------+
+//!   core  owner: decides --> writer: journal, one fdatasync per group --> 250, rows published
+//!                 ^                                                         |
+//!                 | Accept, Store, Certify, Land                            | open work
+//!   core  pipeline: draft (rayon) | sign | commit  <------------------------+
+//!                                    |
+//!   hsm                     sessions on workers: software key or PKCS#11
+//!   core  views: written behind to sled; passwords: Argon2id on threads of their own
+//! ```
+//!
+//! [`Appliance::open`] takes the lock and opens the state, which is enough for offline commands;
+//! [`Appliance::serve`] adds signer, pipeline, rings and the control socket. Stopping goes the other way
+//! round: the socket, the rings with their transactions, the pipeline, the owner, the views. What is
+//! open then goes on at the next start.
+//!
+//! A failure that could lose mail ends the process at once (design §5): exit code 1, the sentence on
+//! stderr; the next start recovers.
+
+mod health;
+mod perform;
+mod serving;
+
+use std::io::Write;
+use std::path::Path;
+use std::sync::Arc;
+
+use ceralacca_core::address::Domain;
+use ceralacca_core::disk::{DataFolder, RealDisk};
+use ceralacca_core::owner::{Command, RegistryOrder};
+use ceralacca_core::ports::SystemClock;
+use ceralacca_core::state::{Options, State};
+use ceralacca_firmware::Settings;
+
+use crate::control::Request;
+use crate::lock::Lock;
+use crate::reach;
+use crate::report::{Failure, Report};
+
+pub use health::{health, relay_words};
+pub use serving::Serving;
+
+/// Who sets the provider's record to what `appliance.toml` says.
+const SETTINGS_AUTHOR: &str = "appliance.toml";
+
+/// A data directory, opened and locked.
+pub struct Appliance {
+    data: DataFolder,
+    settings: Settings,
+    state: Arc<State>,
+    _lock: Lock,
+}
+
+impl Appliance {
+    /// Opens the data directory for this process alone.
+    pub fn open(data: &DataFolder) -> Result<Self, Failure> {
+        let settings = Settings::load(data).map_err(Failure::refused)?;
+        let lock = reach::lock_offline(data)?;
+        Self::open_locked(data, settings, lock)
+    }
+
+    /// As [`Appliance::open`], under a lock that is held already.
+    pub fn open_locked(data: &DataFolder, settings: Settings, lock: Lock) -> Result<Self, Failure> {
+        let mut options = Options::new(
+            Arc::new(RealDisk),
+            data.clone(),
+            Arc::new(SystemClock),
+            Arc::new(end_process),
+        );
+        options.policy = settings.policy();
+        let state = State::open(options).map_err(Failure::refused)?;
+        let appliance = Self {
+            data: data.clone(),
+            settings,
+            state,
+            _lock: lock,
+        };
+        appliance.settle_provider()?;
+        Ok(appliance)
+    }
+
+    /// The state.
+    pub fn state(&self) -> &Arc<State> {
+        &self.state
+    }
+
+    /// The settings.
+    pub fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// The data directory.
+    pub fn data(&self) -> &DataFolder {
+        &self.data
+    }
+
+    /// Carries out a request in the name of `author`, offline.
+    pub fn perform(&self, request: Request, author: &str) -> Result<Report, Failure> {
+        perform::perform(self, None, request, author)
+    }
+
+    /// The registry's record of the provider follows `appliance.toml`.
+    fn settle_provider(&self) -> Result<(), Failure> {
+        let wanted = &self.settings.provider;
+        let domain = Domain::parse(&wanted.domain).map_err(Failure::refused)?;
+        let has = self.state.view().provider();
+        let is_settled = has.is_some_and(|row| {
+            row.name == wanted.name && row.domain == domain && row.host == wanted.host
+        });
+        if is_settled {
+            return Ok(());
+        }
+        let order = RegistryOrder::SetProvider {
+            name: wanted.name.clone(),
+            domain,
+            host: wanted.host.clone(),
+        };
+        self.state
+            .ask(Command::Registry(order, SETTINGS_AUTHOR.to_owned()))
+            .map(drop)
+            .map_err(Failure::refused)
+    }
+
+    /// A path of the settings: relative ones start at the data directory.
+    fn path(&self, of_settings: &Path) -> std::path::PathBuf {
+        self.data.0.join(of_settings)
+    }
+}
+
+impl Drop for Appliance {
+    fn drop(&mut self) {
+        self.state.stop();
+    }
+}
+
+/// The journal or a body could not be made durable: nothing may go on in this process.
+fn end_process(sentence: &str) {
+    let _ = writeln!(std::io::stderr(), "ceralacca: stopped: {sentence}");
+    std::process::exit(1);
+}

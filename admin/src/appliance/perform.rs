@@ -1,0 +1,87 @@
+//! Requests carried out on an opened appliance, over the socket or offline: those about the registry by
+//! the desk, those about keys by [`crate::keys`], the others here.
+
+use std::sync::Arc;
+
+use ceralacca_core::ports::Signer;
+use serde_json::{Value, json};
+
+use super::{Appliance, health};
+use crate::control::Request;
+use crate::desk;
+use crate::keys::Keys;
+use crate::report::{Failure, Report};
+
+/// Steps of one answer; the cursor asks for more.
+const STEPS_PER_ANSWER_MAX: usize = 20_000;
+
+/// What only a running appliance knows.
+pub(super) struct Run {
+    pub(super) signer: Arc<dyn Signer>,
+    pub(super) listens: Value,
+}
+
+pub(super) fn perform(
+    appliance: &Appliance,
+    run: Option<&Run>,
+    request: Request,
+    author: &str,
+) -> Result<Report, Failure> {
+    match request {
+        Request::Status {} => Ok(status(appliance, run)),
+        Request::Check {} => Ok(health::report(&health::health(
+            appliance,
+            run.map(|run| &*run.signer),
+        ))),
+        Request::Steps { after } => Ok(steps(appliance, after)),
+        Request::HsmInit { so_pin_file } => keys_of(appliance).init(so_pin_file.as_deref()),
+        Request::HsmKeygen { label, bits } => keys_of(appliance).keygen(label.as_deref(), bits),
+        Request::HsmCsr { label } => keys_of(appliance).csr(label.as_deref()),
+        Request::HsmImportCert { label, chain } => {
+            keys_of(appliance).import_cert(label.as_deref(), &chain)
+        }
+        Request::HsmList {} => keys_of(appliance).list(),
+        registry => desk::perform(&appliance.state, registry, author).unwrap_or_else(|request| {
+            Err(Failure::Refused(format!("{request:?} has nobody to do it")))
+        }),
+    }
+}
+
+fn keys_of(appliance: &Appliance) -> Keys<'_> {
+    Keys::of(appliance.data(), appliance.settings())
+}
+
+fn status(appliance: &Appliance, run: Option<&Run>) -> Report {
+    let status = appliance.state.status();
+    let object = json!({
+        "running": run.is_some(),
+        "pid": run.map(|_| std::process::id()),
+        "listens": run.map(|run| run.listens.clone()),
+        "submissions": status.submissions,
+        "journeys": status.journeys,
+        "errands_local": status.errands_local,
+        "errands_relay": status.errands_relay,
+        "deliveries": status.deliveries,
+        "position": status.position.0,
+        "held": status.held,
+    });
+    let words = format!(
+        "{} to certify, {} under way, {} for the relay",
+        status.submissions, status.journeys, status.errands_relay
+    );
+    Report::done(words, object)
+}
+
+/// `[number, milliseconds, identifier, step, recipient]` of each, and the cursor of the next request.
+fn steps(appliance: &Appliance, after: u64) -> Report {
+    let steps = appliance.state.steps().since(after, STEPS_PER_ANSWER_MAX);
+    let cursor = steps.last().map_or(after, |step| step.number);
+    let steps: Vec<Value> = steps
+        .iter()
+        .map(|step| {
+            let (at, identifier) = (step.at.as_millis(), step.identifier.as_str());
+            json!([step.number, at, identifier, step.name, step.recipient])
+        })
+        .collect();
+    Report::done("", json!({ "steps": steps, "cursor": cursor }))
+}

@@ -1,0 +1,60 @@
+//! `hsm …`: through the appliance that runs (two processes on one token may crash its module), else
+//! offline under the lock.
+
+use std::path::Path;
+
+use ceralacca_core::disk::DataFolder;
+use serde_json::json;
+
+use crate::cli::HsmCommand;
+use crate::control::Request;
+use crate::keys::replace;
+use crate::reach;
+use crate::report::{Failure, Report};
+
+/// A chain of certificates.
+const CHAIN_BYTES_MAX: usize = 128 * 1024;
+
+pub(super) fn hsm(data: &DataFolder, order: HsmCommand) -> Result<Report, Failure> {
+    match order {
+        HsmCommand::Init { so_pin_file } => {
+            let so_pin_file = so_pin_file.map(std::path::absolute).transpose();
+            let so_pin_file = so_pin_file.map_err(Failure::refused)?;
+            reach::ask(data, Request::HsmInit { so_pin_file })
+        }
+        HsmCommand::Keygen { bits, label } => reach::ask(data, Request::HsmKeygen { label, bits }),
+        HsmCommand::Csr { out, label } => csr(data, label, out.as_deref()),
+        HsmCommand::ImportCert { file, label } => {
+            let chain = read(&file)?;
+            reach::ask(data, Request::HsmImportCert { label, chain })
+        }
+        HsmCommand::List => reach::ask(data, Request::HsmList {}),
+    }
+}
+
+fn csr(data: &DataFolder, label: Option<String>, out: Option<&Path>) -> Result<Report, Failure> {
+    let report = reach::ask(data, Request::HsmCsr { label })?;
+    match out {
+        Some(file) => written(file, report.words.as_bytes()),
+        None => Ok(report),
+    }
+}
+
+/// Writes what would have been printed.
+pub(super) fn written(file: &Path, octets: &[u8]) -> Result<Report, Failure> {
+    replace(file, octets)?;
+    let words = format!("written to {}", file.display());
+    Ok(Report::done(words, json!({ "file": file })))
+}
+
+pub(super) fn read(file: &Path) -> Result<String, Failure> {
+    let text = std::fs::read_to_string(file)
+        .map_err(|error| Failure::Refused(format!("{}: {error}", file.display())))?;
+    if text.len() > CHAIN_BYTES_MAX {
+        return Err(Failure::Refused(format!(
+            "{} is too large to be that",
+            file.display()
+        )));
+    }
+    Ok(text)
+}

@@ -1,0 +1,44 @@
+//! What each command does: a file per command, each gives a [`Report`] or a [`Failure`].
+
+mod check;
+mod demo;
+mod domain;
+mod hsm;
+mod init;
+mod mailbox;
+mod sandbox;
+mod serve;
+mod verify;
+
+use std::path::PathBuf;
+
+use ceralacca_core::disk::DataFolder;
+
+pub use demo::demo;
+pub use init::init;
+
+use crate::cli::{Arguments, Command};
+use crate::report::{Failure, Report, Voice};
+
+/// Does what the arguments say.
+pub fn run(arguments: Arguments, voice: Voice) -> Result<Report, Failure> {
+    let Arguments { data, command, .. } = arguments;
+    let folder = data.clone();
+    let data = || needed(folder.clone());
+    match command {
+        Command::Demo(demo_arguments) => demo(demo_arguments, voice),
+        Command::Init(init_arguments) => init(&data()?, &init_arguments),
+        Command::Serve => serve::serve(&data()?, voice),
+        Command::Mailbox(order) => mailbox::mailbox(&data()?, order),
+        Command::Domain(order) => domain::domain(&data()?, order),
+        Command::Hsm(order) => hsm::hsm(&data()?, order),
+        Command::Sandbox(order) => sandbox::sandbox(folder.map(DataFolder).as_ref(), order),
+        Command::Verify(order) => verify::verify(folder.map(DataFolder).as_ref(), &order),
+        Command::Check => check::check(&data()?),
+    }
+}
+
+fn needed(data: Option<PathBuf>) -> Result<DataFolder, Failure> {
+    data.map(DataFolder)
+        .ok_or_else(|| Failure::Usage("which data directory? say --data DIR".to_owned()))
+}

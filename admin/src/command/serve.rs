@@ -1,0 +1,77 @@
+//! `serve`: runs the appliance until SIGTERM or SIGINT, then stops it in order.
+
+use ceralacca_core::disk::DataFolder;
+use ceralacca_firmware::Settings;
+use serde_json::{Value, json};
+use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::iterator::Signals;
+
+use crate::appliance::{Appliance, Serving, relay_words};
+use crate::lock::Lock;
+use crate::report::{Failure, Report, Voice};
+
+pub(super) fn serve(data: &DataFolder, voice: Voice) -> Result<Report, Failure> {
+    // Before anything runs: a signal during the start stops it in order too.
+    let mut signals = Signals::new([SIGTERM, SIGINT]).map_err(Failure::refused)?;
+    let settings = Settings::load(data).map_err(Failure::refused)?;
+    let lock = Lock::take(data).map_err(Failure::refused)?;
+    let serving = Appliance::open_locked(data, settings, lock)?.serve()?;
+    voice.say(words(&serving).trim_end());
+    voice.object(&object(&serving));
+    // Ends with the first signal only.
+    let _ = signals.forever().next();
+    voice.say("stopping");
+    serving.stop();
+    Ok(Report::done("stopped", Value::Null))
+}
+
+fn words(serving: &Serving) -> String {
+    let appliance = serving.appliance();
+    let opening = appliance.state().opening();
+    let addresses = serving.addresses();
+    let about = serving.signer().describe();
+    let mut words = format!(
+        "Ceralacca {} for {}\n",
+        env!("CARGO_PKG_VERSION"),
+        appliance.settings().provider.name
+    );
+    for (what, list) in [
+        ("submission, TLS", &addresses.submissions),
+        ("submission, STARTTLS", &addresses.submission),
+        ("IMAP, TLS", &addresses.imaps),
+    ] {
+        for address in list {
+            words.push_str(&format!("listens on {address} ({what})\n"));
+        }
+    }
+    words.push_str(&format!("signs with: {}\n", about.name));
+    words.push_str("virus scanner: none, no message is scanned\n");
+    for found in opening.cut.iter().chain(&opening.rebuilt) {
+        words.push_str(&format!("at start: {found}\n"));
+    }
+    words.push_str(
+        match waiting(serving) {
+            Some(told) => told,
+            None => "recipients elsewhere: none waits for the relay, which the next version has"
+                .to_owned(),
+        }
+        .as_str(),
+    );
+    words
+}
+
+fn waiting(serving: &Serving) -> Option<String> {
+    let status = serving.appliance().state().status();
+    relay_words(status.errands_relay).map(|words| format!("recipients elsewhere: {words}"))
+}
+
+fn object(serving: &Serving) -> Value {
+    let about = serving.signer().describe();
+    let state = serving.appliance().state();
+    json!({
+        "listens": serving.listens(),
+        "signer": { "name": about.name, "software": about.is_software },
+        "errands_relay": state.status().errands_relay,
+        "replayed": state.opening().replayed,
+    })
+}

@@ -1,0 +1,234 @@
+//! What can be asked over the socket, and the answers. Passwords travel as Argon2id hashes.
+
+use ceralacca_core::registry::{Holder, HolderKind};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::report::{Failure, Report};
+
+/// A request: one line.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "request", rename_all = "kebab-case", deny_unknown_fields)]
+pub enum Request {
+    /// How the appliance is.
+    Status {},
+    /// Everything that must be well.
+    Check {},
+    /// Instants of the steps of recent messages (for the bench).
+    Steps {
+        /// Those after this cursor; 0 for all that are kept.
+        after: u64,
+    },
+    /// Make a mailbox.
+    MailboxAdd {
+        /// Address.
+        address: String,
+        /// Argon2id in PHC form.
+        password: Option<String>,
+        /// Octets.
+        quota: Option<u64>,
+        /// Data of the holder.
+        holder: HolderChange,
+    },
+    /// List mailboxes.
+    MailboxList {
+        /// Of this domain only.
+        domain: Option<String>,
+        /// Those after this address.
+        after: Option<String>,
+        /// At most so many.
+        limit: usize,
+    },
+    /// Show a mailbox.
+    MailboxShow {
+        /// Address.
+        address: String,
+    },
+    /// Set the password.
+    MailboxPasswd {
+        /// Address.
+        address: String,
+        /// Argon2id in PHC form.
+        password: String,
+    },
+    /// `active`, `suspended` or `closed`.
+    MailboxState {
+        /// Address.
+        address: String,
+        /// The state.
+        state: StateWord,
+    },
+    /// Set the capacity.
+    MailboxQuota {
+        /// Address.
+        address: String,
+        /// In octets.
+        octets: u64,
+    },
+    /// Show or change the holder.
+    MailboxHolder {
+        /// Address.
+        address: String,
+        /// What to change.
+        holder: HolderChange,
+    },
+    /// The history.
+    MailboxHistory {
+        /// Address.
+        address: String,
+    },
+    /// Manage a domain.
+    DomainAdd {
+        /// Name.
+        domain: String,
+    },
+    /// List domains.
+    DomainList {},
+    /// Give up a domain.
+    DomainRemove {
+        /// Name.
+        domain: String,
+    },
+    /// Stop or take up its service.
+    DomainSuspend {
+        /// Name.
+        domain: String,
+        /// Stop.
+        suspended: bool,
+    },
+    /// Initialise a token.
+    HsmInit {
+        /// File with the security officer's PIN.
+        so_pin_file: Option<std::path::PathBuf>,
+    },
+    /// Make the signing key.
+    HsmKeygen {
+        /// Its label; that of the settings when `None`.
+        label: Option<String>,
+        /// RSA bits.
+        bits: usize,
+    },
+    /// The request for the key's certificate.
+    HsmCsr {
+        /// The key's label.
+        label: Option<String>,
+    },
+    /// Take the key's certificate.
+    HsmImportCert {
+        /// The key's label.
+        label: Option<String>,
+        /// PEM, with the issuers.
+        chain: String,
+    },
+    /// List keys.
+    HsmList {},
+}
+
+/// A mailbox's state in words.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum StateWord {
+    /// In service.
+    Active,
+    /// Out of service.
+    Suspended,
+    /// Gone.
+    Closed,
+}
+
+/// What to set of a holder; what is `None` or empty stays.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct HolderChange {
+    /// A body, not a person.
+    pub is_body: Option<bool>,
+    /// Name.
+    pub name: Option<String>,
+    /// Tax code or VAT number.
+    pub tax_code: Option<String>,
+    /// Contacts.
+    pub contacts: Vec<String>,
+    /// Documents.
+    pub documents: Vec<String>,
+}
+
+impl HolderChange {
+    /// Nothing is to be changed.
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// The holder with these changes.
+    pub fn apply(self, old: Option<&Holder>) -> Holder {
+        let old = old.cloned().unwrap_or(Holder {
+            kind: HolderKind::Person,
+            name: String::new(),
+            tax_code: None,
+            contacts: Vec::new(),
+            documents: Vec::new(),
+        });
+        let or = |new: Vec<String>, old| if new.is_empty() { old } else { new };
+        Holder {
+            kind: match self.is_body {
+                Some(true) => HolderKind::Body,
+                Some(false) => HolderKind::Person,
+                None => old.kind,
+            },
+            name: self.name.unwrap_or(old.name),
+            tax_code: self.tax_code.or(old.tax_code),
+            contacts: or(self.contacts, old.contacts),
+            documents: or(self.documents, old.documents),
+        }
+    }
+}
+
+/// The answer: one line.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Answer {
+    /// Done.
+    Done {
+        /// For people.
+        words: String,
+        /// The object of `--json`.
+        object: Value,
+        /// Healthy, genuine.
+        held: bool,
+    },
+    /// Not done, and why.
+    Refused(String),
+}
+
+impl From<Result<Report, Failure>> for Answer {
+    fn from(end: Result<Report, Failure>) -> Self {
+        match end {
+            Ok(Report {
+                words,
+                object,
+                held,
+            }) => Self::Done {
+                words,
+                object,
+                held,
+            },
+            Err(failure) => Self::Refused(failure.to_string()),
+        }
+    }
+}
+
+impl From<Answer> for Result<Report, Failure> {
+    fn from(answer: Answer) -> Self {
+        match answer {
+            Answer::Done {
+                words,
+                object,
+                held,
+            } => Ok(Report {
+                words,
+                object,
+                held,
+            }),
+            Answer::Refused(why) => Err(Failure::Refused(why)),
+        }
+    }
+}

@@ -1,0 +1,60 @@
+//! Orders about the provider's domains.
+
+use ceralacca_core::owner::RegistryOrder;
+use ceralacca_core::registry::DomainState;
+use serde_json::json;
+
+use super::Desk;
+use crate::report::{Failure, Report};
+
+impl Desk<'_> {
+    pub(super) fn domain_add(&self, name: &str) -> Result<Report, Failure> {
+        self.order(RegistryOrder::AddDomain(super::domain(name)?))?;
+        Ok(Report::done(
+            format!("{name} is managed now"),
+            json!({ "domain": name, "state": "active" }),
+        ))
+    }
+
+    pub(super) fn domain_remove(&self, name: &str) -> Result<Report, Failure> {
+        self.order(RegistryOrder::RemoveDomain(super::domain(name)?))?;
+        Ok(Report::done(
+            format!("{name} is given up"),
+            json!({ "domain": name, "removed": true }),
+        ))
+    }
+
+    pub(super) fn domain_suspend(&self, name: &str, suspended: bool) -> Result<Report, Failure> {
+        self.order(RegistryOrder::SuspendDomain(
+            super::domain(name)?,
+            suspended,
+        ))?;
+        let state = if suspended { "suspended" } else { "active" };
+        Ok(Report::done(
+            format!("{name} is {state}"),
+            json!({ "domain": name, "state": state }),
+        ))
+    }
+
+    pub(super) fn domain_list(&self) -> Report {
+        let own = self.state.view().provider().map(|row| row.domain.clone());
+        let mut words = String::new();
+        let mut domains = Vec::new();
+        for (name, row) in self.state.view().domains() {
+            let state = match row.state {
+                DomainState::Active => "active",
+                DomainState::Suspended => "suspended",
+            };
+            let is_own = own.as_ref().is_some_and(|own| own.as_str() == name);
+            let mark = if is_own { "  the provider's own" } else { "" };
+            words.push_str(&format!("{name}  {state}{mark}\n"));
+            domains.push(json!({
+                "domain": name,
+                "state": state,
+                "own": is_own,
+                "added": row.added.rfc3339(),
+            }));
+        }
+        Report::done(words, json!({ "domains": domains }))
+    }
+}

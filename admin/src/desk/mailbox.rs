@@ -1,0 +1,230 @@
+//! Orders about mailboxes and their holders (AC-05, AC-09, AC-10). Only hashes of passwords come here
+//! (SE-02), and nothing that is shown or kept in the history holds one.
+
+use ceralacca_core::owner::RegistryOrder;
+use ceralacca_core::registry::{Holder, HolderKind, MailboxRow, MailboxState};
+use serde_json::{Value, json};
+
+use super::Desk;
+use crate::control::{HolderChange, StateWord};
+use crate::report::{Failure, Report};
+
+/// Mailboxes of one answer.
+const LIST_MAX: usize = 10_000;
+/// Octets of all that is kept of a holder: a record has 64 KiB and holds it once.
+const HOLDER_BYTES_MAX: usize = 16 * 1024;
+
+impl Desk<'_> {
+    pub(super) fn mailbox_add(
+        &self,
+        text: &str,
+        password: Option<String>,
+        quota: Option<u64>,
+        holder: HolderChange,
+    ) -> Result<Report, Failure> {
+        bounded(&holder)?;
+        if let Some(hash) = &password {
+            hashed(hash)?;
+        }
+        let can_sign_in = password.is_some();
+        self.order(RegistryOrder::AddMailbox {
+            address: super::address(text)?,
+            holder: holder.apply(None),
+            password,
+            quota,
+        })?;
+        let mut words = format!("{text} is in service");
+        if !can_sign_in {
+            words.push_str("; nobody can sign in until `mailbox passwd` sets a password");
+        }
+        self.told(text, words)
+    }
+
+    pub(super) fn mailbox_list(
+        &self,
+        domain: Option<&str>,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Report, Failure> {
+        let domain = domain.map(super::domain).transpose()?;
+        let after = after.map(str::to_ascii_lowercase);
+        let limit = limit.clamp(1, LIST_MAX);
+        let mut rows = self.state.view().mailboxes();
+        rows.retain(|row| {
+            domain.as_ref().is_none_or(|d| row.address.domain() == *d)
+                && after.as_ref().is_none_or(|a| row.address.key() > *a)
+        });
+        rows.sort_by_cached_key(|row| row.address.key());
+        let more = rows.len() > limit;
+        rows.truncate(limit);
+        let mut words: String = rows.iter().map(|row| self.line(row)).collect();
+        if more {
+            words.push_str("… there are more: `--after` the last address\n");
+        }
+        let mailboxes: Vec<Value> = rows.iter().map(|row| self.object(row)).collect();
+        Ok(Report::done(
+            words,
+            json!({ "mailboxes": mailboxes, "more": more }),
+        ))
+    }
+
+    pub(super) fn mailbox_show(&self, text: &str) -> Result<Report, Failure> {
+        let row = self.find(text)?;
+        let mut words = self.line(&row);
+        words.push_str(&holder_words(&row.holder));
+        Ok(Report::done(words, self.object(&row)))
+    }
+
+    pub(super) fn mailbox_passwd(&self, text: &str, hash: String) -> Result<Report, Failure> {
+        hashed(&hash)?;
+        self.order(RegistryOrder::SetPassword(super::address(text)?, hash))?;
+        self.told(text, format!("the password of {text} is set"))
+    }
+
+    pub(super) fn mailbox_state(&self, text: &str, word: StateWord) -> Result<Report, Failure> {
+        let state = match word {
+            StateWord::Active => MailboxState::Active,
+            StateWord::Suspended => MailboxState::Suspended,
+            StateWord::Closed => MailboxState::Closed,
+        };
+        self.order(RegistryOrder::SetState(super::address(text)?, state))?;
+        self.told(text, format!("{text} is {}", state_word(state)))
+    }
+
+    pub(super) fn mailbox_quota(&self, text: &str, octets: u64) -> Result<Report, Failure> {
+        self.order(RegistryOrder::SetQuota(super::address(text)?, octets))?;
+        self.told(text, format!("{text} may hold {octets} octets"))
+    }
+
+    pub(super) fn mailbox_holder(
+        &self,
+        text: &str,
+        change: HolderChange,
+    ) -> Result<Report, Failure> {
+        bounded(&change)?;
+        if !change.is_empty() {
+            let holder = change.apply(Some(&self.find(text)?.holder));
+            self.order(RegistryOrder::SetHolder(super::address(text)?, holder))?;
+        }
+        let row = self.find(text)?;
+        Ok(Report::done(holder_words(&row.holder), self.object(&row)))
+    }
+
+    pub(super) fn mailbox_history(&self, text: &str) -> Result<Report, Failure> {
+        let row = self.find(text)?;
+        let mut words = String::new();
+        let mut changes = Vec::new();
+        for change in self.state.view().history(row.id) {
+            let at = change.at.rfc3339();
+            words.push_str(&format!("{at}  {}  {}\n", change.author, change.what));
+            changes.push(json!({ "at": at, "author": change.author, "what": change.what }));
+        }
+        let address = row.address.as_str();
+        Ok(Report::done(
+            words,
+            json!({ "address": address, "history": changes }),
+        ))
+    }
+
+    fn find(&self, text: &str) -> Result<std::sync::Arc<MailboxRow>, Failure> {
+        let address = super::address(text)?;
+        let row = self.state.view().mailbox_of(&address);
+        row.ok_or_else(|| Failure::Refused(format!("{text} does not exist")))
+    }
+
+    /// Words, and the mailbox as it is now.
+    fn told(&self, text: &str, words: String) -> Result<Report, Failure> {
+        let row = self.find(text)?;
+        Ok(Report::done(words, self.object(&row)))
+    }
+
+    fn line(&self, row: &MailboxRow) -> String {
+        format!(
+            "{}  {}  {} of {} octets  {}\n",
+            row.address,
+            state_word(row.state),
+            self.state.view().usage(row.id),
+            row.quota,
+            if row.holder.name.is_empty() {
+                "(holder not given)"
+            } else {
+                &row.holder.name
+            },
+        )
+    }
+
+    fn object(&self, row: &MailboxRow) -> Value {
+        json!({
+            "id": row.id.0,
+            "address": row.address.as_str(),
+            "state": state_word(row.state),
+            "quota": row.quota,
+            "used": self.state.view().usage(row.id),
+            "created": row.created.rfc3339(),
+            "password": row.password.is_some(),
+            "holder": {
+                "kind": kind_word(row.holder.kind),
+                "name": row.holder.name,
+                "tax_code": row.holder.tax_code,
+                "contacts": row.holder.contacts,
+                "documents": row.holder.documents,
+            },
+        })
+    }
+}
+
+fn state_word(state: MailboxState) -> &'static str {
+    match state {
+        MailboxState::Active => "active",
+        MailboxState::Suspended => "suspended",
+        MailboxState::Closed => "closed",
+    }
+}
+
+fn kind_word(kind: HolderKind) -> &'static str {
+    match kind {
+        HolderKind::Person => "person",
+        HolderKind::Body => "body",
+    }
+}
+
+fn holder_words(holder: &Holder) -> String {
+    let mut words = format!("holder: {} ({})\n", holder.name, kind_word(holder.kind));
+    if let Some(code) = &holder.tax_code {
+        words.push_str(&format!("tax code: {code}\n"));
+    }
+    for contact in &holder.contacts {
+        words.push_str(&format!("contact: {contact}\n"));
+    }
+    for document in &holder.documents {
+        words.push_str(&format!("document: {document}\n"));
+    }
+    words
+}
+
+/// Nothing but an Argon2id hash is stored as a password (SE-02).
+fn hashed(password: &str) -> Result<(), Failure> {
+    if password.starts_with("$argon2id$") && password.len() < 512 {
+        return Ok(());
+    }
+    Err(Failure::Refused(
+        "the password is not an Argon2id hash".to_owned(),
+    ))
+}
+
+fn bounded(holder: &HolderChange) -> Result<(), Failure> {
+    let singles = holder.name.iter().chain(&holder.tax_code);
+    let all = || {
+        singles
+            .clone()
+            .chain(&holder.contacts)
+            .chain(&holder.documents)
+    };
+    let octets: usize = all().map(String::len).sum();
+    if octets <= HOLDER_BYTES_MAX && !all().any(|text| text.contains(char::is_control)) {
+        return Ok(());
+    }
+    Err(Failure::Refused(format!(
+        "holder data is single lines, together at most {HOLDER_BYTES_MAX} octets"
+    )))
+}
