@@ -1,0 +1,62 @@
+# One recipe for people and for continuous integration; `make test` is all of it.
+SHELL := /usr/bin/env bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+# The real parts that tests talk to, and what they are called on Debian.
+PROGRAMS := cc curl mbsync openssl pkcs11-tool python3 softhsm2-util swaks xmllint
+PACKAGES := build-essential curl isync libxml2-utils opensc openssl python3 \
+            python3-cryptography softhsm2 swaks
+STRICT := -D warnings -D clippy::unwrap_used -D clippy::panic -D clippy::todo -D clippy::unimplemented
+
+.PHONY: help setup check fmt lint docs test conformance bench audit
+
+help:
+	@echo "make setup        install the Debian packages that tests use (quick when they are there)"
+	@echo "make check        format, lints, documentation, core's tests, tidy, a short fuzz"
+	@echo "make test         setup, check, and every test with real mail clients and SoftHSM"
+	@echo "make conformance  the requirements of RFC 6109, one by one: pass or fail"
+	@echo "make bench        how fast: criterion, and the whole chain under load"
+	@echo "make audit        licences, bans and advisories (needs cargo-deny)"
+
+setup:
+	@missing=; \
+	for program in $(PROGRAMS); do command -v $$program >/dev/null || missing+=" $$program"; done; \
+	python3 -c 'import cryptography' 2>/dev/null || missing+=" python3-cryptography"; \
+	if [ -z "$$missing" ]; then exit 0; fi; \
+	echo "missing:$$missing"; \
+	sudo=; if [ "$$(id -u)" != 0 ]; then sudo=sudo; fi; \
+	$$sudo apt-get update -qq; \
+	DEBIAN_FRONTEND=noninteractive $$sudo apt-get install -y -qq --no-install-recommends $(PACKAGES)
+
+check: fmt lint docs
+	cargo test --quiet -p ceralacca-core --lib
+	cargo test --quiet -p ceralacca-tests --test tidy --test fuzz
+
+fmt:
+	cargo fmt --all --check
+
+lint:
+	cargo clippy --quiet --workspace --all-targets -- $(STRICT)
+
+docs:
+	RUSTDOCFLAGS="-D warnings" cargo doc --quiet --workspace --no-deps --document-private-items
+
+test: setup check
+	@if cargo nextest --version >/dev/null 2>&1; then \
+	  cargo nextest run --workspace; \
+	else \
+	  cargo test --workspace --lib --bins --tests; \
+	fi
+	cargo test --quiet --workspace --doc
+
+conformance:
+	cargo run --quiet -p ceralacca-tests --bin conformance
+
+bench:
+	cargo bench -p ceralacca-bench
+	cargo run --quiet --release -p ceralacca-bench -- chain
+
+audit:
+	@cargo deny --version >/dev/null 2>&1 || cargo install --locked cargo-deny
+	cargo deny --config .cargo/deny.toml check
