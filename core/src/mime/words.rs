@@ -222,6 +222,8 @@ fn is_blank(b: u8) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::{any, prop_assert, proptest};
+
     use super::*;
 
     #[test]
@@ -262,5 +264,30 @@ mod tests {
         let long = encode(&"è".repeat(100));
         assert!(long.split(' ').all(|word| word.len() <= 75), "{long}");
         assert_eq!(decode(long.as_bytes()), "è".repeat(100));
+    }
+
+    proptest! {
+        #[test]
+        fn se_12_any_octets_in_any_charset_are_decoded(
+            octets in proptest::collection::vec(any::<u8>(), 0..60),
+            charset in proptest::sample::select(vec![
+                "utf-8", "utf-7", "utf-16", "utf-16le", "utf-16be", "us-ascii", "iso-8859-15",
+                "iso-2022-jp", "gb18030", "big5", "euc-jp", "euc-kr", "shift_jis", "koi8-r",
+                "windows-1258", "macintosh", "ibm850", "nobody-knows-this-one-whatever-it-may-be-so-long",
+            ]),
+        ) {
+            let text = neutralised(&from_charset(charset.as_bytes(), &octets));
+            prop_assert!(!text.contains(char::is_control));
+            let mut value = format!("=?{charset}?B?").into_bytes();
+            value.extend(data_encoding::BASE64.encode(&octets).bytes());
+            value.extend_from_slice(b"?= =?");
+            value.extend_from_slice(&octets);
+            let header = as_header_text(&value);
+            prop_assert!(header.is_ascii() && !header.contains(char::is_control));
+            let list = crate::mime::addresses::AddressList::parse(&octets);
+            prop_assert!(list.addresses.len() + list.invalid <= octets.len());
+            let parameters = crate::mime::content::parse_parameters(&value);
+            prop_assert!(parameters.iter().all(|(name, _)| !name.is_empty()));
+        }
     }
 }

@@ -1,10 +1,12 @@
 //! One message per rule, passing and failing.
 
+use proptest::prelude::{ProptestConfig, prop_assert, proptest};
+
 use super::{Examined, FormalFault, describe, distinct, examine};
 use crate::address::Address;
 use crate::certification::DeliveryDetail;
 use crate::limits::{self, MEGABYTE};
-use crate::mime::Scan;
+use crate::mime::{Scan, mail_octets};
 use crate::policy::Policy;
 
 const GOOD: &str = "From: Mario Rossi <mario@pec.example>\r\nTo: anna@pec.example\r\n\
@@ -417,5 +419,22 @@ fn ap_14_every_reason_is_one_line_of_italian() {
             !reason.is_empty() && !reason.contains(['\r', '\n']),
             "{reason}"
         );
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(512))]
+
+    #[test]
+    fn se_06_any_octets_are_examined_and_give_harmless_texts(message in mail_octets()) {
+        let scan = Scan::of_bytes(&message);
+        let described = describe(&scan);
+        let texts = described.subject.iter().chain(&described.raw_subject);
+        prop_assert!(texts.into_iter().all(|text| !text.contains(char::is_control)));
+        let sender = address("a@pec.example");
+        let to = std::slice::from_ref(&sender);
+        if let Err(fault) = examine(&scan, &sender, to, &Policy::default()) {
+            prop_assert!(!fault.reason().contains(char::is_control));
+        }
     }
 }
