@@ -427,3 +427,135 @@ fn damaged(blob: BlobRef, reason: &str) -> BlobError {
         reason: reason.to_owned(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::disk::sim::{Failure, Loss, SimDisk};
+
+    const HOME: Partition = Partition(1);
+
+    fn open(disk: &SimDisk) -> Arc<BlobStore> {
+        BlobStore::open(Arc::new(disk.clone()), Path::new("/blobs")).unwrap()
+    }
+
+    fn segment(disk: &SimDisk, blob: BlobRef) -> Arc<dyn DiskFile> {
+        let path = Path::new("/blobs").join(format::segment_name(blob.segment));
+        disk.open(&path, false).unwrap()
+    }
+
+    #[test]
+    fn synced_blobs_outlive_a_loss_of_power_and_unsynced_ones_harm_nobody() {
+        let disk = SimDisk::new();
+        let store = open(&disk);
+        let contents: Vec<Vec<u8>> = (0..20u8).map(|n| vec![n; usize::from(n) * 7]).collect();
+        let blobs: Vec<_> = contents
+            .iter()
+            .map(|c| store.append(HOME, c).unwrap())
+            .collect();
+        store.sync().unwrap();
+        store.append(HOME, b"lost").unwrap();
+        for seed in 0..20 {
+            let disk = disk.power_cut(seed, Loss::Some);
+            let store = open(&disk);
+            for (blob, content) in blobs.iter().zip(&contents) {
+                assert_eq!(&store.read(*blob, 1000).unwrap(), content);
+            }
+            let next = store.append(HOME, b"next").unwrap();
+            assert!(
+                next.segment > blobs[0].segment,
+                "no segment is written again"
+            );
+            assert_eq!(store.read(next, 10).unwrap(), b"next");
+        }
+    }
+
+    #[test]
+    fn many_appends_share_one_sync() {
+        let disk = SimDisk::new();
+        let store = open(&disk);
+        for _ in 0..50 {
+            store.append(HOME, b"x").unwrap();
+        }
+        let before = disk.syncs();
+        store.sync().unwrap();
+        assert_eq!(disk.syncs(), before + 1);
+        store.sync().unwrap();
+        assert_eq!(disk.syncs(), before + 1, "nothing is left to sync");
+    }
+
+    #[test]
+    fn a_long_body_streams_into_a_segment_of_its_own() {
+        let disk = SimDisk::new();
+        let store = open(&disk);
+        let length = 3 * limits::BLOB_IN_MEMORY_BYTES_MAX + 5;
+        let body: Vec<u8> = (0..length).map(|n| (n % 253) as u8).collect();
+        let short = store.store(HOME, &mut &body[..10]).unwrap().into_inner();
+        let long = store.store(HOME, &mut &body[..]).unwrap().into_inner();
+        assert_ne!(short.segment, long.segment);
+        let store = open(&disk.power_cut(1, Loss::All));
+        assert_eq!(store.read(short, 10).unwrap(), &body[..10]);
+        assert!(store.read(long, length).unwrap() == body);
+        let mut part = [0; 100];
+        let read = store.read_at(long, length - 40, &mut part).unwrap();
+        assert_eq!(&part[..read], &body[body.len() - 40..]);
+        assert_eq!(store.read_at(long, length, &mut part).unwrap(), 0);
+        assert!(matches!(
+            store.read(long, 100),
+            Err(BlobError::TooLong { .. })
+        ));
+    }
+
+    #[test]
+    fn damage_is_named_never_served() {
+        let disk = SimDisk::new();
+        let store = open(&disk);
+        let blob = store
+            .store(HOME, &mut &b"content"[..])
+            .unwrap()
+            .into_inner();
+        let wrong = BlobRef { length: 6, ..blob };
+        let missing = BlobRef {
+            segment: 99,
+            ..blob
+        };
+        for bad in [wrong, missing] {
+            let read = store.read(bad, 100);
+            assert!(matches!(read, Err(BlobError::Damaged { .. })), "{read:?}");
+        }
+        let file = segment(&disk, blob);
+        file.write_all_at(b"C", blob.offset + BLOB_HEADER_BYTES)
+            .unwrap();
+        let read = store.read(blob, 100);
+        assert!(matches!(read, Err(BlobError::Damaged { .. })), "{read:?}");
+        file.set_len(blob.offset + 10).unwrap();
+        let read = store.read_at(blob, 0, &mut [0; 4]);
+        assert!(matches!(read, Err(BlobError::Damaged { .. })), "{read:?}");
+    }
+
+    #[test]
+    fn a_full_disk_is_that_bodys_misfortune_and_a_failed_sync_everybodys() {
+        let disk = SimDisk::new();
+        let store = open(&disk);
+        let kept = store.append(HOME, &[1; 100]).unwrap();
+        disk.set_capacity(Some(300));
+        let full = store.append(HOME, &[2; 500]);
+        assert!(matches!(full, Err(BlobError::NoSpace(_))), "{full:?}");
+        let long = vec![3; 2 * limits::BLOB_IN_MEMORY_BYTES_MAX as usize];
+        let full = store.store(HOME, &mut &long[..]);
+        assert!(matches!(full, Err(BlobError::NoSpace(_))), "{full:?}");
+        assert_eq!(disk.list(Path::new("/blobs")).unwrap().len(), 1);
+        disk.set_capacity(None);
+        let next = store.append(HOME, &[4; 500]).unwrap();
+        store.sync().unwrap();
+        assert_eq!(store.read(kept, 100).unwrap(), [1; 100]);
+        assert_eq!(store.read(next, 500).unwrap(), [4; 500]);
+        store.append(HOME, b"x").unwrap();
+        disk.fail_sync(1, Failure::NotDone);
+        assert!(store.sync().is_err());
+        let dead = store.append(HOME, b"x");
+        assert!(matches!(dead, Err(BlobError::Failed(_))), "{dead:?}");
+        assert!(store.store(HOME, &mut &b"x"[..]).is_err());
+    }
+}

@@ -9,8 +9,8 @@
 //! 24 octets of a segment          24 number, from 1                  8 sequence in the partition
 //! 32 CRC-32C of 0..32             32 position known durable         16 frame: sequence of the first
 //!                                 40 records, 44 octets of them        record of its batch
-//!                                 48 SHA-256 of the group before    24 epoch
-//!                                 80 CRC-32C of 0..80, then zeros   32 CRC-32C of 0..32 and content
+//!                                 48 SHA-256 of the group before    24 epoch, 32 zeros
+//!                                 80 zeros, 92 CRC-32C of 0..92     36 CRC-32C of 0..36 and content
 //! ```
 //! A group begins on a sector, so that writing one never rewrites octets of another. The lane's random
 //! number lets recovery tell a group from content that imitates one.
@@ -171,8 +171,8 @@ impl GroupHeader {
         put(&mut octets, 40, &self.records.to_le_bytes());
         put(&mut octets, 44, &self.length.to_le_bytes());
         put(&mut octets, 48, &self.previous);
-        let checksum = crc32c::crc32c(&octets[..80]);
-        put(&mut octets, 80, &checksum.to_le_bytes());
+        let checksum = crc32c::crc32c(&octets[..92]);
+        put(&mut octets, 92, &checksum.to_le_bytes());
         octets
     }
 
@@ -180,7 +180,7 @@ impl GroupHeader {
     pub fn read(octets: &[u8], lane: u64) -> Option<Self> {
         let intact = octets.get(..8)? == GROUP_MAGIC
             && word64(octets, 8)? == lane
-            && word32(octets, 80)? == crc32c::crc32c(octets.get(..80)?);
+            && word32(octets, 92)? == crc32c::crc32c(octets.get(..92)?);
         let header = Self {
             lane,
             epoch: word64(octets, 16)?,
@@ -204,8 +204,8 @@ impl RecordHeader {
         put(&mut octets, 8, &self.sequence.to_le_bytes());
         put(&mut octets, 16, &self.frame.to_le_bytes());
         put(&mut octets, 24, &self.epoch.to_le_bytes());
-        let checksum = crc32c::crc32c_append(crc32c::crc32c(&octets[..32]), content);
-        put(&mut octets, 32, &checksum.to_le_bytes());
+        let checksum = crc32c::crc32c_append(crc32c::crc32c(&octets[..36]), content);
+        put(&mut octets, 36, &checksum.to_le_bytes());
         records.extend_from_slice(&octets);
         records.extend_from_slice(content);
     }
@@ -214,8 +214,8 @@ impl RecordHeader {
         let (header, after) = octets.split_at_checked(RECORD_HEADER_BYTES)?;
         let length = word32(header, 4)? as usize;
         let content = after.get(..length)?;
-        let checksum = crc32c::crc32c_append(crc32c::crc32c(&header[..32]), content);
-        let intact = length <= limits::RECORD_BYTES_MAX && checksum == word32(header, 32)?;
+        let checksum = crc32c::crc32c_append(crc32c::crc32c(&header[..36]), content);
+        let intact = length <= limits::RECORD_BYTES_MAX && checksum == word32(header, 36)?;
         let this = Self {
             partition: Partition(header[0]),
             kind: u16::from_le_bytes(header.get(2..4)?.try_into().ok()?),

@@ -118,18 +118,6 @@ impl Lane {
         LaneReader::new(self.segments.clone())
     }
 
-    /// Ends in order: an empty group says that the last one is durable, so that damage to it is never
-    /// taken for a torn tail.
-    pub fn close(mut self) -> Result<(), JournalError> {
-        match self.failed.take() {
-            Some(reason) => Err(JournalError::Failed(reason)),
-            None => {
-                let placed = self.place(vec![Open::default()])?;
-                self.write(placed)
-            }
-        }
-    }
-
     /// Why `group` cannot be appended; nothing was changed.
     fn objection(&self, group: &[Batch]) -> Option<Appended> {
         let mut next = BTreeMap::new();
@@ -381,6 +369,16 @@ impl LaneStore for Lane {
                 Err(error)
             }
             Ok(()) => Ok(()),
+        }
+    }
+
+    fn close(mut self: Box<Self>) -> Result<(), JournalError> {
+        match self.failed.take() {
+            Some(reason) => Err(JournalError::Failed(reason)),
+            None => {
+                let placed = self.place(vec![Open::default()])?;
+                self.write(placed)
+            }
         }
     }
 }

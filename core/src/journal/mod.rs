@@ -153,4 +153,10 @@ pub trait LaneStore: Send {
     /// Work that need not hold up an answer (segments ahead); called by the writer after it answered.
     /// An error must stop the process; want of space is none.
     fn tend(&mut self) -> Result<(), JournalError>;
+    /// Ends in order: an empty group says that the last one is durable, so that damage to it is never
+    /// taken for a torn tail.
+    fn close(self: Box<Self>) -> Result<(), JournalError>;
 }
+
+#[cfg(test)]
+mod tests;

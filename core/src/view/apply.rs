@@ -182,3 +182,176 @@ fn mailbox_changed(r: &MailboxChanged) -> Vec<Row> {
     }
     rows
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::blob::BlobRef;
+    use crate::instant::Instant;
+    use crate::journal::record::{Appended, FlagChange, RecipientErrand};
+    use crate::mailbox::{Content, FolderId, FolderRow, MailboxId};
+    use crate::message_id::Identifier;
+    use crate::view::View;
+
+    const MAILBOX: MailboxId = MailboxId(3);
+
+    fn place(uid: u32) -> Filing {
+        Filing {
+            mailbox: MAILBOX,
+            folder: FolderId::INBOX,
+            uid,
+            modseq: 10 + u64::from(uid),
+            flags: 0,
+            content: Content::Whole(BlobRef {
+                segment: 1,
+                offset: 32,
+                length: 5,
+            }),
+            size: 5,
+            internal_date: Instant::from_millis(0),
+            usage: 5 * u64::from(uid),
+        }
+    }
+
+    fn evidence() -> Evidence {
+        Evidence {
+            salt: [0; 16],
+            at: Instant::from_millis(7),
+            identifier: Identifier::parse("id@pec.example").unwrap(),
+            client_id: None,
+            sender: None,
+            recipients: Vec::new(),
+            subject: None,
+            made: Vec::new(),
+            provider: "P".to_owned(),
+        }
+    }
+
+    fn put(view: &View, record: impl Into<Record>) {
+        view.publish(apply(&record.into()));
+    }
+
+    fn with_inbox() -> View {
+        let view = View::default();
+        let row = FolderRow {
+            name: "INBOX".to_owned(),
+            uid_validity: 1,
+            subscribed: true,
+            special_use: None,
+            keywords: Vec::new(),
+        };
+        view.publish([Row::Folder(MAILBOX, FolderId::INBOX, Some(row))]);
+        view
+    }
+
+    #[test]
+    fn a_mailbox_follows_its_records() {
+        let view = with_inbox();
+        for uid in [1, 2] {
+            put(&view, Appended { filing: place(uid) });
+        }
+        put(
+            &view,
+            Flagged {
+                mailbox: MAILBOX,
+                folder: FolderId::INBOX,
+                modseq: 20,
+                changes: vec![FlagChange { uid: 2, flags: 1 }],
+            },
+        );
+        put(
+            &view,
+            Expunged {
+                mailbox: MAILBOX,
+                folder: FolderId::INBOX,
+                modseq: 21,
+                uids: vec![1],
+                usage: 5,
+            },
+        );
+        let folder = view.folder(MAILBOX, FolderId::INBOX).unwrap();
+        let messages: Vec<_> = folder.messages.values().collect();
+        assert_eq!(messages.len(), 1);
+        assert_eq!((messages[0].uid, messages[0].modseq), (2, 20));
+        assert_eq!(messages[0].flags.0, 1);
+        let counter = FolderCounter {
+            uid_next: 3,
+            highest_modseq: 21,
+        };
+        assert_eq!((folder.counter, view.usage(MAILBOX)), (counter, 5));
+    }
+
+    #[test]
+    fn a_message_at_its_legal_end_leaves_no_open_work() {
+        let view = with_inbox();
+        let blob = BlobRef {
+            segment: 1,
+            offset: 64,
+            length: 9,
+        };
+        let errand = RecipientErrand {
+            recipient: 0,
+            local: true,
+            kind: crate::certification::RecipientType::Certified,
+        };
+        put(
+            &view,
+            Accepted {
+                evidence: evidence(),
+                receipt: Some(place(1)),
+                envelope: Content::Rope(blob),
+                envelope_size: 100,
+                facts: blob,
+                errands: vec![errand],
+                mailbox: MAILBOX,
+            },
+        );
+        view.with_work(|work| assert_eq!((work.journeys.len(), work.errands.len()), (1, 1)));
+        let address = crate::address::Address::parse("b@pec.example").unwrap();
+        put(
+            &view,
+            Stored {
+                evidence: evidence(),
+                recipient: 0,
+                address: address.clone(),
+                outcome: DeliveryOutcome::Delivered(place(2)),
+                facts: blob,
+            },
+        );
+        put(
+            &view,
+            Certified {
+                evidence: evidence(),
+                recipient: 0,
+                receipt: Content::Rope(blob),
+                size: 50,
+                sender: address,
+            },
+        );
+        view.with_work(|work| assert_eq!((work.deliveries.len(), work.answers.len()), (1, 1)));
+        put(
+            &view,
+            Landed {
+                evidence: evidence(),
+                recipient: 0,
+                filing: Some(place(3)),
+                last: true,
+                unplaced: None,
+            },
+        );
+        put(
+            &view,
+            Struck {
+                identifier: evidence().identifier,
+                recipient: 0,
+            },
+        );
+        view.with_work(|work| {
+            assert!(work.journeys.is_empty() && work.errands.is_empty());
+            assert!(work.deliveries.is_empty() && work.answers.is_empty());
+        });
+        let folder = view.folder(MAILBOX, FolderId::INBOX).unwrap();
+        assert_eq!(folder.messages.size(), 3);
+    }
+}
