@@ -13,6 +13,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// An open file: positioned reads and writes, data made durable by `sync` alone.
+#[expect(clippy::len_without_is_empty, reason = "asks the disk, may fail")]
 pub trait DiskFile: Send + Sync + Debug {
     /// Reads up to `into.len()` octets at `offset`; 0 at the end.
     fn read_at(&self, into: &mut [u8], offset: u64) -> io::Result<usize>;

@@ -205,6 +205,9 @@ fn write(
             }
         }
     }
+    if let Err(error) = lane.close() {
+        shared.fatal(&error.to_string());
+    }
 }
 
 fn reply_all(replies: Vec<(Reply, Outcome)>) {
