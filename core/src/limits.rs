@@ -209,3 +209,33 @@ pub const MAILBOX_FILE_COMPACT_ROWS: u64 = 1_024;
 pub const SLED_LOCK_TRIES_MAX: u32 = 100;
 /// Pause between two tries.
 pub const SLED_LOCK_PAUSE_MS: u64 = 20;
+/// One IMAP command with its literals, the body of APPEND apart: clients write long lists of UIDs.
+pub const IMAP_COMMAND_BYTES_MAX: usize = 64 * 1024;
+/// The same before login, when anybody may write.
+pub const IMAP_STRANGER_COMMAND_BYTES_MAX: usize = 8 * 1024;
+const _: () = assert!(IMAP_STRANGER_COMMAND_BYTES_MAX < IMAP_COMMAND_BYTES_MAX);
+/// A refused literal that comes unasked (LITERAL+) is read and thrown away up to this size; past it
+/// the connection ends.
+pub const IMAP_SKIPPED_BYTES_MAX: u64 = 4 * MESSAGE_BYTES_FLOOR;
+/// Wrong passwords on one connection.
+pub const IMAP_LOGIN_FAILURES_MAX: u32 = 3;
+/// Commands in a row that nobody understands, on one connection.
+pub const IMAP_BAD_COMMANDS_MAX: u32 = 50;
+/// Octets of a response gathered before they are written; one message never lies in memory whole.
+pub const IMAP_CHUNK_BYTES: usize = 64 * 1024;
+/// Items of one FETCH.
+pub const IMAP_FETCH_ITEMS_MAX: usize = 100;
+/// Keys of one SEARCH.
+pub const IMAP_SEARCH_KEYS_MAX: usize = 200;
+/// Octets of one text part that SEARCH TEXT and BODY look at: the part is decoded in memory.
+pub const IMAP_SEARCH_PART_BYTES_MAX: u64 = 4 * MEGABYTE;
+/// Messages that SEARCH looks into before it lets others run.
+pub const IMAP_SEARCH_ROUND_MESSAGES: usize = 64;
+/// Structures of messages that a session remembers.
+pub const IMAP_STRUCTURES_KEPT: usize = 4;
+/// Patterns of one LIST.
+pub const IMAP_LIST_PATTERNS_MAX: usize = 16;
+/// A client that has not logged in is let go after this.
+pub const IMAP_LOGIN_TIMEOUT_S: u64 = 60;
+/// RFC 9051 §5.4: no session ends for want of commands in less than 30 minutes.
+pub const IMAP_IDLE_TIMEOUT_S: u64 = 30 * 60;

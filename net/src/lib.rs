@@ -19,3 +19,5 @@ pub mod tls;
 pub use ring::changes::Watch;
 pub use ring::spool::{Body, Spool, SpoolError};
 pub use server::{Listeners, NetError, Running, Server, serve};
+//! placeholder
+pub mod imap;

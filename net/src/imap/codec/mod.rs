@@ -1,0 +1,40 @@
+//! Octets to commands and back: [`input`] cuts under limits, [`decode`] parses what was cut,
+//! [`output`] writes responses, [`utf7`] spells folder names. No octet from a client makes any of
+//! these panic or hold more than `limits::IMAP_COMMAND_BYTES_MAX`.
+
+pub mod decode;
+pub mod input;
+mod list;
+pub mod output;
+pub mod utf7;
+
+pub use decode::{AppendHead, DecodeError, Request, Tagged, decode, decode_append};
+pub use input::{Input, Reader};
+pub use list::{ListRequest, ListReturn, ListSelection};
+
+/// Reads `octets` as a client's input that comes in pieces of `piece` octets and decodes every
+/// command: the entry of fuzz harnesses. Answers how many commands were understood.
+pub fn exercise(octets: &[u8], piece: usize) -> usize {
+    let mut reader = Reader::default();
+    let mut understood = 0;
+    for mut chunk in octets.chunks(piece.max(1)) {
+        while !chunk.is_empty() {
+            let (used, input) = reader.next(chunk);
+            chunk = &chunk[used..];
+            match input {
+                Input::Command(command) => understood += usize::from(decode(&command).is_ok()),
+                Input::Append { head, .. } => {
+                    understood += usize::from(decode_append(&head).is_ok());
+                    reader.accept();
+                }
+                Input::Hopeless => return understood,
+                Input::More
+                | Input::Continue
+                | Input::Body(_)
+                | Input::BodyEnd { .. }
+                | Input::TooLong { .. } => {}
+            }
+        }
+    }
+    understood
+}

@@ -1,0 +1,496 @@
+//! FETCH (RFC 3501 §6.4.5). Answers are made in pieces of about `limits::IMAP_CHUNK_BYTES`, so that a
+//! large message to a slow client holds little memory; octets of messages are written as they are
+//! stored (DP-01).
+
+use std::sync::Arc;
+
+use ceralacca_core::limits;
+use ceralacca_core::mailbox::{FlagAction, FlagName, Flags, Uid};
+use ceralacca_core::owner::MailboxOrder;
+use imap_types::IntoStatic;
+use imap_types::core::AString;
+use imap_types::fetch::{MacroOrMessageDataItemNames, MessageDataItemName, Part, Section};
+use imap_types::sequence::SequenceSet;
+
+use super::{NO_SUCH_MESSAGE, UNREADABLE};
+use crate::imap::codec::output::Output;
+use crate::imap::message::section::{self, Found};
+use crate::imap::message::{Octets, ReadError, Structure, bodystructure, envelope, read_range};
+use crate::imap::selected::Target;
+use crate::imap::session::{Answer, Pace, Session, Step, Telling, Work};
+
+/// FETCH
+pub fn start(
+    session: &mut Session,
+    tag: String,
+    set: &SequenceSet,
+    names: MacroOrMessageDataItemNames<'static>,
+    by_uid: bool,
+) -> Step {
+    let Some(items) = items(names, by_uid) else {
+        return session.bad(&tag, "these items are not offered, or too many");
+    };
+    let Some(selected) = &session.selected else {
+        return session.bad(&tag, "select a folder first");
+    };
+    let Some(targets) = selected.targets(set, by_uid) else {
+        return session.bad(&tag, NO_SUCH_MESSAGE);
+    };
+    let telling = match by_uid {
+        true => Telling::All,
+        false => Telling::NoExpunge,
+    };
+    let marks = items.iter().any(Item::sets_seen) && !selected.read_only;
+    let is_unseen = |target: &&Target| marks && !target.row.flags.contains(Flags::SEEN);
+    let unseen: Vec<Uid> = targets
+        .iter()
+        .filter(is_unseen)
+        .map(|t| t.row.uid)
+        .collect();
+    let folder = selected.folder;
+    let depth = items.iter().map(Item::depth).max().unwrap_or(Depth::Row);
+    let work = Fetching {
+        tag,
+        targets,
+        items,
+        telling,
+        depth,
+        next: 0,
+        literal: None,
+        failed: false,
+    };
+    if unseen.is_empty() {
+        return work.go_on(session);
+    }
+    let order = MailboxOrder::Flag {
+        folder,
+        uids: unseen,
+        action: FlagAction::Add,
+        flags: vec![FlagName::System(Flags::SEEN)],
+        unchanged_since: None,
+    };
+    session.order(order, work)
+}
+
+/// What is told of each message.
+#[derive(Debug, Clone)]
+enum Item {
+    Flags,
+    InternalDate,
+    Size,
+    Uid,
+    Envelope,
+    Structure { extended: bool },
+    Section(Wanted),
+}
+
+/// A section and how the answer calls it.
+#[derive(Debug, Clone)]
+struct Wanted {
+    label: String,
+    section: Option<Section<'static>>,
+    partial: Option<(u32, u32)>,
+    sets_seen: bool,
+}
+
+impl Item {
+    fn sets_seen(&self) -> bool {
+        matches!(self, Item::Section(wanted) if wanted.sets_seen)
+    }
+
+    /// How far the message has to be looked into.
+    fn depth(&self) -> Depth {
+        match self {
+            Item::Flags | Item::InternalDate | Item::Size | Item::Uid => Depth::Row,
+            Item::Envelope => Depth::Header,
+            Item::Structure { .. } => Depth::Parts,
+            Item::Section(wanted) => match &wanted.section {
+                None => Depth::Octets,
+                Some(
+                    Section::Header(None)
+                    | Section::HeaderFields(None, _)
+                    | Section::HeaderFieldsNot(None, _)
+                    | Section::Text(None),
+                ) => Depth::Header,
+                Some(_) => Depth::Parts,
+            },
+        }
+    }
+}
+
+/// See [`Item::depth`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Depth {
+    Row,
+    Octets,
+    Header,
+    Parts,
+}
+
+/// The items, `UID` first when the command is by UID. `None`: one that is not offered, or too many.
+fn items(names: MacroOrMessageDataItemNames<'static>, by_uid: bool) -> Option<Vec<Item>> {
+    let names = match names {
+        MacroOrMessageDataItemNames::Macro(short) => short
+            .expand()
+            .into_iter()
+            .map(|n| imap_types::IntoStatic::into_static(n))
+            .collect(),
+        MacroOrMessageDataItemNames::MessageDataItemNames(names) => names,
+    };
+    let has_uid = names.contains(&MessageDataItemName::Uid);
+    let mut items = Vec::new();
+    if by_uid && !has_uid {
+        items.push(Item::Uid);
+    }
+    for name in names {
+        items.push(item(name)?);
+    }
+    (items.len() <= limits::IMAP_FETCH_ITEMS_MAX).then_some(items)
+}
+
+fn item(name: MessageDataItemName<'static>) -> Option<Item> {
+    let rfc822 = |label: &str, section, sets_seen| {
+        let label = label.to_owned();
+        Item::Section(Wanted {
+            label,
+            section,
+            partial: None,
+            sets_seen,
+        })
+    };
+    Some(match name {
+        MessageDataItemName::Flags => Item::Flags,
+        MessageDataItemName::InternalDate => Item::InternalDate,
+        MessageDataItemName::Rfc822Size => Item::Size,
+        MessageDataItemName::Uid => Item::Uid,
+        MessageDataItemName::Envelope => Item::Envelope,
+        MessageDataItemName::Body => Item::Structure { extended: false },
+        MessageDataItemName::BodyStructure => Item::Structure { extended: true },
+        MessageDataItemName::Rfc822 => rfc822("RFC822", None, true),
+        MessageDataItemName::Rfc822Header => {
+            rfc822("RFC822.HEADER", Some(Section::Header(None)), false)
+        }
+        MessageDataItemName::Rfc822Text => rfc822("RFC822.TEXT", Some(Section::Text(None)), true),
+        MessageDataItemName::BodyExt {
+            section,
+            partial,
+            peek,
+        } => {
+            let partial = partial.map(|(origin, length)| (origin, length.get()));
+            let origin = partial
+                .map(|(origin, _)| format!("<{origin}>"))
+                .unwrap_or_default();
+            let label = format!("BODY[{}]{origin}", section_label(section.as_ref()));
+            Item::Section(Wanted {
+                label,
+                section,
+                partial,
+                sets_seen: !peek,
+            })
+        }
+        MessageDataItemName::Binary { .. } | MessageDataItemName::BinarySize { .. } => return None,
+    })
+}
+
+fn section_label(section: Option<&Section<'_>>) -> String {
+    let Some(section) = section else {
+        return String::new();
+    };
+    let numbers = |part: &Part| {
+        let numbers = part.0.as_ref().iter().map(ToString::to_string);
+        numbers.collect::<Vec<_>>().join(".")
+    };
+    let after = |part: &Option<Part>, word: &str| match part {
+        Some(part) => format!("{}.{word}", numbers(part)),
+        None => word.to_owned(),
+    };
+    match section {
+        Section::Part(part) => numbers(part),
+        Section::Mime(part) => format!("{}.MIME", numbers(part)),
+        Section::Header(part) => after(part, "HEADER"),
+        Section::Text(part) => after(part, "TEXT"),
+        Section::HeaderFields(part, names) => {
+            format!(
+                "{} ({})",
+                after(part, "HEADER.FIELDS"),
+                field_names(names.as_ref())
+            )
+        }
+        Section::HeaderFieldsNot(part, names) => {
+            format!(
+                "{} ({})",
+                after(part, "HEADER.FIELDS.NOT"),
+                field_names(names.as_ref())
+            )
+        }
+    }
+}
+
+fn field_names(names: &[AString<'_>]) -> String {
+    let one = |name: &AString<'_>| {
+        let name = String::from_utf8_lossy(name.as_ref()).into_owned();
+        let is_atom = !name.is_empty()
+            && name
+                .bytes()
+                .all(|b| b.is_ascii_graphic() && !b"(){%*\"\\]".contains(&b));
+        // A name with other octets is no field's: it is told back as blanks.
+        let safe = |c: char| {
+            if (' '..='~').contains(&c) && !"\"\\".contains(c) {
+                c
+            } else {
+                ' '
+            }
+        };
+        match is_atom {
+            true => name,
+            false => format!("\"{}\"", name.chars().map(safe).collect::<String>()),
+        }
+    };
+    names.iter().map(one).collect::<Vec<_>>().join(" ")
+}
+
+/// A FETCH that goes on.
+struct Fetching {
+    tag: String,
+    targets: Vec<Target>,
+    items: Vec<Item>,
+    telling: Telling,
+    depth: Depth,
+    /// The message whose answer comes next, or is in the middle.
+    next: usize,
+    literal: Option<Literal>,
+    failed: bool,
+}
+
+/// A message in the middle of its answer.
+struct Literal {
+    octets: Arc<dyn Octets>,
+    sections: Vec<Found>,
+    /// The item that is being written.
+    item: usize,
+    /// What is left of its octets in the message.
+    left: std::ops::Range<u64>,
+}
+
+impl Work for Fetching {
+    fn resume(mut self: Box<Self>, session: &mut Session, answer: Answer) -> Step {
+        match answer {
+            // `\Seen` that could not be set keeps nobody from reading.
+            Answer::Ordered(_) => self.note_seen(session),
+            Answer::Go => {
+                while session.out.len() < limits::IMAP_CHUNK_BYTES {
+                    match self.advance(session) {
+                        Ok(true) => {}
+                        Ok(false) => return self.end(session),
+                        // Octets were announced that cannot be sent: the line is broken.
+                        Err(_) => return Step::Close,
+                    }
+                }
+            }
+            _ => return Step::Close,
+        }
+        self.go_on(session)
+    }
+}
+
+impl Fetching {
+    fn go_on(self, session: &mut Session) -> Step {
+        let pace = match self.depth {
+            Depth::Row => Pace::Here,
+            Depth::Octets | Depth::Header | Depth::Parts => Pace::Aside,
+        };
+        session.wait(self, Step::Produce(pace))
+    }
+
+    /// The rows are taken anew after `\Seen` was set, so that FLAGS tells it.
+    fn note_seen(&mut self, session: &mut Session) {
+        let Some(selected) = &session.selected else {
+            return;
+        };
+        let Some(newest) = selected.newest(session.store.view()) else {
+            return;
+        };
+        for target in &mut self.targets {
+            if let Some(row) = newest.messages.get(&target.row.uid) {
+                target.row = Arc::clone(row);
+            }
+        }
+    }
+
+    fn end(&mut self, session: &mut Session) -> Step {
+        if self.failed {
+            session.tell(self.telling);
+            return session.no(&self.tag, UNREADABLE);
+        }
+        session.ok(&self.tag, "done", self.telling)
+    }
+
+    /// Writes about one piece; `false`: all is written.
+    fn advance(&mut self, session: &mut Session) -> Result<bool, ReadError> {
+        if let Some(literal) = &mut self.literal {
+            if literal.left.is_empty() {
+                let literal = self.literal.take();
+                return match literal {
+                    Some(literal) => self.write_items(session, literal).map(|()| true),
+                    None => Ok(true),
+                };
+            }
+            let end = literal
+                .left
+                .end
+                .min(literal.left.start + limits::IMAP_CHUNK_BYTES as u64);
+            let piece = read_range(&*literal.octets, literal.left.start..end)?;
+            literal.left.start = end;
+            session.out.octets(&piece);
+            return Ok(true);
+        }
+        let Some(target) = self.targets.get(self.next).cloned() else {
+            return Ok(false);
+        };
+        if self.depth == Depth::Row {
+            self.write_light(session, &target);
+            return Ok(true);
+        }
+        match self.prepare(session, &target) {
+            Ok(literal) => self.write_items(session, literal)?,
+            // Nothing of this message is written yet: the others can still be told.
+            Err(_) => {
+                self.failed = true;
+                self.next += 1;
+            }
+        }
+        Ok(true)
+    }
+
+    fn write_light(&mut self, session: &mut Session, target: &Target) {
+        let keywords = session
+            .selected
+            .as_ref()
+            .map(|s| s.told().row.keywords.clone());
+        let keywords = keywords.unwrap_or_default();
+        let out = &mut session.out;
+        out.text("* ").number(target.number.into()).text(" FETCH (");
+        for (i, item) in self.items.iter().enumerate() {
+            out.text(if i > 0 { " " } else { "" });
+            write_row_item(out, item, target, &keywords);
+        }
+        out.text(")").end();
+        self.next += 1;
+    }
+
+    /// Finds everything before the first octet of the answer is written. Envelope and structure go
+    /// into the sections as the text that will be written.
+    fn prepare(&self, session: &mut Session, target: &Target) -> Result<Literal, ReadError> {
+        let row = &target.row;
+        let octets = session.store.open(row.content)?;
+        let shallow = match self.depth {
+            Depth::Row | Depth::Octets => Some(Structure::default()),
+            Depth::Header => section::outline(&*octets, row.size)?,
+            Depth::Parts => None,
+        };
+        let structure = match shallow {
+            Some(structure) => Arc::new(structure),
+            None => session.structures.of(row, &*octets)?,
+        };
+        let mut sections = Vec::with_capacity(self.items.len());
+        for item in &self.items {
+            sections.push(self.find(item, &structure, &octets, row.size)?);
+        }
+        Ok(Literal {
+            octets,
+            sections,
+            item: 0,
+            left: 0..0,
+        })
+    }
+
+    fn find(
+        &self,
+        item: &Item,
+        structure: &Structure,
+        octets: &Arc<dyn Octets>,
+        size: u64,
+    ) -> Result<Found, ReadError> {
+        let mut text = Output::default();
+        match item {
+            Item::Envelope => {
+                let header = structure
+                    .parts
+                    .first()
+                    .map_or(0..0, |part| part.header.clone());
+                envelope::write(&mut text, &section::read_header(&**octets, header)?);
+            }
+            Item::Structure { extended } => {
+                bodystructure::write(&mut text, structure, &**octets, *extended)?;
+            }
+            Item::Section(wanted) => {
+                let found = section::find(wanted.section.as_ref(), structure, &**octets, size)?;
+                return Ok(match wanted.partial {
+                    Some((origin, length)) => found.partial(origin, length),
+                    None => found,
+                });
+            }
+            Item::Flags | Item::InternalDate | Item::Size | Item::Uid => return Ok(Found::Nothing),
+        }
+        Ok(Found::Picked(text.take()))
+    }
+
+    /// Writes items up to the next one whose octets have to be read, or the end of the answer.
+    fn write_items(&mut self, session: &mut Session, mut at: Literal) -> Result<(), ReadError> {
+        let Some(target) = self.targets.get(self.next) else {
+            return Ok(());
+        };
+        let keywords = session
+            .selected
+            .as_ref()
+            .map(|s| s.told().row.keywords.clone());
+        let keywords = keywords.unwrap_or_default();
+        let out = &mut session.out;
+        if at.item == 0 {
+            out.text("* ").number(target.number.into()).text(" FETCH (");
+        }
+        while let Some(item) = self.items.get(at.item) {
+            out.text(if at.item > 0 { " " } else { "" });
+            let found = at.sections.get(at.item).unwrap_or(&Found::Nothing);
+            at.item += 1;
+            match item {
+                Item::Envelope => out.text("ENVELOPE "),
+                Item::Structure { extended: true } => out.text("BODYSTRUCTURE "),
+                Item::Structure { extended: false } => out.text("BODY "),
+                Item::Section(wanted) => out.text(&wanted.label).text(" "),
+                plain => {
+                    write_row_item(out, plain, target, &keywords);
+                    continue;
+                }
+            };
+            let is_literal = matches!(item, Item::Section(_));
+            match found {
+                Found::Nothing => out.text("NIL"),
+                Found::Picked(octets) if is_literal => {
+                    out.announce(octets.len() as u64).octets(octets)
+                }
+                Found::Picked(octets) => out.octets(octets),
+                Found::Range(range) => {
+                    out.announce(range.end - range.start);
+                    at.left = range.clone();
+                    self.literal = Some(at);
+                    return Ok(());
+                }
+            };
+        }
+        out.text(")").end();
+        self.next += 1;
+        Ok(())
+    }
+}
+
+fn write_row_item(out: &mut Output, item: &Item, target: &Target, keywords: &[String]) {
+    let row = &target.row;
+    match item {
+        Item::Flags => out.text("FLAGS ").flags(row.flags, keywords),
+        Item::InternalDate => out.text("INTERNALDATE ").internal_date(row.internal_date),
+        Item::Size => out.text("RFC822.SIZE ").number(row.size),
+        Item::Uid => out.text("UID ").number(row.uid.into()),
+        Item::Envelope | Item::Structure { .. } | Item::Section(_) => out,
+    };
+}

@@ -1,0 +1,239 @@
+//! LIST and LSUB (RFC 3501 §6.3.8, §6.3.9) with CHILDREN, LIST-EXTENDED (RFC 5258), LIST-STATUS
+//! (RFC 5819) and SPECIAL-USE (RFC 6154). `/` stands between levels; a level that only folders below
+//! it speak of is shown as not existing.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use ceralacca_core::limits;
+use ceralacca_core::mailbox::{MailboxId, SpecialUse};
+use ceralacca_core::view::FolderView;
+use imap_types::command::CommandBody;
+use imap_types::mailbox::{ListMailbox, Mailbox};
+use imap_types::status::StatusDataItemName;
+
+use super::{folder_name, status};
+use crate::imap::codec::{self, ListRequest, Request, utf7};
+use crate::imap::session::{Session, Step, Telling};
+
+/// LIST
+pub fn list(session: &mut Session, tag: &str, mailbox: MailboxId, request: &ListRequest) -> Step {
+    if let [pattern] = request.patterns.as_slice()
+        && pattern.is_empty()
+    {
+        // RFC 3501 §6.3.8: asks for the separator.
+        session.out.text("* LIST (\\Noselect) \"/\" \"\"").end();
+        return session.ok(tag, "done", Telling::All);
+    }
+    let Some(patterns) = patterns(request) else {
+        return session.no(
+            tag,
+            "[CANNOT] the name is not in modified UTF-7, or too long",
+        );
+    };
+    let Some(items) = status_items(request) else {
+        return session.bad(tag, "the items of STATUS are not understood");
+    };
+    let levels = Levels::of(session, mailbox);
+    for (name, folder) in &levels.all {
+        let is_wanted = patterns.iter().any(|pattern| matches(pattern, name));
+        if is_wanted && levels.is_selected(request, name, folder.as_ref()) {
+            line(session, &levels, request, name, folder.as_ref());
+            if let (Some(folder), false) = (folder, items.is_empty()) {
+                status::write(&mut session.out, folder, &items);
+            }
+        }
+    }
+    session.ok(tag, "done", Telling::All)
+}
+
+/// LSUB
+pub fn lsub(
+    session: &mut Session,
+    tag: &str,
+    mailbox: MailboxId,
+    reference: &Mailbox<'_>,
+    wildcard: &ListMailbox<'_>,
+) -> Step {
+    let wildcard = match wildcard {
+        ListMailbox::Token(token) => token.as_ref(),
+        ListMailbox::String(string) => string.as_ref(),
+    };
+    let (Some(reference), Some(wildcard)) = (folder_name(reference), pattern(wildcard)) else {
+        return session.no(
+            tag,
+            "[CANNOT] the name is not in modified UTF-7, or too long",
+        );
+    };
+    let pattern = reference + &wildcard;
+    for (name, folder) in Levels::of(session, mailbox).all {
+        let is_subscribed = folder.is_some_and(|folder| folder.row.subscribed);
+        if is_subscribed && matches(&pattern, &name) {
+            session.out.text("* LSUB () \"/\" ").folder(&name).end();
+        }
+    }
+    session.ok(tag, "done", Telling::All)
+}
+
+/// Folders by name, with the levels above them that are no folders.
+struct Levels {
+    all: BTreeMap<String, Option<Arc<FolderView>>>,
+}
+
+impl Levels {
+    fn of(session: &Session, mailbox: MailboxId) -> Self {
+        let mut all = BTreeMap::new();
+        for folder in session.store.view().folders(mailbox) {
+            for (at, _) in folder.row.name.match_indices('/') {
+                all.entry(folder.row.name[..at].to_owned()).or_insert(None);
+            }
+            all.insert(folder.row.name.clone(), Some(folder));
+        }
+        Self { all }
+    }
+
+    /// The folders below `name`.
+    fn below<'a>(&'a self, name: &str) -> impl Iterator<Item = &'a Arc<FolderView>> {
+        let prefix = format!("{name}/");
+        let from = self.all.range(prefix.clone()..);
+        from.take_while(move |(below, _)| below.starts_with(&prefix))
+            .filter_map(|(_, f)| f.as_ref())
+    }
+
+    fn is_selected(
+        &self,
+        request: &ListRequest,
+        name: &str,
+        folder: Option<&Arc<FolderView>>,
+    ) -> bool {
+        let fits = |folder: &Arc<FolderView>| {
+            (!request.selection.subscribed || folder.row.subscribed)
+                && (!request.selection.special_use || folder.row.special_use.is_some())
+        };
+        folder.map_or(!is_narrowed(request), fits)
+            || (request.selection.recursive && self.below(name).any(fits))
+    }
+}
+
+fn is_narrowed(request: &ListRequest) -> bool {
+    request.selection.subscribed || request.selection.special_use
+}
+
+fn line(
+    session: &mut Session,
+    levels: &Levels,
+    request: &ListRequest,
+    name: &str,
+    folder: Option<&Arc<FolderView>>,
+) {
+    let mut words = Vec::new();
+    words.push(match levels.below(name).next() {
+        Some(_) => "\\HasChildren",
+        None => "\\HasNoChildren",
+    });
+    match folder {
+        None => words.extend(["\\NonExistent", "\\Noselect"]),
+        Some(folder) => words.extend(folder.row.special_use.map(special_use)),
+    }
+    let tells_subscribed = request.selection.subscribed || request.returns.subscribed;
+    if tells_subscribed && folder.is_some_and(|folder| folder.row.subscribed) {
+        words.push("\\Subscribed");
+    }
+    let words = words.join(" ");
+    session
+        .out
+        .text("* LIST (")
+        .text(&words)
+        .text(") \"/\" ")
+        .folder(name);
+    let is_above = |f: &Arc<FolderView>| !request.selection.subscribed || f.row.subscribed;
+    if request.selection.recursive && levels.below(name).any(is_above) {
+        session.out.text(" (\"CHILDINFO\" (\"SUBSCRIBED\"))");
+    }
+    session.out.end();
+}
+
+fn special_use(special_use: SpecialUse) -> &'static str {
+    match special_use {
+        SpecialUse::Sent => "\\Sent",
+        SpecialUse::Drafts => "\\Drafts",
+        SpecialUse::Trash => "\\Trash",
+        SpecialUse::Junk => "\\Junk",
+        SpecialUse::Archive => "\\Archive",
+    }
+}
+
+fn patterns(request: &ListRequest) -> Option<Vec<String>> {
+    let reference = utf7::decode(&request.reference)?;
+    let full = |wire: &Vec<u8>| Some(reference.clone() + &pattern(wire)?);
+    request.patterns.iter().map(full).collect()
+}
+
+/// A pattern in UTF-8; longer than any name is no pattern.
+fn pattern(wire: &[u8]) -> Option<String> {
+    let is_short = wire.len() <= 2 * limits::FOLDER_NAME_BYTES_MAX;
+    utf7::decode(wire).filter(|_| is_short)
+}
+
+/// RFC 5819: the items of RETURN (STATUS (…)) as STATUS itself reads them.
+fn status_items(request: &ListRequest) -> Option<Vec<StatusDataItemName>> {
+    let Some(items) = &request.returns.status else {
+        return Some(Vec::new());
+    };
+    let as_status = [b"a STATUS x ".as_slice(), items, b"\r\n"].concat();
+    match codec::decode(&as_status).ok()?.request {
+        Request::Plain(CommandBody::Status { item_names, .. }) => Some(item_names.into_owned()),
+        _ => None,
+    }
+}
+
+/// `*` stands for anything, `%` for anything without `/`; INBOX is known in any case. The time is
+/// at most the product of the lengths, which are bounded.
+fn matches(pattern: &str, name: &str) -> bool {
+    let (pattern, name): (Vec<char>, Vec<char>) =
+        (pattern.chars().collect(), name.chars().collect());
+    let is_inbox = name.iter().collect::<String>() == "INBOX";
+    let same = |p: char, c: char| p == c || (is_inbox && p.eq_ignore_ascii_case(&c));
+    // reach[i]: the pattern so far can match the first i characters.
+    let mut reach = vec![false; name.len() + 1];
+    reach[0] = true;
+    for p in pattern {
+        let mut next = vec![false; name.len() + 1];
+        for i in 0..=name.len() {
+            let stays = matches!(p, '*' | '%') && reach[i];
+            let moves = i > 0
+                && match p {
+                    '*' => next[i - 1],
+                    '%' => next[i - 1] && name[i - 1] != '/',
+                    p => reach[i - 1] && same(p, name[i - 1]),
+                };
+            next[i] = stays || moves;
+        }
+        reach = next;
+    }
+    reach[name.len()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn patterns_match_as_rfc_3501_says() {
+        for (pattern, name, is_match) in [
+            ("*", "a/b/c", true),
+            ("%", "a", true),
+            ("%", "a/b", false),
+            ("a/%", "a/b", true),
+            ("a/%", "a/b/c", false),
+            ("a*c", "a/b/c", true),
+            ("inbox", "INBOX", true),
+            ("sent", "Sent", false),
+            ("%/%", "a/b", true),
+            ("", "a", false),
+            ("*%*%*", "abc", true),
+        ] {
+            assert_eq!(matches(pattern, name), is_match, "{pattern} {name}");
+        }
+    }
+}

@@ -1,0 +1,16 @@
+//! Stored messages as IMAP shows them. Octets are handed out exactly as they lie in the blobs (DP-01);
+//! what is told about them (envelope, structure) is read from them as a stream, in bounded memory.
+
+pub mod addresses;
+pub mod bodystructure;
+pub mod cache;
+pub mod envelope;
+pub mod fields;
+pub mod parameters;
+pub mod section;
+pub mod store;
+pub mod structure;
+pub mod text;
+
+pub use store::{Octets, ReadError, Store, read_range};
+pub use structure::Structure;

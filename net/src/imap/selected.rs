@@ -1,0 +1,291 @@
+//! The folder that a client has selected, as it was told: its sequence numbers and flags. What others
+//! change meanwhile (AC-11) is told at safe points only (RFC 3501 §5.5, §7.4.1), and messages that are
+//! gone keep their numbers until then.
+
+use std::sync::Arc;
+
+use ceralacca_core::mailbox::{Flags, FolderId, MailboxId, MessageRow, Uid};
+use ceralacca_core::view::{FolderView, View};
+use imap_types::sequence::{SeqOrUid, Sequence, SequenceSet};
+
+use super::codec::output::Output;
+
+/// A selected folder.
+#[derive(Debug)]
+pub struct Selected {
+    /// The folder.
+    pub folder: FolderId,
+    /// EXAMINE.
+    pub read_only: bool,
+    mailbox: MailboxId,
+    /// The client's numbering: the message with number n is at n - 1, in ascending order.
+    uids: Vec<Uid>,
+    /// What the client knows; holds a row for each of `uids`.
+    told: FolderView,
+    /// What `told` was last compared with.
+    newest: Option<Arc<FolderView>>,
+    /// Some of `uids` are gone and their end is not told.
+    has_gone: bool,
+}
+
+/// A sequence number and its message.
+#[derive(Debug, Clone)]
+pub struct Target {
+    /// Sequence number.
+    pub number: u32,
+    /// The message as the client knows it.
+    pub row: Arc<MessageRow>,
+}
+
+impl Selected {
+    /// Selects `folder` as it is now.
+    pub fn new(mailbox: MailboxId, folder: Arc<FolderView>, read_only: bool) -> Self {
+        Self {
+            folder: folder.id,
+            read_only,
+            mailbox,
+            uids: folder.messages.keys().copied().collect(),
+            told: (*folder).clone(),
+            newest: Some(folder),
+            has_gone: false,
+        }
+    }
+
+    /// The folder as the client knows it.
+    pub fn told(&self) -> &FolderView {
+        &self.told
+    }
+
+    /// Number of messages that the client knows.
+    pub fn exists(&self) -> usize {
+        self.uids.len()
+    }
+
+    /// The number of the first message without `\Seen`.
+    pub fn first_unseen(&self) -> Option<usize> {
+        let unseen = |uid: &Uid| {
+            self.row(*uid)
+                .is_some_and(|r| !r.flags.contains(Flags::SEEN))
+        };
+        self.uids.iter().position(unseen).map(|at| at + 1)
+    }
+
+    /// The message `uid` as the client knows it.
+    pub fn row(&self, uid: Uid) -> Option<&Arc<MessageRow>> {
+        self.told.messages.get(&uid)
+    }
+
+    /// All messages that the client knows, in order.
+    pub fn all(&self) -> impl Iterator<Item = Target> {
+        let numbered = (1u32..).zip(&self.uids);
+        numbered.filter_map(|(number, uid)| {
+            let row = Arc::clone(self.row(*uid)?);
+            Some(Target { number, row })
+        })
+    }
+
+    /// The messages of a set of sequence numbers or UIDs, in order. `None`: a sequence number that no
+    /// message has, in a folder that has messages.
+    pub fn targets(&self, set: &SequenceSet, by_uid: bool) -> Option<Vec<Target>> {
+        let ranges = self.ranges(set, by_uid);
+        let beyond = |(_, end): &(u32, u32)| !by_uid && *end as usize > self.uids.len();
+        if !self.uids.is_empty() && ranges.iter().any(beyond) {
+            return None;
+        }
+        let mut targets = Vec::new();
+        for (start, end) in ranges {
+            let (first, last) = match by_uid {
+                true => (
+                    self.uids.partition_point(|uid| *uid < start),
+                    self.uids.partition_point(|uid| *uid <= end),
+                ),
+                false => (start as usize - 1, (end as usize).min(self.uids.len())),
+            };
+            let found = self.uids.get(first..last).unwrap_or_default();
+            for (at, uid) in (first..).zip(found) {
+                let number = u32::try_from(at + 1).unwrap_or(u32::MAX);
+                if let Some(row) = self.row(*uid) {
+                    let row = Arc::clone(row);
+                    targets.push(Target { number, row });
+                }
+            }
+        }
+        Some(targets)
+    }
+
+    /// A set as ascending ranges that do not touch, `*` put for what it means now.
+    pub fn ranges(&self, set: &SequenceSet, by_uid: bool) -> Vec<(u32, u32)> {
+        let last = match by_uid {
+            true => self
+                .uids
+                .last()
+                .copied()
+                .unwrap_or(self.told.counter.uid_next),
+            false => u32::try_from(self.uids.len()).unwrap_or(u32::MAX),
+        };
+        // `*` in an empty folder stands for no message; 1 is as good a number as any.
+        let last = last.max(1);
+        let value = |n: SeqOrUid| match n {
+            SeqOrUid::Value(n) => n.get(),
+            SeqOrUid::Asterisk => last,
+        };
+        let mut ranges: Vec<(u32, u32)> = Vec::new();
+        for sequence in set.0.as_ref() {
+            let (a, b) = match *sequence {
+                Sequence::Single(n) => (value(n), value(n)),
+                Sequence::Range(a, b) => (value(a), value(b)),
+            };
+            ranges.push((a.min(b), a.max(b)));
+        }
+        ranges.sort_unstable();
+        let mut merged: Vec<(u32, u32)> = Vec::new();
+        for (start, end) in ranges {
+            match merged.last_mut() {
+                Some(last) if start <= last.1.saturating_add(1) => last.1 = last.1.max(end),
+                _ => merged.push((start, end)),
+            }
+        }
+        merged
+    }
+
+    /// The folder as it is now; `None` when it was deleted.
+    pub fn newest(&self, view: &View) -> Option<Arc<FolderView>> {
+        view.folder(self.mailbox, self.folder)
+    }
+
+    /// Tells the flags of those of `uids` that have in `newest` what the client was told before.
+    pub fn repeat_unchanged(&self, newest: &FolderView, uids: &[Uid], out: &mut Output) {
+        for uid in uids {
+            let (Ok(at), Some(row)) = (self.uids.binary_search(uid), newest.messages.get(uid))
+            else {
+                continue;
+            };
+            if self.row(*uid).is_some_and(|told| told.flags == row.flags) {
+                let number = u32::try_from(at + 1).unwrap_or(u32::MAX);
+                write_fetch_flags(out, number, row, &newest.row.keywords);
+            }
+        }
+    }
+
+    /// The client knows by itself that `uid` now has `flags` (STORE .SILENT).
+    pub fn assume(&mut self, uid: Uid, flags: Flags) {
+        if let Some(row) = self.row(uid).filter(|row| row.flags != flags) {
+            let row = MessageRow {
+                flags,
+                ..(**row).clone()
+            };
+            self.told.messages.insert_mut(uid, Arc::new(row));
+            self.newest = None;
+        }
+    }
+
+    /// Whether [`Selected::tell`] may have something to say.
+    pub fn has_news(&self, view: &View) -> bool {
+        let newest = view.folder(self.mailbox, self.folder);
+        match (&self.newest, newest) {
+            (Some(known), Some(newest)) => !Arc::ptr_eq(known, &newest),
+            _ => true,
+        }
+    }
+
+    /// Tells what changed since: flags, new messages and, when `may_expunge`, those that are gone.
+    pub fn tell(&mut self, view: &View, may_expunge: bool, out: &mut Output) {
+        let due = may_expunge && self.has_gone;
+        if !due && !self.has_news(view) {
+            return;
+        }
+        let newest = view.folder(self.mailbox, self.folder);
+        let mut next = match &newest {
+            Some(folder) => (**folder).clone(),
+            None => {
+                // The folder was deleted: its messages are gone, it stays selected and empty.
+                let mut folder = self.told.clone();
+                self.uids.iter().for_each(|uid| {
+                    folder.messages.remove_mut(uid);
+                });
+                folder
+            }
+        };
+        if next.row.keywords != self.told.row.keywords {
+            write_flags(out, &next.row.keywords);
+        }
+        self.tell_gone(&mut next, may_expunge, out);
+        self.tell_flags(&next, out);
+        self.tell_new(&next, out);
+        self.told = next;
+        self.newest = newest;
+    }
+
+    fn tell_gone(&mut self, next: &mut FolderView, may_expunge: bool, out: &mut Output) {
+        let gone: Vec<usize> = (0..self.uids.len())
+            .filter(|at| !next.messages.contains_key(&self.uids[*at]))
+            .collect();
+        self.has_gone = !may_expunge && !gone.is_empty();
+        if self.has_gone {
+            for at in gone {
+                let uid = self.uids[at];
+                if let Some(row) = self.told.messages.get(&uid) {
+                    next.messages.insert_mut(uid, Arc::clone(row));
+                }
+            }
+            return;
+        }
+        for (told, at) in gone.iter().enumerate() {
+            // Numbers shift down by one with each that was told.
+            out.text("* ")
+                .number((at + 1 - told) as u64)
+                .text(" EXPUNGE")
+                .end();
+        }
+        self.uids.retain(|uid| next.messages.contains_key(uid));
+    }
+
+    fn tell_flags(&self, next: &FolderView, out: &mut Output) {
+        for (number, uid) in (1u32..).zip(&self.uids) {
+            let (Some(old), Some(new)) = (self.row(*uid), next.messages.get(uid)) else {
+                continue;
+            };
+            if !Arc::ptr_eq(old, new) && old.flags != new.flags {
+                write_fetch_flags(out, number, new, &next.row.keywords);
+            }
+        }
+    }
+
+    fn tell_new(&mut self, next: &FolderView, out: &mut Output) {
+        let known = self.uids.last().copied().unwrap_or(0);
+        let before = self.uids.len();
+        self.uids.extend(
+            next.messages
+                .range(known.saturating_add(1)..)
+                .map(|(uid, _)| *uid),
+        );
+        if self.uids.len() > before {
+            out.text("* ")
+                .number(self.uids.len() as u64)
+                .text(" EXISTS")
+                .end();
+            out.text("* 0 RECENT").end();
+        }
+    }
+}
+
+/// `* FLAGS (…)` with the folder's keywords.
+pub fn write_flags(out: &mut Output, keywords: &[String]) {
+    out.text("* FLAGS (\\Answered \\Flagged \\Deleted \\Seen \\Draft");
+    for keyword in keywords {
+        out.text(" ").text(keyword);
+    }
+    out.text(")").end();
+}
+
+/// `* n FETCH (UID u FLAGS (…))`
+pub fn write_fetch_flags(out: &mut Output, number: u32, row: &MessageRow, keywords: &[String]) {
+    out.text("* ")
+        .number(number.into())
+        .text(" FETCH (UID ")
+        .number(row.uid.into());
+    out.text(" FLAGS ")
+        .flags(row.flags, keywords)
+        .text(")")
+        .end();
+}
