@@ -237,5 +237,10 @@ pub const IMAP_STRUCTURES_KEPT: usize = 4;
 pub const IMAP_LIST_PATTERNS_MAX: usize = 16;
 /// A client that has not logged in is let go after this.
 pub const IMAP_LOGIN_TIMEOUT_S: u64 = 60;
+/// Silence allowed in the middle of the message of an APPEND.
+pub const IMAP_BODY_SILENCE_S: u64 = 5 * 60;
+/// Pieces of answers made at once on threads that may wait for the disk, per ring: each holds a few
+/// parts of a message ([`IMAP_SEARCH_PART_BYTES_MAX`]) at most.
+pub const IMAP_ASIDE_PER_RING_MAX: usize = 8;
 /// RFC 9051 §5.4: no session ends for want of commands in less than 30 minutes.
 pub const IMAP_IDLE_TIMEOUT_S: u64 = 30 * 60;

@@ -8,6 +8,7 @@
 //! [`State`]: ceralacca_core::state::State
 
 pub mod conn;
+pub mod imap;
 mod ring;
 pub mod server;
 pub mod shared;
@@ -19,5 +20,3 @@ pub mod tls;
 pub use ring::changes::Watch;
 pub use ring::spool::{Body, Spool, SpoolError};
 pub use server::{Listeners, NetError, Running, Server, serve};
-//! placeholder
-pub mod imap;

@@ -16,6 +16,7 @@ use rustls::ServerConfig;
 use tokio::sync::watch;
 
 use crate::conn::{Connection, within};
+use crate::imap;
 use crate::ring::listener::{Bound, Stop, accept_on, bind, listen};
 use crate::ring::slots::Slots;
 use crate::ring::stream::Stream;
@@ -264,7 +265,7 @@ async fn speak(service: Service, mut connection: Connection, shared: Rc<Shared>)
     }
     match service {
         Service::Submission | Service::Submissions => submission::run(connection, shared).await,
-        Service::Imaps => connection.close().await,
+        Service::Imaps => imap::serve::run(connection, shared).await,
     }
 }
 

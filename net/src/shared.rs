@@ -5,12 +5,13 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use ceralacca_core::address::Address;
+use ceralacca_core::limits;
 use ceralacca_core::mailbox::MailboxId;
 use ceralacca_core::owner::{Command, CommandError, Outcome, Reply, Submission};
 use ceralacca_core::registry::{MailboxRow, Passwords};
 use ceralacca_core::state::{Place, State};
 use rustls::ServerConfig;
-use tokio::sync::{oneshot, watch};
+use tokio::sync::{Semaphore, oneshot, watch};
 use zeroize::Zeroizing;
 
 use crate::ring::changes::{Changes, Watch};
@@ -26,6 +27,8 @@ pub struct Shared {
     pub host: String,
     /// For STARTTLS and implicit TLS.
     pub tls: Arc<ServerConfig>,
+    /// Places for work of sessions that waits for the disk on threads of its own.
+    pub(crate) aside: Arc<Semaphore>,
     passwords: Arc<Passwords>,
     changes: Changes,
     stopping: watch::Receiver<bool>,
@@ -39,6 +42,7 @@ impl Shared {
             spool: Spool::start(Rc::new(Arc::clone(&server.state))),
             host: server.host.clone(),
             tls: Arc::clone(&server.tls),
+            aside: Arc::new(Semaphore::new(limits::IMAP_ASIDE_PER_RING_MAX)),
             passwords: Arc::clone(&server.passwords),
             changes: Changes::start(server.state.view()),
             stopping,

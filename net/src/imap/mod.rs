@@ -9,5 +9,6 @@ pub mod codec;
 pub mod command;
 pub mod message;
 pub mod selected;
+pub(crate) mod serve;
 pub mod session;
 pub mod settings;

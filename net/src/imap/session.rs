@@ -29,8 +29,8 @@ pub enum Step {
     /// Verify a password and resume with [`Answer::Verified`]. The time it takes tells nothing about
     /// the mailbox.
     Verify {
-        /// Whose; `None` when there is no such mailbox.
-        mailbox: Option<Arc<MailboxRow>>,
+        /// The address, as typed.
+        name: String,
         /// As typed.
         password: Zeroizing<Vec<u8>>,
     },
@@ -66,8 +66,8 @@ pub enum Pace {
 /// What came of a step.
 #[derive(Debug)]
 pub enum Answer {
-    /// The password is right.
-    Verified(bool),
+    /// The mailbox that the password opens.
+    Verified(Option<Arc<MailboxRow>>),
     /// What the owner says.
     Ordered(Result<Outcome, CommandError>),
     /// Go on.

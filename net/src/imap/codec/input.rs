@@ -98,6 +98,11 @@ impl Reader {
         self.plain = plain;
     }
 
+    /// Whether the next line stands alone.
+    pub fn expects_line(&self) -> bool {
+        self.plain
+    }
+
     /// The message of the announced APPEND will be read.
     pub fn accept(&mut self) {
         if let State::Announced { size, .. } = self.state {

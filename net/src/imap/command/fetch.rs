@@ -7,7 +7,6 @@ use std::sync::Arc;
 use ceralacca_core::limits;
 use ceralacca_core::mailbox::{FlagAction, FlagName, Flags, Uid};
 use ceralacca_core::owner::MailboxOrder;
-use imap_types::IntoStatic;
 use imap_types::core::AString;
 use imap_types::fetch::{MacroOrMessageDataItemNames, MessageDataItemName, Part, Section};
 use imap_types::sequence::SequenceSet;

@@ -1,12 +1,9 @@
 //! LOGIN and AUTHENTICATE PLAIN (RFC 3501 §6.2, RFC 4616, RFC 4959). The user name is the full PEC
 //! address (AC-05). A wrong name and a wrong password look alike, and take the same time.
 
-use std::sync::Arc;
-
-use ceralacca_core::address::Address;
 use ceralacca_core::limits;
 use ceralacca_core::mailbox::MailboxId;
-use ceralacca_core::registry::{MailboxRow, MailboxState};
+use ceralacca_core::registry::MailboxState;
 use data_encoding::BASE64;
 use imap_types::auth::AuthMechanism;
 use zeroize::Zeroizing;
@@ -72,29 +69,23 @@ fn plain(session: &mut Session, tag: String, response: &Zeroizing<Vec<u8>>) -> S
 }
 
 fn verify(session: &mut Session, tag: String, user: &[u8], password: Zeroizing<Vec<u8>>) -> Step {
-    let address = std::str::from_utf8(user)
-        .ok()
-        .and_then(|user| Address::parse(user).ok());
-    let mailbox = address.and_then(|address| session.store.view().mailbox_of(&address));
-    // What is suspended sends and takes nothing (DP-10), but what it holds can be read.
-    let mailbox = mailbox.filter(|row| row.state != MailboxState::Closed);
-    let step = Step::Verify {
-        mailbox: mailbox.clone(),
-        password,
-    };
-    session.wait(Verified { tag, mailbox }, step)
+    // What is no text is no address either, and is refused as one that nobody has.
+    let name = String::from_utf8(user.to_vec()).unwrap_or_default();
+    session.wait(Verified { tag }, Step::Verify { name, password })
 }
 
 /// Waits for the password threads.
 struct Verified {
     tag: String,
-    mailbox: Option<Arc<MailboxRow>>,
 }
 
 impl Work for Verified {
     fn resume(self: Box<Self>, session: &mut Session, answer: Answer) -> Step {
-        match (answer, &self.mailbox) {
-            (Answer::Verified(true), Some(row)) => enter(session, &self.tag, row.id),
+        // What is suspended sends and takes nothing (DP-10), but what it holds can be read.
+        match answer {
+            Answer::Verified(Some(row)) if row.state != MailboxState::Closed => {
+                enter(session, &self.tag, row.id)
+            }
             _ => refuse(session, &self.tag),
         }
     }

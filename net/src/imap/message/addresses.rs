@@ -1,8 +1,6 @@
 //! Address lists as ENVELOPE shows them (RFC 3501 §7.4.2): names and local parts undecoded, groups as
 //! markers. Lenient: whatever stands in a stored message gives some list, never an error.
 
-use super::parameters::unquote;
-
 /// One address, or the marker of a group.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Shown {
@@ -150,6 +148,23 @@ fn halves(spec: &[u8]) -> (Vec<u8>, Vec<u8>) {
         Some(at) => (unquote(&spec[..at]), spec[at + 1..].to_vec()),
         None => (unquote(spec), Vec::new()),
     }
+}
+
+/// The content of a quoted string; anything else as it is.
+fn unquote(value: &[u8]) -> Vec<u8> {
+    let Some(inner) = value.strip_prefix(b"\"") else {
+        return value.to_vec();
+    };
+    let inner = inner.strip_suffix(b"\"").unwrap_or(inner);
+    let mut plain = Vec::with_capacity(inner.len());
+    let mut octets = inner.iter();
+    while let Some(b) = octets.next() {
+        match b {
+            b'\\' => plain.extend(octets.next()),
+            b => plain.push(*b),
+        }
+    }
+    plain
 }
 
 #[cfg(test)]

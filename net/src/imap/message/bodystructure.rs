@@ -1,12 +1,12 @@
 //! BODY and BODYSTRUCTURE (RFC 3501 §7.4.2).
 
 use ceralacca_core::limits;
+use ceralacca_core::mime::content::{MediaType, Parameters};
 
 use super::envelope;
-use super::parameters::Parameterised;
 use super::section::read_header;
 use super::store::{Octets, ReadError};
-use super::structure::{Kind, Part, Structure};
+use super::structure::{Facts, Kind, Part, Structure};
 use crate::imap::codec::output::Output;
 
 /// Writes the structure; with extension data when `extended` (BODYSTRUCTURE).
@@ -31,7 +31,7 @@ struct Writer<'a> {
     structure: &'a Structure,
     octets: &'a dyn Octets,
     extended: bool,
-    /// Octets of enclosed messages' headers that may still be shown as envelopes.
+    /// Octets of headers that may still be shown; past it parts are shown without them.
     headers_left: u64,
 }
 
@@ -59,27 +59,25 @@ impl Writer<'_> {
             self.out
                 .text("(\"text\" \"plain\" (\"charset\" \"us-ascii\") NIL NIL \"7bit\" 0 0)");
         }
-        self.out.text(" ").string(part.facts.media().1);
+        self.out.text(" ").string(part.media.subtype.as_bytes());
         if self.extended {
+            let facts = self.facts(part)?;
             self.out.text(" ");
-            self.parameters(Some(&part.facts.content_type));
-            self.extension(part);
+            self.parameters(&facts.parameters);
+            self.extension(&facts);
         }
         Ok(())
     }
 
     fn single(&mut self, part: &Part) -> Result<(), ReadError> {
-        let facts = &part.facts;
-        let (kind, subtype) = facts.media();
-        // A multipart or message that could not be taken apart is shown as what it is: octets.
-        let opaque = facts.is_type("multipart")
-            || (matches!(part.kind, Kind::Leaf) && is_rfc822(kind, subtype));
-        let (kind, subtype): (&[u8], &[u8]) = match opaque {
-            true => (b"application", b"octet-stream"),
-            false => (kind, subtype),
-        };
-        self.out.string(kind).text(" ").string(subtype).text(" ");
-        self.parameters(Some(&facts.content_type));
+        let facts = self.facts(part)?;
+        let MediaType { kind, subtype } = shown_media(part);
+        self.out
+            .string(kind.as_bytes())
+            .text(" ")
+            .string(subtype.as_bytes())
+            .text(" ");
+        self.parameters(&facts.parameters);
         self.out.text(" ").nstring(facts.id.as_deref());
         self.out.text(" ").nstring(facts.description.as_deref());
         let encoding = facts.encoding.as_deref().filter(|e| !e.is_empty());
@@ -91,59 +89,90 @@ impl Writer<'_> {
             self.out.text(" ");
             self.part(inner)?;
         }
-        if matches!(part.kind, Kind::Message(_)) || kind.eq_ignore_ascii_case(b"text") {
+        if matches!(part.kind, Kind::Message(_)) || kind == "text" {
             self.out.text(" ").number(part.lines);
         }
         if self.extended {
             self.out.text(" ").nstring(facts.md5.as_deref());
-            self.extension(part);
+            self.extension(&facts);
         }
         Ok(())
+    }
+
+    /// What the header of `part` says, as long as the budget lasts.
+    fn facts(&mut self, part: &Part) -> Result<Facts, ReadError> {
+        let header = self.header(part)?;
+        Ok(header
+            .map(|header| Facts::read(&header))
+            .unwrap_or_default())
+    }
+
+    fn header(&mut self, part: &Part) -> Result<Option<Vec<u8>>, ReadError> {
+        let length = part.header.end - part.header.start;
+        if length > self.headers_left {
+            return Ok(None);
+        }
+        self.headers_left -= length;
+        read_header(self.octets, part.header.clone()).map(Some)
     }
 
     fn envelope(&mut self, index: usize) -> Result<(), ReadError> {
-        let header = self.structure.parts[index].header.clone();
-        let length = header.end - header.start;
-        if length > self.headers_left {
-            self.out.text("(NIL NIL NIL NIL NIL NIL NIL NIL NIL NIL)");
-            return Ok(());
+        let structure = self.structure;
+        let header = match structure.parts.get(index) {
+            Some(part) => self.header(part)?,
+            None => None,
+        };
+        match header {
+            Some(header) => envelope::write(self.out, &header),
+            None => {
+                self.out.text("(NIL NIL NIL NIL NIL NIL NIL NIL NIL NIL)");
+            }
         }
-        self.headers_left -= length;
-        envelope::write(self.out, &read_header(self.octets, header)?);
         Ok(())
     }
 
-    fn extension(&mut self, part: &Part) {
-        match &part.facts.disposition {
-            Some(disposition) => {
-                self.out.text(" (").string(&disposition.value).text(" ");
-                self.parameters(Some(disposition));
+    fn extension(&mut self, facts: &Facts) {
+        match &facts.disposition {
+            Some((disposition, parameters)) => {
+                self.out.text(" (").string(disposition.as_bytes()).text(" ");
+                self.parameters(parameters);
                 self.out.text(")");
             }
             None => {
                 self.out.text(" NIL");
             }
         }
-        self.out.text(" ").nstring(part.facts.language.as_deref());
-        self.out.text(" ").nstring(part.facts.location.as_deref());
+        self.out.text(" ").nstring(facts.language.as_deref());
+        self.out.text(" ").nstring(facts.location.as_deref());
     }
 
-    fn parameters(&mut self, of: Option<&Parameterised>) {
-        let Some(of) = of.filter(|of| !of.parameters.is_empty()) else {
-            self.out.text("NIL");
-            return;
-        };
-        self.out.text("(");
-        for (i, (name, value)) in of.parameters.iter().enumerate() {
-            self.out.text(if i > 0 { " " } else { "" });
-            self.out.string(name).text(" ").string(value);
+    fn parameters(&mut self, parameters: &Parameters) {
+        let mut is_first = true;
+        for (name, value) in parameters.iter() {
+            self.out.text(if is_first { "(" } else { " " });
+            self.out.string(name.as_bytes()).text(" ").string(value);
+            is_first = false;
         }
-        self.out.text(")");
+        self.out.text(if is_first { "NIL" } else { ")" });
     }
 }
 
-fn is_rfc822(kind: &[u8], subtype: &[u8]) -> bool {
-    kind.eq_ignore_ascii_case(b"message") && subtype.eq_ignore_ascii_case(b"rfc822")
+/// The type that is told: a multipart or message that could not be taken apart is octets.
+fn shown_media(part: &Part) -> MediaType {
+    let is_whole = matches!(part.kind, Kind::Message(_))
+        || (part.media.kind != "multipart" && !part.media.is("message", "rfc822"));
+    match (is_whole, &part.kind) {
+        (true, Kind::Message(_)) => media("message", "rfc822"),
+        (true, _) => part.media.clone(),
+        (false, _) => media("application", "octet-stream"),
+    }
+}
+
+fn media(kind: &str, subtype: &str) -> MediaType {
+    MediaType {
+        kind: kind.to_owned(),
+        subtype: subtype.to_owned(),
+    }
 }
 
 #[cfg(test)]

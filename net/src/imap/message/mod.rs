@@ -6,7 +6,6 @@ pub mod bodystructure;
 pub mod cache;
 pub mod envelope;
 pub mod fields;
-pub mod parameters;
 pub mod section;
 pub mod store;
 pub mod structure;

@@ -9,7 +9,8 @@ use imap_types::fetch::{Part as Numbers, Section};
 
 use super::fields;
 use super::store::{Octets, ReadError, read_range};
-use super::structure::{Facts, Kind, Part, Structure};
+use super::structure::{Kind, Part, Structure};
+use ceralacca_core::mime::content::{MediaType, TransferEncoding};
 
 /// The octets of a section.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -102,7 +103,8 @@ pub fn outline(octets: &dyn Octets, size: u64) -> Result<Option<Structure>, Read
         body: end..size,
         lines: 0,
         kind: Kind::Leaf,
-        facts: Facts::default(),
+        media: MediaType::plain_text(),
+        encoding: TransferEncoding::SevenBit,
     };
     Ok(is_whole.then(|| Structure { parts: vec![root] }))
 }

@@ -2,7 +2,8 @@
 //! without regard to case. Of a text part the first `limits::IMAP_SEARCH_PART_BYTES_MAX` octets count.
 
 use ceralacca_core::limits;
-use mail_parser::{HeaderValue, MessageParser};
+use ceralacca_core::mime::words;
+use mail_parser::MessageParser;
 
 use super::fields::{self, Field};
 use super::section::read_header;
@@ -27,7 +28,7 @@ impl Needle {
     pub fn is_in_field(&self, field: &Field<'_>) -> bool {
         let line = field.unfolded();
         let raw = String::from_utf8_lossy(&line);
-        self.is_in(&raw) || (raw.contains("=?") && decoded(&line).is_some_and(|t| self.is_in(&t)))
+        self.is_in(&raw) || (raw.contains("=?") && self.is_in(&words::decode(&line)))
     }
 
     /// Whether any field `name` of `header` holds it.
@@ -49,7 +50,7 @@ impl Needle {
         }
         for part in &structure.parts {
             let found = match part.kind {
-                Kind::Leaf if part.facts.is_type("text") => self.is_in_part(part, octets)?,
+                Kind::Leaf if part.media.kind == "text" => self.is_in_part(part, octets)?,
                 Kind::Message(inner) => self.is_in_fields(&structure.parts[inner], octets)?,
                 Kind::Leaf | Kind::Multipart(_) => false,
             };
@@ -95,18 +96,6 @@ fn mime_only(header: &[u8], body: &[u8]) -> Vec<u8> {
     alone.extend_from_slice(b"\r\n");
     alone.extend_from_slice(body);
     alone
-}
-
-/// The value with its encoded words decoded (RFC 2047).
-fn decoded(line: &[u8]) -> Option<String> {
-    let alone = [b"Subject: ", line, b"\r\n\r\n"].concat();
-    let parsed = MessageParser::new()
-        .default_header_text()
-        .parse_headers(&alone)?;
-    match parsed.parts.first()?.headers.first()?.value() {
-        HeaderValue::Text(text) => Some(text.to_string()),
-        _ => None,
-    }
 }
 
 #[cfg(test)]
