@@ -12,3 +12,5 @@ pub mod selected;
 pub(crate) mod serve;
 pub mod session;
 pub mod settings;
+#[cfg(test)]
+mod transcripts;

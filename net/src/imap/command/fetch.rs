@@ -132,7 +132,7 @@ fn items(names: MacroOrMessageDataItemNames<'static>, by_uid: bool) -> Option<Ve
         MacroOrMessageDataItemNames::Macro(short) => short
             .expand()
             .into_iter()
-            .map(|n| imap_types::IntoStatic::into_static(n))
+            .map(imap_types::IntoStatic::into_static)
             .collect(),
         MacroOrMessageDataItemNames::MessageDataItemNames(names) => names,
     };

@@ -191,7 +191,7 @@ mod tests {
     fn plain_message_is_one_text_part() {
         assert_eq!(
             shown("A: b\r\n\r\none\r\ntwo\r\n", false),
-            "(\"text\" \"plain\" (\"charset\" \"us-ascii\") NIL NIL \"7bit\" 10 2)"
+            "(\"text\" \"plain\" NIL NIL NIL \"7bit\" 10 2)"
         );
     }
 
@@ -202,13 +202,12 @@ mod tests {
             Content-Disposition: attachment; filename=postacert.eml\r\n\r\n\
             Subject: in\r\n\r\nhi\r\n--s\r\nContent-Type: application/pkcs7-signature\r\n\
             Content-Transfer-Encoding: base64\r\n\r\nAAAA\r\n--s--\r\n";
-        let inner =
-            "(\"text\" \"plain\" (\"charset\" \"us-ascii\") NIL NIL \"7bit\" 2 0 NIL NIL NIL NIL)";
+        let inner = "(\"text\" \"plain\" NIL NIL NIL \"7bit\" 2 1 NIL NIL NIL NIL)";
         let envelope = "(NIL \"in\" NIL NIL NIL NIL NIL NIL NIL NIL)";
         assert_eq!(
             shown(message, true),
             format!(
-                "((\"message\" \"rfc822\" (\"name\" \"postacert.eml\") NIL NIL \"7bit\" 17 {envelope} {inner} 2 \
+                "((\"message\" \"rfc822\" (\"name\" \"postacert.eml\") NIL NIL \"7bit\" 17 {envelope} {inner} 3 \
                  NIL (\"attachment\" (\"filename\" \"postacert.eml\")) NIL NIL)\
                  (\"application\" \"pkcs7-signature\" NIL NIL NIL \"base64\" 4 NIL NIL NIL NIL) \
                  \"signed\" (\"boundary\" \"s\" \"micalg\" \"sha256\") NIL NIL NIL)"
