@@ -60,6 +60,8 @@ struct Shared {
     certificate: Arc<SigningCertificate>,
     public: PublicKey,
     started: Moment,
+    /// After this a call counts as hanging.
+    signature_wait: Duration,
     workers: Vec<WorkerState>,
     /// The last reason for which a session was lost.
     last_trouble: Mutex<String>,
@@ -89,6 +91,16 @@ impl SigningPool {
         certificate: Arc<SigningCertificate>,
         name: PoolName,
     ) -> Result<Self, HsmError> {
+        Self::start_waiting(source, sessions, certificate, name, SIGNATURE_WAIT_MAX)
+    }
+
+    fn start_waiting<S: SessionSource>(
+        source: S,
+        sessions: usize,
+        certificate: Arc<SigningCertificate>,
+        name: PoolName,
+        signature_wait: Duration,
+    ) -> Result<Self, HsmError> {
         let public = PublicKey::from_certificate(&certificate.certificate)?;
         let sessions = sessions.clamp(1, SESSIONS_MAX);
         // Alone, before the workers: a wrong PIN is tried once, not once per session.
@@ -102,6 +114,7 @@ impl SigningPool {
             certificate,
             public,
             started: Moment::now(),
+            signature_wait,
             workers: (0..sessions).map(|_| WorkerState::default()).collect(),
             last_trouble: Mutex::new(String::new()),
         });
@@ -127,7 +140,7 @@ impl SigningPool {
         drop(ready);
         // Each worker says once that it has tried to open its session.
         for _ in 0..sessions {
-            if opened.recv_timeout(SIGNATURE_WAIT_MAX).is_err() {
+            if opened.recv_timeout(signature_wait).is_err() {
                 break;
             }
         }
@@ -181,7 +194,7 @@ impl SigningPool {
                 }
                 Err(RecvTimeoutError::Disconnected) => return,
                 Err(RecvTimeoutError::Timeout) => {
-                    let is_late = last_answer.elapsed() > SIGNATURE_WAIT_MAX;
+                    let is_late = last_answer.elapsed() > self.shared.signature_wait;
                     if is_late || !self.shared.is_available() {
                         return;
                     }
@@ -273,7 +286,7 @@ impl Shared {
 
     fn is_available(&self) -> bool {
         let now = self.millis();
-        let hang = u64::try_from(SIGNATURE_WAIT_MAX.as_millis()).unwrap_or(u64::MAX);
+        let hang = u64::try_from(self.signature_wait.as_millis()).unwrap_or(u64::MAX);
         self.workers.iter().any(|worker| {
             let since = worker.busy_since.load(Ordering::Relaxed);
             let hangs = since != 0 && now.saturating_sub(since) > hang;
@@ -425,5 +438,83 @@ impl<S: SessionSource> Worker<S> {
         if let Some(state) = self.state() {
             state.busy_since.store(since, Ordering::Relaxed);
         }
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::{Authority, SoftwareKey};
+    use ceralacca_core::instant::Instant;
+
+    /// Calls into this module return only when the test lets them.
+    struct Stuck {
+        key: Arc<SoftwareKey>,
+        gate: Receiver<()>,
+    }
+
+    struct StuckSession {
+        key: Arc<SoftwareKey>,
+        gate: Receiver<()>,
+    }
+
+    impl SessionSource for Stuck {
+        type Session = StuckSession;
+
+        fn open(&self) -> Result<StuckSession, HsmError> {
+            Ok(StuckSession {
+                key: Arc::clone(&self.key),
+                gate: self.gate.clone(),
+            })
+        }
+    }
+
+    impl SigningSession for StuckSession {
+        fn sign(&mut self, attributes: &[u8]) -> Result<Vec<u8>, HsmError> {
+            let _ = self.gate.recv();
+            self.key.sign(attributes)
+        }
+    }
+
+    #[test]
+    fn hs_05_a_call_that_hangs_makes_the_pool_unavailable_until_it_returns() {
+        let now = Instant::from_millis(1_795_321_140_000);
+        let key = Arc::new(SoftwareKey::generate(2048).unwrap());
+        let authority = Authority::create("Test", now).unwrap();
+        let certificate = authority
+            .signing_certificate(key.public(), "Test", "a@pec.example", 9, now)
+            .unwrap();
+        let (open_gate, gate) = bounded(0);
+        let pool = SigningPool::start_waiting(
+            Stuck { key, gate },
+            1,
+            Arc::new(certificate),
+            PoolName {
+                name: "stuck".to_owned(),
+                is_software: true,
+            },
+            Duration::from_millis(200),
+        )
+        .unwrap();
+        let requests = [SigningRequest {
+            content_digest: [7; 32],
+            instant: now,
+        }];
+        for _ in 0..2 {
+            let answer = &pool.sign(&requests)[0];
+            assert!(
+                matches!(answer, Err(SignerError::Unavailable(_))),
+                "{answer:?}"
+            );
+        }
+        assert!(!pool.is_available());
+        drop(open_gate);
+        let deadline = Moment::now() + Duration::from_secs(30);
+        while pool.sign(&requests)[0].is_err() {
+            assert!(Moment::now() < deadline, "the pool did not recover");
+            std::thread::yield_now();
+        }
+        assert!(pool.describe().is_available);
     }
 }

@@ -93,6 +93,13 @@ pub fn write_secret(path: &Path, octets: &[u8]) -> Result<(), HsmError> {
     Ok(())
 }
 
+/// Asks the kernel never to dump this process, whose memory holds PINs for moments and software keys for
+/// long, and to let no other process of the user read it. For `serve` and `hsm …`, at their start.
+pub fn forbid_dumps() -> std::io::Result<()> {
+    use rustix::process::{DumpableBehavior, set_dumpable_behavior};
+    Ok(set_dumpable_behavior(DumpableBehavior::NotDumpable)?)
+}
+
 pub(crate) fn refused(path: &Path, reason: &str) -> HsmError {
     HsmError::File {
         path: path.to_owned(),
@@ -101,6 +108,7 @@ pub(crate) fn refused(path: &Path, reason: &str) -> HsmError {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
     use std::os::unix::fs::PermissionsExt;
@@ -139,6 +147,13 @@ mod tests {
         assert!(Pin::read(folder.path()).is_err());
         let (_folder, long) = file(0o600, &[b'1'; PIN_BYTES_MAX + 1]);
         assert!(Pin::read(&long).is_err());
+    }
+
+    #[test]
+    fn hs_09_the_process_can_be_kept_from_being_dumped() {
+        use rustix::process::{DumpableBehavior, dumpable_behavior};
+        forbid_dumps().unwrap();
+        assert_eq!(dumpable_behavior().unwrap(), DumpableBehavior::NotDumpable);
     }
 
     #[test]

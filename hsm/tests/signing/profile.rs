@@ -2,6 +2,7 @@
 
 use ceralacca_core::smime::profile::{self, expiry_alarm};
 use ceralacca_hsm::authority::Deviation;
+use proptest::prelude::*;
 
 use crate::parts::{PROVIDER, SERVICE, authority, now, openssl, software_key};
 
@@ -129,4 +130,27 @@ fn sg_12_expiry_is_announced_at_90_30_and_7_days() {
         Some(7),
     ];
     assert_eq!(alarms, expected);
+}
+
+proptest! {
+    #[test]
+    fn a_spoiled_certificate_is_judged_without_panic(
+        place in any::<prop::sample::Index>(),
+        octet in any::<u8>(),
+    ) {
+        static LEAF: std::sync::OnceLock<Vec<u8>> = std::sync::OnceLock::new();
+        let mut leaf = LEAF
+            .get_or_init(|| {
+                let key = software_key();
+                let made = authority().issue_for(key.public(), PROVIDER, SERVICE, 9, now(), &[]);
+                made.unwrap()
+            })
+            .clone();
+        let place = place.index(leaf.len());
+        leaf[place] = octet;
+        let _ = profile::check(&leaf, Some(PROVIDER), Some(SERVICE));
+        let _ = profile::days_left(&leaf, now());
+        leaf.truncate(place);
+        prop_assert!(profile::check(&leaf, None, None).is_err());
+    }
 }
