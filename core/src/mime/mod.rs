@@ -1,5 +1,5 @@
 //! MIME, read as a stream and never re-serialised: [`Scanner`] finds the fields and parts of a message
-//! in one pass, [`enclose`] writes the content of `postacert.eml` as a rope over the original. Nothing
+//! in one pass, [`enclose()`] writes the content of `postacert.eml` as a rope over the original. Nothing
 //! here panics on any octets, and no message is held in memory.
 
 pub mod addresses;

@@ -144,11 +144,11 @@ impl ScanFault {
 
 /// A field by its places in the kept header.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct FieldPlace {
-    pub(super) start: usize,
-    pub(super) name_end: usize,
-    pub(super) value: usize,
-    pub(super) end: usize,
+pub(in crate::mime) struct FieldPlace {
+    pub(in crate::mime) start: usize,
+    pub(in crate::mime) name_end: usize,
+    pub(in crate::mime) value: usize,
+    pub(in crate::mime) end: usize,
 }
 
 /// The result of one pass over a message.
@@ -279,7 +279,7 @@ impl Scan {
 }
 
 /// `line` without its CRLF or bare LF.
-pub(super) fn without_line_end(line: &[u8]) -> &[u8] {
+pub(in crate::mime) fn without_line_end(line: &[u8]) -> &[u8] {
     let line = line.strip_suffix(b"\n").unwrap_or(line);
     line.strip_suffix(b"\r").unwrap_or(line)
 }
