@@ -6,11 +6,12 @@
 //!   group (several only past [`crate::limits::GROUP_BYTES_MAX`]) and syncs once. Segments are zeroed
 //!   and synced beforehand, so that a sync moves data alone, no length and no name.
 //! - *Format.* [`super::format`]; a position is segment number times segment length plus octet, so it
-//!   grows and has holes where a group did not fit. *Recovery.* [`super::recovery`].
+//!   grows and has holes where a group did not fit. *Recovery.* `journal/recovery.rs`.
 //! - *Failures.* A write or sync that failed is never tried again: the lane takes nothing more, the
 //!   process stops. Want of space shows when a segment is made, before anything is written.
-//! - *Limits.* A batch is whole or not there; it must fit one group. One process at a time: the data
-//!   folder's lock sees to it, epochs fence only owners within it.
+//! - *Limits.* A record is whole or not there, and no record is there without those before it; a batch
+//!   that was never acknowledged may be there in part: what must happen together is one record. One
+//!   process at a time: the data folder's lock sees to it, epochs fence only owners within it.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -148,16 +149,18 @@ impl Lane {
         let mut packed = Vec::new();
         let mut open = Open::default();
         for batch in group {
-            let octets = encode_batch(batch)?;
-            if octets.len() > most {
-                let length = octets.len();
-                return Err(format!("a batch of {length} octets; a group holds {most}"));
+            for (sequence, record) in (batch.expected_sequence..).zip(&batch.records) {
+                let content = record.to_bytes();
+                let needed = RECORD_HEADER_BYTES + content.len();
+                if content.len() > limits::RECORD_BYTES_MAX || needed > most {
+                    let (name, length) = (record.name(), content.len());
+                    return Err(format!("a {name} record of {length} octets is too long"));
+                }
+                if open.records.len() + needed > most {
+                    packed.push(std::mem::take(&mut open));
+                }
+                open.push(batch, sequence, record.kind(), &content);
             }
-            if open.records.len() + octets.len() > most {
-                packed.push(std::mem::take(&mut open));
-            }
-            open.count += batch.records.len() as u32;
-            open.records.extend_from_slice(&octets);
         }
         packed.push(open);
         Ok(packed)
@@ -247,29 +250,18 @@ impl Lane {
     }
 }
 
-/// The records of a batch with their headers.
-fn encode_batch(batch: &Batch) -> Result<Vec<u8>, String> {
-    let mut octets = Vec::new();
-    for (sequence, record) in (batch.expected_sequence..).zip(&batch.records) {
-        let content = record.to_bytes();
-        if content.len() > limits::RECORD_BYTES_MAX {
-            let (name, length) = (record.name(), content.len());
-            return Err(format!(
-                "a {name} record of {length} octets; {} is the most, what is longer is a blob",
-                limits::RECORD_BYTES_MAX
-            ));
-        }
-        octets.reserve(RECORD_HEADER_BYTES + content.len());
+impl Open {
+    fn push(&mut self, batch: &Batch, sequence: u64, kind: u16, content: &[u8]) {
         let header = RecordHeader {
             partition: batch.partition,
-            kind: record.kind(),
+            kind,
             sequence,
             frame: batch.expected_sequence,
             epoch: batch.epoch,
         };
-        header.push(&content, &mut octets);
+        header.push(content, &mut self.records);
+        self.count += 1;
     }
-    Ok(octets)
 }
 
 fn draw_lane(folder: &Path) -> Result<u64, JournalError> {

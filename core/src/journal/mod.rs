@@ -1,4 +1,9 @@
 //! The truth: records of facts with their final values, committed by group, replayed into views.
+//!
+//! [`LaneStore`] is the port (design §3); [`Lane`] fills it with files on one machine. [`mod@format`] tells
+//! the octets, `segment` keeps the files, `recovery` tells a torn tail from damage, [`LaneReader`] replays.
+//! A reader of a journal needs [`mod@format`] and [`record`] alone: every segment, group and record explains
+//! itself, so a journal of an old release stays readable.
 
 pub mod format;
 pub mod lane;
@@ -44,7 +49,8 @@ impl Partition {
 #[cbor(transparent)]
 pub struct Position(#[n(0)] pub u64);
 
-/// Records of one partition that follow each other: whole in the journal, or not at all.
+/// Records of one partition that follow each other. What must happen together is one record: of a batch
+/// that was never acknowledged the first records may be there.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Batch {
     /// Whose.

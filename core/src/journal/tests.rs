@@ -160,6 +160,17 @@ fn many_batches_share_one_write_and_one_sync() {
 }
 
 #[test]
+fn a_batch_longer_than_a_segment_is_split_between_records() {
+    let disk = SimDisk::new();
+    let mut lane = ready(&disk);
+    let records = (1..=40).map(|number| record(number, 1000)).collect();
+    let appended = append(&mut lane, 1, records);
+    assert!(matches!(appended, Appended::Written(_)), "{appended:?}");
+    let (lane, _) = open(&disk.power_cut(1, Loss::All)).unwrap();
+    assert_eq!(numbers(&lane), (1..=40).collect::<Vec<_>>());
+}
+
+#[test]
 fn a_group_longer_than_a_segment_is_split_between_batches() {
     let disk = SimDisk::new();
     let mut lane = ready(&disk);
@@ -199,8 +210,6 @@ fn old_epochs_wrong_sequences_and_long_records_are_refused_and_the_lane_lives() 
     assert_eq!(lane.append(&[stale]), conflict);
     let long = vec![record(2, crate::limits::RECORD_BYTES_MAX)];
     let refused = append(&mut lane, 2, long);
-    assert!(matches!(refused, Appended::NotWritten(_)), "{refused:?}");
-    let refused = append(&mut lane, 2, (0..40).map(|n| record(n, 1000)).collect());
     assert!(matches!(refused, Appended::NotWritten(_)), "{refused:?}");
     let appended = append(&mut lane, 2, vec![record(2, 0)]);
     assert!(matches!(appended, Appended::Written(_)), "{appended:?}");
@@ -361,12 +370,12 @@ fn a_full_disk_refuses_a_group_and_takes_it_once_there_is_room() {
     assert_eq!(numbers(&lane), (0..=number).collect::<Vec<_>>());
 }
 
-/// Appends groups of 1 to 4 records until the disk stops; answers how many records were acknowledged
+/// Appends groups of 1 to 20 records, some longer than a segment, until the disk stops; answers how many records were acknowledged
 /// and how many were tried.
 fn work(lane: &mut Lane, epoch: u64, first: u64, groups: u64) -> (u64, u64) {
     let mut next = first;
     for group in 0..groups {
-        let count = 1 + (first + group) % 4;
+        let count = 1 + (first + group) % 20;
         let records = (next..next + count)
             .map(|number| record(number, (number * 131 % 1500) as usize))
             .collect();
@@ -464,4 +473,24 @@ proptest! {
         let (octets, _) = super::format::write_group(header, &records);
         let _ = super::format::Group::read(&octets, 1);
     }
+}
+
+#[test]
+fn a_real_disk_keeps_what_was_acknowledged_too() {
+    let folder = tempfile::tempdir().unwrap();
+    let open = || Lane::open_sized(Arc::new(crate::disk::RealDisk), folder.path(), SEGMENT);
+    for round in 0..3 {
+        let (mut lane, recovered) = open().unwrap();
+        assert_eq!((recovered.records, recovered.cut), (round * 40, None));
+        let epoch = lane.begin_epoch();
+        let records = (0..40).map(|n| record(round * 40 + n, 700)).collect();
+        let appended = append(&mut lane, epoch, records);
+        assert!(matches!(appended, Appended::Written(_)), "{appended:?}");
+        lane.tend().unwrap();
+        if round == 1 {
+            Box::new(lane).close().unwrap();
+        }
+    }
+    let (lane, _) = open().unwrap();
+    assert_eq!(numbers(&lane), (0..120).collect::<Vec<_>>());
 }

@@ -8,7 +8,7 @@
 //!   came and went vanishes. One thread writes the map out each [`limits::VIEW_PAUSE_MS`] ms, with the
 //!   position. Past [`limits::VIEW_ROWS_WAITING_MAX`] the map is dropped and the thread reads the journal
 //!   itself at the disk's pace until it has caught up; it starts that way too. Mail never waits.
-//! - *Files.* [`store`]: `sled/`, `mail/`, `clean`.
+//! - *Files.* `sled/`, `mail/`, `clean`: see `behind/store.rs`.
 //! - *At start.* Damaged, missing, of another form, or of a boot that did not end cleanly: rebuilt, with
 //!   the reason. A good position beyond the journal's end: the journal lost records, stop.
 //! - *Limits.* All rows are loaded at start; a full disk stops the writing behind, not the mail.
