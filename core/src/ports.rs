@@ -1,6 +1,7 @@
 //! The ports that other crates fill: core decides, they act.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::instant::Instant;
 use crate::smime::SigningCertificate;
@@ -75,6 +76,10 @@ pub struct SignerDescription {
     pub is_software: bool,
     /// At least one token can sign now.
     pub is_available: bool,
+    /// Signatures handed out since the start.
+    pub signatures: u64,
+    /// CPU time that signing calls and their checks took since the start.
+    pub cpu: Duration,
 }
 
 /// What the virus scanner says of a message.

@@ -72,6 +72,10 @@ struct WorkerState {
     has_session: AtomicBool,
     /// Milliseconds since the pool started, plus one; 0 while idle.
     busy_since: AtomicU64,
+    /// Signatures handed out.
+    signatures: AtomicU64,
+    /// Nanoseconds of CPU that signing calls and their checks took on the worker's thread.
+    cpu_nanos: AtomicU64,
 }
 
 struct Job {
@@ -159,6 +163,13 @@ impl SigningPool {
         self.shared.is_available()
     }
 
+    fn sum(&self, number: impl Fn(&WorkerState) -> &AtomicU64) -> u64 {
+        let workers = self.shared.workers.iter();
+        workers
+            .map(|worker| number(worker).load(Ordering::Relaxed))
+            .sum()
+    }
+
     fn submit(&self, jobs: Vec<Job>) -> Result<(), SignerError> {
         let Some(queue) = &self.queue else {
             return Err(self.shared.unavailable());
@@ -242,6 +253,8 @@ impl Signer for SigningPool {
             },
             is_software,
             is_available,
+            signatures: self.sum(|worker| &worker.signatures),
+            cpu: Duration::from_nanos(self.sum(|worker| &worker.cpu_nanos)),
         }
     }
 }
@@ -309,6 +322,16 @@ impl Shared {
     }
 }
 
+/// CPU time of the calling thread.
+fn thread_cpu_nanos() -> u64 {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
+    let nanos = time
+        .tv_sec
+        .saturating_mul(1_000_000_000)
+        .saturating_add(time.tv_nsec);
+    u64::try_from(nanos).unwrap_or(0)
+}
+
 struct Worker<S: SessionSource> {
     slot: usize,
     shared: Arc<Shared>,
@@ -374,6 +397,7 @@ impl<S: SessionSource> Worker<S> {
                 continue;
             }
             self.set_busy(true);
+            let cpu_before = thread_cpu_nanos();
             let mut outcome = session.sign(&job.attributes);
             if outcome.as_ref().is_err_and(HsmError::is_transient) {
                 match self.source.open() {
@@ -385,6 +409,10 @@ impl<S: SessionSource> Worker<S> {
                 }
             }
             let outcome = outcome.and_then(|value| self.checked(&job.attributes, value));
+            self.count(
+                outcome.is_ok(),
+                thread_cpu_nanos().saturating_sub(cpu_before),
+            );
             self.set_busy(false);
             match outcome {
                 Ok(value) => {
@@ -430,6 +458,13 @@ impl<S: SessionSource> Worker<S> {
     fn set_session(&self, has_session: bool) {
         if let Some(state) = self.state() {
             state.has_session.store(has_session, Ordering::Relaxed);
+        }
+    }
+
+    fn count(&self, signed: bool, cpu_nanos: u64) {
+        if let Some(state) = self.state() {
+            state.signatures.fetch_add(signed.into(), Ordering::Relaxed);
+            state.cpu_nanos.fetch_add(cpu_nanos, Ordering::Relaxed);
         }
     }
 
