@@ -72,7 +72,10 @@ fn acceptance() -> SignedDraft {
         domain,
         zone_with_colon: false,
     };
-    let step = Step { at: now(), seed: Seed([3; 32]) };
+    let step = Step {
+        at: now(),
+        seed: Seed([3; 32]),
+    };
     receipt::acceptance(&issuer, &original(), Some("Prova"), step)
 }
 
@@ -80,9 +83,15 @@ fn signer() -> SoftwareSigner {
     let authority = Authority::create("Prova", now()).expect("an authority");
     let key = Arc::new(SoftwareKey::generate(2048).expect("a key"));
     let certificate = authority
-        .issue_for(key.public(), "Prova S.p.A.", "posta-certificata@pec.test", 365, now())
+        .signing_certificate(
+            key.public(),
+            "Prova S.p.A.",
+            "posta-certificata@pec.test",
+            365,
+            now(),
+        )
         .expect("a certificate");
-    let certificate = Arc::new(authority.signing_certificate(certificate));
+    let certificate = Arc::new(certificate);
     SoftwareSigner::start(key, certificate).expect("a signer")
 }
 
@@ -95,14 +104,23 @@ fn pure(c: &mut Criterion) {
     let blobs = BlobStore::open(disk, Path::new("/blobs")).expect("a store");
     let blob = blobs.append(Partition(1), &message).expect("appended");
     let rope = Rope::whole(blob);
-    group.bench_function("digest", |b| b.iter(|| rope::sha256(black_box(&rope), &*blobs)));
+    group.bench_function("digest", |b| {
+        b.iter(|| rope::sha256(black_box(&rope), &*blobs))
+    });
     group.finish();
     c.bench_function("draft of an acceptance receipt", |b| b.iter(acceptance));
     let signer = signer();
-    let request = SigningRequest { content_digest: [9; 32], instant: now() };
+    let request = SigningRequest {
+        content_digest: [9; 32],
+        instant: now(),
+    };
     let signature = signer.sign(&[request]).remove(0).expect("a signature");
-    c.bench_function("CMS assembly", |b| b.iter(|| cms::signed_data(black_box(&signature))));
-    c.bench_function("signature with its check", |b| b.iter(|| signer.sign(&[request])));
+    c.bench_function("CMS assembly", |b| {
+        b.iter(|| cms::signed_data(black_box(&signature)))
+    });
+    c.bench_function("signature with its check", |b| {
+        b.iter(|| signer.sign(&[request]))
+    });
 }
 
 fn journal(c: &mut Criterion) {
@@ -110,7 +128,14 @@ fn journal(c: &mut Criterion) {
     let disk: Arc<dyn Disk> = Arc::new(RealDisk::default());
     let (mut lane, _) = Lane::open(disk, folder.path()).expect("a lane");
     let epoch = lane.begin_epoch();
-    let record = |_: usize| Started { at: now(), version: "x".repeat(400), epoch }.into();
+    let record = |_: usize| {
+        Started {
+            at: now(),
+            version: "x".repeat(400),
+            epoch,
+        }
+        .into()
+    };
     for records in [1, 64] {
         c.bench_function(&format!("journal commit of {records} records"), |b| {
             b.iter_batched(
@@ -118,7 +143,12 @@ fn journal(c: &mut Criterion) {
                 |records| {
                     let partition = Partition(1);
                     let expected_sequence = lane.next_sequence(partition);
-                    let batch = Batch { partition, epoch, expected_sequence, records };
+                    let batch = Batch {
+                        partition,
+                        epoch,
+                        expected_sequence,
+                        records,
+                    };
                     let appended = lane.append(&[batch]);
                     lane.tend().expect("segments ahead");
                     appended

@@ -58,10 +58,19 @@ pub fn run(settings: &Settings) -> Result<(), Trouble> {
     let provider = Provider::start(load.connections + load.recipients)?;
     let mut link = provider.link()?;
     // One message warms connections, caches and pages of code.
-    load::run(&provider, Load { messages: load.connections, ..load })?;
+    load::run(
+        &provider,
+        Load {
+            messages: load.connections,
+            ..load
+        },
+    )?;
     let mut arrivals = Arrivals::default();
     arrivals.wait(&mut link, load.connections * load.recipients)?;
-    let mut arrivals = Arrivals { cursor: arrivals.cursor, ..Arrivals::default() };
+    let mut arrivals = Arrivals {
+        cursor: arrivals.cursor,
+        ..Arrivals::default()
+    };
     let (cpu_before, signing_before) = (provider.cpu_seconds()?, signing_of(&mut link)?);
     let begun = Instant::now();
     let done = load::run(&provider, load)?;
@@ -107,7 +116,10 @@ impl Arrivals {
         let mut last_news = Instant::now();
         while self.recipients.len() < wanted {
             let answer = link.ask(&Request::Steps { after: self.cursor })?;
-            let steps = answer.object["steps"].as_array().cloned().unwrap_or_default();
+            let steps = answer.object["steps"]
+                .as_array()
+                .cloned()
+                .unwrap_or_default();
             if steps.is_empty() {
                 if last_news.elapsed() > SILENCE_MAX {
                     let home = self.recipients.len();
@@ -126,7 +138,9 @@ impl Arrivals {
     /// `[number, milliseconds, identifier, step, recipient]`
     fn take(&mut self, step: &Value) {
         self.cursor = step[0].as_u64().unwrap_or(self.cursor);
-        let (Some(at), Some(identifier)) = (step[1].as_f64(), step[2].as_str()) else { return };
+        let (Some(at), Some(identifier)) = (step[1].as_f64(), step[2].as_str()) else {
+            return;
+        };
         if step[3] == "Landed" {
             let recipient = step[4].as_u64().unwrap_or(0);
             self.recipients.insert((identifier.to_owned(), recipient));
@@ -148,8 +162,13 @@ fn signing_of(link: &mut Link) -> Result<Signing, Trouble> {
     let status = link.ask(&Request::Status {})?.object;
     let number = |key: &str| status["signing"][key].as_f64();
     match (number("signatures"), number("cpu_us")) {
-        (Some(count), Some(cpu_us)) => Ok(Signing { count, cpu_seconds: cpu_us / 1e6 }),
-        _ => Err(Trouble::from(format!("no numbers of the signer in {status}"))),
+        (Some(count), Some(cpu_us)) => Ok(Signing {
+            count,
+            cpu_seconds: cpu_us / 1e6,
+        }),
+        _ => Err(Trouble::from(format!(
+            "no numbers of the signer in {status}"
+        ))),
     }
 }
 

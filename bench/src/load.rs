@@ -39,7 +39,10 @@ pub fn run(provider: &Provider, load: Load) -> Result<Done, Trouble> {
         let threads: Vec<_> = (0..load.connections).map(start).collect();
         threads.into_iter().map(|t| t.join()).collect::<Vec<_>>()
     });
-    let mut done = Done { replies_ms: Vec::new(), begun_ms: HashMap::new() };
+    let mut done = Done {
+        replies_ms: Vec::new(),
+        begun_ms: HashMap::new(),
+    };
     for part in parts {
         let part = part.map_err(|_| Trouble::from("a connection's thread failed"))??;
         done.replies_ms.extend(part.replies_ms);
@@ -55,12 +58,16 @@ fn connection(
     next: &AtomicUsize,
 ) -> Result<Done, Trouble> {
     let sender = address(number);
-    let recipients: Vec<String> =
-        (0..load.recipients).map(|r| address(load.connections + r)).collect();
+    let recipients: Vec<String> = (0..load.recipients)
+        .map(|r| address(load.connections + r))
+        .collect();
     let to: Vec<&str> = recipients.iter().map(String::as_str).collect();
     let trust = provider.trust()?;
     let mut submitter = Submitter::connect(provider.submissions(), &trust, &sender, PASSWORD)?;
-    let mut done = Done { replies_ms: Vec::new(), begun_ms: HashMap::new() };
+    let mut done = Done {
+        replies_ms: Vec::new(),
+        begun_ms: HashMap::new(),
+    };
     loop {
         let message = next.fetch_add(1, Ordering::Relaxed);
         if message >= load.messages {
@@ -72,9 +79,17 @@ fn connection(
         let reply = submitter.submit(&sender, &to, &octets)?;
         done.replies_ms.push(begun.elapsed().as_secs_f64() * 1000.0);
         if reply.code != 250 {
-            return Err(Trouble::from(format!("message {message}: {} {}", reply.code, reply.text)));
+            return Err(Trouble::from(format!(
+                "message {message}: {} {}",
+                reply.code, reply.text
+            )));
         }
-        let identifier = reply.text.split_whitespace().last().unwrap_or_default().to_owned();
+        let identifier = reply
+            .text
+            .split_whitespace()
+            .last()
+            .unwrap_or_default()
+            .to_owned();
         done.begun_ms.insert(identifier, begun_ms);
     }
 }

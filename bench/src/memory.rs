@@ -21,7 +21,12 @@ pub fn run(settings: &Settings) -> Result<(), Trouble> {
     let idle = provider.resident_bytes_max()?;
     let octets = settings.megabytes * 1024 * 1024;
     let connections = settings.connections;
-    let load = Load { messages: connections, connections, recipients: 1, octets };
+    let load = Load {
+        messages: connections,
+        connections,
+        recipients: 1,
+        octets,
+    };
     load::run(&provider, load)?;
     let busy = provider.resident_bytes_max()?;
     println!(

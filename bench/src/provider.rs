@@ -37,12 +37,17 @@ impl Provider {
         std::fs::write(&password, PASSWORD)?;
         let listening = ["--bind", "127.0.0.1", "--host", HOST, "--scanner", "none"];
         let names = ["--provider", "Prova S.p.A.", "--domain", "pec.test"];
-        appliance(&data).arg("init").args(names).args(listening).quiet()?;
+        appliance(&data)
+            .arg("init")
+            .args(names)
+            .args(listening)
+            .quiet()?;
         let settings = data.join("appliance.toml");
         use_free_ports(&settings)?;
         for number in 0..mailboxes {
             let mut add = appliance(&data);
-            add.args(["mailbox", "add", &address(number), "--password-file"]).arg(&password);
+            add.args(["mailbox", "add", &address(number), "--password-file"])
+                .arg(&password);
             add.quiet()?;
         }
         let log = std::fs::File::create(folder.path().join("serve.log"))?;
@@ -52,7 +57,11 @@ impl Provider {
             .stderr(Stdio::from(log))
             .spawn()?;
         let unknown = SocketAddr::from(([127, 0, 0, 1], 0));
-        let mut provider = Self { folder, serve, submissions: unknown };
+        let mut provider = Self {
+            folder,
+            serve,
+            submissions: unknown,
+        };
         provider.submissions = provider.wait_for_submissions()?;
         Ok(provider)
     }
@@ -64,7 +73,10 @@ impl Provider {
 
     /// Trusts the provider's evaluation authority.
     pub fn trust(&self) -> Result<Trust, Trouble> {
-        Ok(Trust::from_pem_file(&self.data().0.join("keys/authority.pem"), HOST)?)
+        Ok(Trust::from_pem_file(
+            &self.data().0.join("keys/authority.pem"),
+            HOST,
+        )?)
     }
 
     /// A connection to the control socket.
@@ -77,7 +89,12 @@ impl Provider {
         let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.serve.id()))?;
         let fields = stat.rsplit(')').next().unwrap_or_default();
         // After the name: state is field 3; utime, stime, cutime, cstime are 14 to 17.
-        let ticks: u64 = fields.split_whitespace().skip(11).take(4).flat_map(str::parse::<u64>).sum();
+        let ticks: u64 = fields
+            .split_whitespace()
+            .skip(11)
+            .take(4)
+            .flat_map(str::parse::<u64>)
+            .sum();
         Ok(ticks as f64 / 100.0)
     }
 
@@ -86,7 +103,9 @@ impl Provider {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.serve.id()))?;
         let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
         let kilobytes = line.and_then(|l| l.split_whitespace().next()?.parse::<u64>().ok());
-        kilobytes.map(|k| k * 1024).ok_or_else(|| Trouble::from("no VmHWM in /proc"))
+        kilobytes
+            .map(|k| k * 1024)
+            .ok_or_else(|| Trouble::from("no VmHWM in /proc"))
     }
 
     fn data(&self) -> DataFolder {
@@ -100,7 +119,9 @@ impl Provider {
                 let log = std::fs::read_to_string(self.folder.path().join("serve.log"))?;
                 return Err(Trouble::from(format!("serve ended ({end}): {log}")));
             }
-            if let Ok(status) = self.link().and_then(|mut l| Ok(l.ask(&Request::Status {})?))
+            if let Ok(status) = self
+                .link()
+                .and_then(|mut l| Ok(l.ask(&Request::Status {})?))
                 && let Some(address) = submissions_of(&status.object)
             {
                 return Ok(address);
@@ -149,6 +170,8 @@ impl Quiet for Command {
         if output.status.success() {
             return Ok(());
         }
-        Err(Trouble::from(String::from_utf8_lossy(&output.stderr).into_owned()))
+        Err(Trouble::from(
+            String::from_utf8_lossy(&output.stderr).into_owned(),
+        ))
     }
 }

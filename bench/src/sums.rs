@@ -45,5 +45,8 @@ from_errors!(
 pub fn percentile(values: &mut [f64], share: f64) -> f64 {
     values.sort_by(f64::total_cmp);
     let last = values.len().saturating_sub(1);
-    values.get((last as f64 * share).round() as usize).copied().unwrap_or(0.0)
+    values
+        .get((last as f64 * share).round() as usize)
+        .copied()
+        .unwrap_or(0.0)
 }
