@@ -25,6 +25,7 @@ use ceralacca_hsm::protected::write_secret;
 use ceralacca_hsm::{Authority, HsmError, Operations, Pkcs11Settings};
 use serde_json::{Value, json};
 
+use crate::control::HsmRequest;
 use crate::report::{Failure, Report};
 
 /// Name of the authority that `init` makes.
@@ -75,6 +76,17 @@ impl<'a> Keys<'a> {
     /// As the settings say.
     pub const fn of(data: &'a DataFolder, settings: &'a Settings) -> Self {
         Self { data, settings }
+    }
+
+    /// Carries out a request about keys.
+    pub fn perform(self, request: HsmRequest) -> Result<Report, Failure> {
+        match request {
+            HsmRequest::Init { so_pin_file } => self.init(so_pin_file.as_deref()),
+            HsmRequest::Keygen { label, bits } => self.keygen(label.as_deref(), bits),
+            HsmRequest::Csr { label } => self.csr(label.as_deref()),
+            HsmRequest::ImportCert { label, chain } => self.import_cert(label.as_deref(), &chain),
+            HsmRequest::List => self.list(),
+        }
     }
 
     /// What `init` makes: a software key with its certificate, or only what TLS needs.
@@ -204,7 +216,7 @@ impl<'a> Keys<'a> {
     }
 
     /// `hsm init`
-    pub fn init(self, so_pin_file: Option<&Path>) -> Result<Report, Failure> {
+    fn init(self, so_pin_file: Option<&Path>) -> Result<Report, Failure> {
         self.operations()
             .init(so_pin_file)
             .map_err(Failure::refused)?;
@@ -216,7 +228,7 @@ impl<'a> Keys<'a> {
     }
 
     /// `hsm keygen`
-    pub fn keygen(self, label: Option<&str>, bits: usize) -> Result<Report, Failure> {
+    fn keygen(self, label: Option<&str>, bits: usize) -> Result<Report, Failure> {
         let made = self
             .operations()
             .keygen(self.label(label), bits)
@@ -230,7 +242,7 @@ impl<'a> Keys<'a> {
     }
 
     /// `hsm csr`: the words are the request itself.
-    pub fn csr(self, label: Option<&str>) -> Result<Report, Failure> {
+    fn csr(self, label: Option<&str>) -> Result<Report, Failure> {
         let request = self
             .operations()
             .csr(
@@ -243,7 +255,7 @@ impl<'a> Keys<'a> {
     }
 
     /// `hsm import-cert`: judged (SG-11), then kept for the next start.
-    pub fn import_cert(self, label: Option<&str>, chain: &str) -> Result<Report, Failure> {
+    fn import_cert(self, label: Option<&str>, chain: &str) -> Result<Report, Failure> {
         let imported = self
             .operations()
             .import_certificate(
@@ -271,11 +283,8 @@ impl<'a> Keys<'a> {
     }
 
     /// `hsm list`: software keys are marked (HS-01).
-    pub fn list(self) -> Result<Report, Failure> {
-        let certificates = match read_chain(&signing_file(self.data)) {
-            Ok(chain) => chain,
-            Err(_) => Vec::new(),
-        };
+    fn list(self) -> Result<Report, Failure> {
+        let certificates = read_chain(&signing_file(self.data)).unwrap_or_default();
         let keys = self
             .operations()
             .list(&certificates)

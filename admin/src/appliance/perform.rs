@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::{Appliance, health};
 use crate::control::Request;
-use crate::desk;
+use crate::desk::Desk;
 use crate::keys::Keys;
 use crate::report::{Failure, Report};
 
@@ -28,27 +28,16 @@ pub(super) fn perform(
     author: &str,
 ) -> Result<Report, Failure> {
     match request {
-        Request::Status {} => Ok(status(appliance, run)),
-        Request::Check {} => Ok(health::report(&health::health(
+        Request::Status => Ok(status(appliance, run)),
+        Request::Check => Ok(health::report(&health::health(
             appliance,
             run.map(|run| &*run.signer),
         ))),
         Request::Steps { after } => Ok(steps(appliance, after)),
-        Request::HsmInit { so_pin_file } => keys_of(appliance).init(so_pin_file.as_deref()),
-        Request::HsmKeygen { label, bits } => keys_of(appliance).keygen(label.as_deref(), bits),
-        Request::HsmCsr { label } => keys_of(appliance).csr(label.as_deref()),
-        Request::HsmImportCert { label, chain } => {
-            keys_of(appliance).import_cert(label.as_deref(), &chain)
-        }
-        Request::HsmList {} => keys_of(appliance).list(),
-        registry => desk::perform(&appliance.state, registry, author).unwrap_or_else(|request| {
-            Err(Failure::Refused(format!("{request:?} has nobody to do it")))
-        }),
+        Request::Mailbox(request) => Desk::of(&appliance.state, author).mailbox(request),
+        Request::Domain(request) => Desk::of(&appliance.state, author).domain(request),
+        Request::Hsm(request) => Keys::of(&appliance.data, &appliance.settings).perform(request),
     }
-}
-
-fn keys_of(appliance: &Appliance) -> Keys<'_> {
-    Keys::of(appliance.data(), appliance.settings())
 }
 
 fn status(appliance: &Appliance, run: Option<&Run>) -> Report {

@@ -18,7 +18,7 @@ use signal_hook::iterator::Signals;
 use crate::appliance::{Appliance, Serving};
 use crate::cli::{DemoArguments, InitArguments, SignerKind};
 use crate::client::{ImapReader, Submitter, Trust};
-use crate::control::{HolderChange, Request};
+use crate::control::{HolderChange, MailboxRequest, Request};
 use crate::report::{Failure, Report, Voice};
 use crate::{keys, verdict};
 
@@ -309,13 +309,13 @@ fn add_user(appliance: &Appliance, name: &str) -> Result<User, Failure> {
     let mut random = [0; 10];
     getrandom::fill(&mut random).map_err(Failure::refused)?;
     let password = data_encoding::BASE32_NOPAD.encode(&random).to_lowercase();
-    let request = Request::MailboxAdd {
+    let request = MailboxRequest::Add {
         address: address.to_string(),
         password: Some(registry::hash(password.as_bytes()).map_err(Failure::refused)?),
         quota: None,
         holder: HolderChange::default(),
     };
-    appliance.perform(request, "demo")?;
+    appliance.perform(Request::Mailbox(request), "demo")?;
     Ok(User { address, password })
 }
 

@@ -7,7 +7,7 @@ use ceralacca_core::disk::DataFolder;
 use serde_json::json;
 
 use crate::cli::HsmCommand;
-use crate::control::Request;
+use crate::control::{HsmRequest, Request};
 use crate::keys::replace;
 use crate::reach;
 use crate::report::{Failure, Report};
@@ -20,20 +20,24 @@ pub(super) fn hsm(data: &DataFolder, order: HsmCommand) -> Result<Report, Failur
         HsmCommand::Init { so_pin_file } => {
             let so_pin_file = so_pin_file.map(std::path::absolute).transpose();
             let so_pin_file = so_pin_file.map_err(Failure::refused)?;
-            reach::ask(data, Request::HsmInit { so_pin_file })
+            ask(data, HsmRequest::Init { so_pin_file })
         }
-        HsmCommand::Keygen { bits, label } => reach::ask(data, Request::HsmKeygen { label, bits }),
+        HsmCommand::Keygen { bits, label } => ask(data, HsmRequest::Keygen { label, bits }),
         HsmCommand::Csr { out, label } => csr(data, label, out.as_deref()),
         HsmCommand::ImportCert { file, label } => {
             let chain = read(&file)?;
-            reach::ask(data, Request::HsmImportCert { label, chain })
+            ask(data, HsmRequest::ImportCert { label, chain })
         }
-        HsmCommand::List => reach::ask(data, Request::HsmList {}),
+        HsmCommand::List => ask(data, HsmRequest::List),
     }
 }
 
+fn ask(data: &DataFolder, request: HsmRequest) -> Result<Report, Failure> {
+    reach::ask(data, Request::Hsm(request))
+}
+
 fn csr(data: &DataFolder, label: Option<String>, out: Option<&Path>) -> Result<Report, Failure> {
-    let report = reach::ask(data, Request::HsmCsr { label })?;
+    let report = ask(data, HsmRequest::Csr { label })?;
     match out {
         Some(file) => written(file, report.words.as_bytes()),
         None => Ok(report),

@@ -8,7 +8,7 @@ use ceralacca_core::registry;
 use zeroize::Zeroizing;
 
 use crate::cli::{HolderArguments, HolderWord, MailboxCommand};
-use crate::control::{HolderChange, Request, StateWord};
+use crate::control::{HolderChange, MailboxRequest, Request, StateWord};
 use crate::reach;
 use crate::report::{Failure, Report};
 
@@ -16,17 +16,17 @@ use crate::report::{Failure, Report};
 const PASSWORD_FILE_BYTES_MAX: u64 = 64 * 1024;
 
 pub(super) fn mailbox(data: &DataFolder, order: MailboxCommand) -> Result<Report, Failure> {
-    reach::ask(data, request(order)?)
+    reach::ask(data, Request::Mailbox(request(order)?))
 }
 
-fn request(order: MailboxCommand) -> Result<Request, Failure> {
+fn request(order: MailboxCommand) -> Result<MailboxRequest, Failure> {
     Ok(match order {
         MailboxCommand::Add {
             address,
             password_file,
             quota,
             holder,
-        } => Request::MailboxAdd {
+        } => MailboxRequest::Add {
             address: address.to_string(),
             password: password_file.as_deref().map(hash_file).transpose()?,
             quota,
@@ -36,40 +36,40 @@ fn request(order: MailboxCommand) -> Result<Request, Failure> {
             domain,
             after,
             limit,
-        } => Request::MailboxList {
+        } => MailboxRequest::List {
             domain: domain.map(|domain| domain.to_string()),
             after: after.map(|address| address.to_string()),
             limit,
         },
-        MailboxCommand::Show { address } => Request::MailboxShow {
+        MailboxCommand::Show { address } => MailboxRequest::Show {
             address: address.to_string(),
         },
         MailboxCommand::Passwd {
             address,
             password_file,
-        } => Request::MailboxPasswd {
+        } => MailboxRequest::Passwd {
             address: address.to_string(),
             password: hash_file(&password_file)?,
         },
         MailboxCommand::Suspend { address } => state(&address, StateWord::Suspended),
         MailboxCommand::Resume { address } => state(&address, StateWord::Active),
         MailboxCommand::Close { address } => state(&address, StateWord::Closed),
-        MailboxCommand::Quota { address, octets } => Request::MailboxQuota {
+        MailboxCommand::Quota { address, octets } => MailboxRequest::Quota {
             address: address.to_string(),
             octets,
         },
-        MailboxCommand::Holder { address, holder } => Request::MailboxHolder {
+        MailboxCommand::Holder { address, holder } => MailboxRequest::Holder {
             address: address.to_string(),
             holder: holder.into(),
         },
-        MailboxCommand::History { address } => Request::MailboxHistory {
+        MailboxCommand::History { address } => MailboxRequest::History {
             address: address.to_string(),
         },
     })
 }
 
-fn state(address: &ceralacca_core::address::Address, state: StateWord) -> Request {
-    Request::MailboxState {
+fn state(address: &ceralacca_core::address::Address, state: StateWord) -> MailboxRequest {
+    MailboxRequest::State {
         address: address.to_string(),
         state,
     }

@@ -8,6 +8,8 @@ mod server;
 mod socket;
 
 pub use client::{ControlError, Link};
-pub use protocol::{Answer, HolderChange, Request, StateWord};
+pub use protocol::{
+    Answer, DomainRequest, HolderChange, HsmRequest, MailboxRequest, Request, StateWord,
+};
 pub(crate) use server::operator;
 pub use server::{ControlServer, Perform};

@@ -6,21 +6,33 @@ use serde_json::Value;
 
 use crate::report::{Failure, Report};
 
-/// A request: one line.
+/// A request: one line, `"status"` or `{"mailbox":{"show":{"address":…}}}`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "request", rename_all = "kebab-case", deny_unknown_fields)]
+#[serde(rename_all = "kebab-case")]
 pub enum Request {
     /// How the appliance is.
-    Status {},
+    Status,
     /// Everything that must be well.
-    Check {},
+    Check,
     /// Instants of the steps of recent messages (for the bench).
     Steps {
         /// Those after this cursor; 0 for all that are kept.
         after: u64,
     },
+    /// About mailboxes.
+    Mailbox(MailboxRequest),
+    /// About domains.
+    Domain(DomainRequest),
+    /// About keys.
+    Hsm(HsmRequest),
+}
+
+/// About mailboxes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub enum MailboxRequest {
     /// Make a mailbox.
-    MailboxAdd {
+    Add {
         /// Address.
         address: String,
         /// Argon2id in PHC form.
@@ -31,7 +43,7 @@ pub enum Request {
         holder: HolderChange,
     },
     /// List mailboxes.
-    MailboxList {
+    List {
         /// Of this domain only.
         domain: Option<String>,
         /// Those after this address.
@@ -40,88 +52,100 @@ pub enum Request {
         limit: usize,
     },
     /// Show a mailbox.
-    MailboxShow {
+    Show {
         /// Address.
         address: String,
     },
     /// Set the password.
-    MailboxPasswd {
+    Passwd {
         /// Address.
         address: String,
         /// Argon2id in PHC form.
         password: String,
     },
-    /// `active`, `suspended` or `closed`.
-    MailboxState {
+    /// Put into or take out of service, or close.
+    State {
         /// Address.
         address: String,
         /// The state.
         state: StateWord,
     },
     /// Set the capacity.
-    MailboxQuota {
+    Quota {
         /// Address.
         address: String,
         /// In octets.
         octets: u64,
     },
     /// Show or change the holder.
-    MailboxHolder {
+    Holder {
         /// Address.
         address: String,
         /// What to change.
         holder: HolderChange,
     },
     /// The history.
-    MailboxHistory {
+    History {
         /// Address.
         address: String,
     },
+}
+
+/// About domains.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub enum DomainRequest {
     /// Manage a domain.
-    DomainAdd {
+    Add {
         /// Name.
         domain: String,
     },
     /// List domains.
-    DomainList {},
+    List,
     /// Give up a domain.
-    DomainRemove {
+    Remove {
         /// Name.
         domain: String,
     },
     /// Stop or take up its service.
-    DomainSuspend {
+    Suspend {
         /// Name.
         domain: String,
         /// Stop.
         suspended: bool,
     },
+}
+
+/// About keys.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub enum HsmRequest {
     /// Initialise a token.
-    HsmInit {
+    Init {
         /// File with the security officer's PIN.
         so_pin_file: Option<std::path::PathBuf>,
     },
     /// Make the signing key.
-    HsmKeygen {
+    Keygen {
         /// Its label; that of the settings when `None`.
         label: Option<String>,
         /// RSA bits.
         bits: usize,
     },
     /// The request for the key's certificate.
-    HsmCsr {
+    Csr {
         /// The key's label.
         label: Option<String>,
     },
     /// Take the key's certificate.
-    HsmImportCert {
+    ImportCert {
         /// The key's label.
         label: Option<String>,
         /// PEM, with the issuers.
         chain: String,
     },
     /// List keys.
-    HsmList {},
+    List,
 }
 
 /// A mailbox's state in words.

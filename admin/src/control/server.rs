@@ -145,13 +145,16 @@ fn serve_peer(stream: &UnixStream, author: &str, perform: &Perform) -> std::io::
 
 #[cfg(test)]
 mod tests {
+    use super::super::DomainRequest;
     use super::super::client::{ControlError, Link};
     use super::*;
     use serde_json::json;
 
     fn echo() -> Perform {
         Arc::new(|request, author| match request {
-            Request::DomainAdd { domain } => Answer::Refused(format!("{author}: {domain}")),
+            Request::Domain(DomainRequest::Add { domain }) => {
+                Answer::Refused(format!("{author}: {domain}"))
+            }
             _ => Answer::Done {
                 words: String::new(),
                 object: json!({ "author": author }),
@@ -181,9 +184,11 @@ mod tests {
         let author = operator(rustix::process::geteuid());
         let mut link = Link::open(&data).unwrap();
         let domain = "pec.example".to_owned();
-        let refused = link.ask(&Request::DomainAdd { domain }).unwrap();
+        let refused = link
+            .ask(&Request::Domain(DomainRequest::Add { domain }))
+            .unwrap();
         assert_eq!(refused, Answer::Refused(format!("{author}: pec.example")));
-        let Answer::Done { object, .. } = link.ask(&Request::Status {}).unwrap() else {
+        let Answer::Done { object, .. } = link.ask(&Request::Status).unwrap() else {
             unreachable!("a done answer");
         };
         assert_eq!(object["author"], json!(author));
@@ -198,9 +203,7 @@ mod tests {
         let (_folder, data) = folder();
         let _server = ControlServer::start(&data, echo()).unwrap();
         let mut stream = socket::connect(&data).unwrap();
-        stream
-            .write_all(b"{\"request\":\"fly\"}\n{\"request\":\"status\"}\n")
-            .unwrap();
+        stream.write_all(b"{\"fly\":{}}\n\"status\"\n").unwrap();
         let mut lines = BufReader::new(stream).lines();
         assert!(lines.next().unwrap().unwrap().contains("refused"));
         assert!(lines.next().unwrap().unwrap().contains("done"));

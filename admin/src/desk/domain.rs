@@ -5,10 +5,21 @@ use ceralacca_core::registry::DomainState;
 use serde_json::json;
 
 use super::Desk;
+use crate::control::DomainRequest;
 use crate::report::{Failure, Report};
 
 impl Desk<'_> {
-    pub(super) fn domain_add(&self, name: &str) -> Result<Report, Failure> {
+    /// Carries out a request about domains.
+    pub fn domain(&self, request: DomainRequest) -> Result<Report, Failure> {
+        match request {
+            DomainRequest::Add { domain } => self.add_domain(&domain),
+            DomainRequest::List => Ok(self.domains()),
+            DomainRequest::Remove { domain } => self.remove_domain(&domain),
+            DomainRequest::Suspend { domain, suspended } => self.suspend_domain(&domain, suspended),
+        }
+    }
+
+    fn add_domain(&self, name: &str) -> Result<Report, Failure> {
         self.order(RegistryOrder::AddDomain(super::domain(name)?))?;
         Ok(Report::done(
             format!("{name} is managed now"),
@@ -16,7 +27,7 @@ impl Desk<'_> {
         ))
     }
 
-    pub(super) fn domain_remove(&self, name: &str) -> Result<Report, Failure> {
+    fn remove_domain(&self, name: &str) -> Result<Report, Failure> {
         self.order(RegistryOrder::RemoveDomain(super::domain(name)?))?;
         Ok(Report::done(
             format!("{name} is given up"),
@@ -24,7 +35,7 @@ impl Desk<'_> {
         ))
     }
 
-    pub(super) fn domain_suspend(&self, name: &str, suspended: bool) -> Result<Report, Failure> {
+    fn suspend_domain(&self, name: &str, suspended: bool) -> Result<Report, Failure> {
         self.order(RegistryOrder::SuspendDomain(
             super::domain(name)?,
             suspended,
@@ -36,7 +47,7 @@ impl Desk<'_> {
         ))
     }
 
-    pub(super) fn domain_list(&self) -> Report {
+    fn domains(&self) -> Report {
         let own = self.state.view().provider().map(|row| row.domain.clone());
         let mut words = String::new();
         let mut domains = Vec::new();

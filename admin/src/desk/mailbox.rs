@@ -6,7 +6,7 @@ use ceralacca_core::registry::{Holder, HolderKind, MailboxRow, MailboxState};
 use serde_json::{Value, json};
 
 use super::Desk;
-use crate::control::{HolderChange, StateWord};
+use crate::control::{HolderChange, MailboxRequest, StateWord};
 use crate::report::{Failure, Report};
 
 /// Mailboxes of one answer.
@@ -15,7 +15,30 @@ const LIST_MAX: usize = 10_000;
 const HOLDER_BYTES_MAX: usize = 16 * 1024;
 
 impl Desk<'_> {
-    pub(super) fn mailbox_add(
+    /// Carries out a request about mailboxes.
+    pub fn mailbox(&self, request: MailboxRequest) -> Result<Report, Failure> {
+        match request {
+            MailboxRequest::Add {
+                address,
+                password,
+                quota,
+                holder,
+            } => self.add(&address, password, quota, holder),
+            MailboxRequest::List {
+                domain,
+                after,
+                limit,
+            } => self.list(domain.as_deref(), after.as_deref(), limit),
+            MailboxRequest::Show { address } => self.show(&address),
+            MailboxRequest::Passwd { address, password } => self.passwd(&address, password),
+            MailboxRequest::State { address, state } => self.set_state(&address, state),
+            MailboxRequest::Quota { address, octets } => self.set_quota(&address, octets),
+            MailboxRequest::Holder { address, holder } => self.holder(&address, holder),
+            MailboxRequest::History { address } => self.history(&address),
+        }
+    }
+
+    fn add(
         &self,
         text: &str,
         password: Option<String>,
@@ -40,7 +63,7 @@ impl Desk<'_> {
         self.told(text, words)
     }
 
-    pub(super) fn mailbox_list(
+    fn list(
         &self,
         domain: Option<&str>,
         after: Option<&str>,
@@ -68,20 +91,20 @@ impl Desk<'_> {
         ))
     }
 
-    pub(super) fn mailbox_show(&self, text: &str) -> Result<Report, Failure> {
+    fn show(&self, text: &str) -> Result<Report, Failure> {
         let row = self.find(text)?;
         let mut words = self.line(&row);
         words.push_str(&holder_words(&row.holder));
         Ok(Report::done(words, self.object(&row)))
     }
 
-    pub(super) fn mailbox_passwd(&self, text: &str, hash: String) -> Result<Report, Failure> {
+    fn passwd(&self, text: &str, hash: String) -> Result<Report, Failure> {
         hashed(&hash)?;
         self.order(RegistryOrder::SetPassword(super::address(text)?, hash))?;
         self.told(text, format!("the password of {text} is set"))
     }
 
-    pub(super) fn mailbox_state(&self, text: &str, word: StateWord) -> Result<Report, Failure> {
+    fn set_state(&self, text: &str, word: StateWord) -> Result<Report, Failure> {
         let state = match word {
             StateWord::Active => MailboxState::Active,
             StateWord::Suspended => MailboxState::Suspended,
@@ -91,16 +114,12 @@ impl Desk<'_> {
         self.told(text, format!("{text} is {}", state_word(state)))
     }
 
-    pub(super) fn mailbox_quota(&self, text: &str, octets: u64) -> Result<Report, Failure> {
+    fn set_quota(&self, text: &str, octets: u64) -> Result<Report, Failure> {
         self.order(RegistryOrder::SetQuota(super::address(text)?, octets))?;
         self.told(text, format!("{text} may hold {octets} octets"))
     }
 
-    pub(super) fn mailbox_holder(
-        &self,
-        text: &str,
-        change: HolderChange,
-    ) -> Result<Report, Failure> {
+    fn holder(&self, text: &str, change: HolderChange) -> Result<Report, Failure> {
         bounded(&change)?;
         if !change.is_empty() {
             let holder = change.apply(Some(&self.find(text)?.holder));
@@ -110,7 +129,7 @@ impl Desk<'_> {
         Ok(Report::done(holder_words(&row.holder), self.object(&row)))
     }
 
-    pub(super) fn mailbox_history(&self, text: &str) -> Result<Report, Failure> {
+    fn history(&self, text: &str) -> Result<Report, Failure> {
         let row = self.find(text)?;
         let mut words = String::new();
         let mut changes = Vec::new();
