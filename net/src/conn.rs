@@ -62,8 +62,11 @@ impl Input {
 
     /// Forgets all.
     pub fn clear(&mut self) {
+        // What was large may stay so while it is used; a small use gives the room back.
+        if self.octets.len() < limits::READ_BYTES_MIN {
+            self.octets.shrink_to(limits::READ_BYTES_MIN);
+        }
         self.octets.clear();
-        self.octets.shrink_to(limits::READ_BYTES_MIN);
         self.start = 0;
     }
 
@@ -145,6 +148,7 @@ impl Connection {
             };
             // From here to the return nothing waits: a chunk taken is a chunk opened.
             let opened = self.open(&chunk)?;
+            self.stream.give_back(chunk);
             if opened > 0 {
                 return Ok(opened);
             }

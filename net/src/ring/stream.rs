@@ -2,6 +2,7 @@
 //! up without losing an octet; a write that lasts too long is ended by shutting the socket down and
 //! waiting for the operation's own end. No ring operation is ever dropped while it runs.
 
+use std::cell::Cell;
 use std::io;
 use std::net::Shutdown;
 use std::rc::Rc;
@@ -16,10 +17,15 @@ use tokio_uring::net::TcpStream;
 /// Chunks read ahead of the session.
 const CHUNKS_AHEAD: usize = 1;
 
+/// A buffer that a session is done with, for the next read: fresh ones of changing sizes for each read
+/// leave a heap full of holes.
+type Spare = Rc<Cell<Vec<u8>>>;
+
 /// One connection's socket.
 pub(crate) struct Stream {
     tcp: Rc<TcpStream>,
     chunks: mpsc::Receiver<io::Result<Vec<u8>>>,
+    spare: Spare,
     reader: JoinHandle<()>,
 }
 
@@ -28,10 +34,12 @@ impl Stream {
     pub(crate) fn new(tcp: TcpStream) -> Self {
         let tcp = Rc::new(tcp);
         let (sender, chunks) = mpsc::channel(CHUNKS_AHEAD);
-        let reader = tokio_uring::spawn(read_on(Rc::clone(&tcp), sender));
+        let spare = Spare::default();
+        let reader = tokio_uring::spawn(read_on(Rc::clone(&tcp), sender, Rc::clone(&spare)));
         Self {
             tcp,
             chunks,
+            spare,
             reader,
         }
     }
@@ -39,6 +47,12 @@ impl Stream {
     /// The next octets, `None` once the peer has ended. May be given up and asked again.
     pub(crate) async fn chunk(&mut self) -> io::Result<Option<Vec<u8>>> {
         self.chunks.recv().await.transpose()
+    }
+
+    /// Gives back a chunk that is done with.
+    pub(crate) fn give_back(&self, mut chunk: Vec<u8>) {
+        chunk.clear();
+        self.spare.set(chunk);
     }
 
     /// Throws away what was read ahead.
@@ -97,16 +111,13 @@ impl Drop for Stream {
     }
 }
 
-async fn read_on(tcp: Rc<TcpStream>, chunks: mpsc::Sender<io::Result<Vec<u8>>>) {
+async fn read_on(tcp: Rc<TcpStream>, chunks: mpsc::Sender<io::Result<Vec<u8>>>, spare: Spare) {
     let mut size = limits::READ_BYTES_MIN;
     while let Ok(place) = chunks.reserve().await {
-        let (result, mut chunk) = tcp.read(Vec::with_capacity(size)).await;
+        let (result, chunk) = tcp.read(buffer(size, spare.take())).await;
         match result {
             Ok(0) => return,
             Ok(length) => {
-                if length < size / 4 {
-                    chunk.shrink_to_fit();
-                }
                 size = next_size(size, length);
                 place.send(Ok(chunk));
             }
@@ -115,12 +126,21 @@ async fn read_on(tcp: Rc<TcpStream>, chunks: mpsc::Sender<io::Result<Vec<u8>>>) 
     }
 }
 
+/// `spare` if it has the size, else a new one.
+fn buffer(size: usize, spare: Vec<u8>) -> Vec<u8> {
+    if spare.capacity() == size {
+        spare
+    } else {
+        Vec::with_capacity(size)
+    }
+}
+
 /// Idle connections keep small buffers, busy ones large.
 fn next_size(size: usize, length: usize) -> usize {
     if length >= size {
-        (size * 2).min(limits::READ_BYTES_MAX)
-    } else if length < size / 4 {
-        (size / 2).max(limits::READ_BYTES_MIN)
+        limits::READ_BYTES_MAX
+    } else if length < limits::READ_BYTES_MIN {
+        limits::READ_BYTES_MIN
     } else {
         size
     }
