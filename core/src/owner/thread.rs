@@ -25,6 +25,7 @@ pub enum Message {
 }
 
 /// A group on its way to the disk.
+#[derive(Default)]
 struct Group {
     batches: BTreeMap<Partition, Vec<Record>>,
     replies: Vec<(Reply, Outcome)>,
@@ -60,9 +61,9 @@ impl Owner {
         let next_sequences = numbers.map(|p| (p, lane.next_sequence(p))).collect();
         let (to_writer, from_owner) = crossbeam_channel::bounded(1);
         let (to_owner, commits) = crossbeam_channel::bounded(1);
-        let fatal = shared.clone();
-        let writer = move || write(lane, &from_owner, &to_owner, &fatal);
-        std::thread::Builder::new()
+        let (fatal, told) = (shared.clone(), shared.clone());
+        let writer = move || write(lane, &from_owner, &to_owner, &told);
+        let writer = std::thread::Builder::new()
             .name("writer".to_owned())
             .spawn(writer)?;
         let open = Group::default();
@@ -77,7 +78,14 @@ impl Owner {
         };
         std::thread::Builder::new()
             .name("owner".to_owned())
-            .spawn(move || owner.run(&inbox, &commits))
+            .spawn(move || {
+                owner.run(&inbox, &commits);
+                drop((inbox, commits));
+                // The lane is closed before anybody takes the owner for ended.
+                if writer.join().is_err() {
+                    fatal.fatal("the journal's writer failed");
+                }
+            })
     }
 
     fn run(mut self, inbox: &Receiver<Message>, commits: &Receiver<Committed>) {
@@ -213,15 +221,6 @@ fn write(
 fn reply_all(replies: Vec<(Reply, Outcome)>) {
     for (reply, outcome) in replies {
         reply(Ok(outcome));
-    }
-}
-
-impl Default for Group {
-    fn default() -> Self {
-        Self {
-            batches: BTreeMap::new(),
-            replies: Vec::new(),
-        }
     }
 }
 

@@ -49,7 +49,7 @@ impl WorkQueue {
     /// Takes up what is open at the start.
     pub fn open(&self, open: &OpenWork) {
         let mut waiting = self.waiting.lock();
-        for (key, _) in &open.answers {
+        for key in open.answers.keys() {
             let landed = !open.errands.contains_key(key);
             let work = if landed {
                 Work::Strike(key.clone())
