@@ -17,6 +17,7 @@ pub mod reach;
 pub mod report;
 pub mod verdict;
 
+use std::ffi::OsString;
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -24,7 +25,13 @@ use clap::Parser;
 /// Parses the command line, does what it says, prints what came of it. Wrong usage ends here with
 /// exit code 2.
 pub fn run() -> ExitCode {
-    let arguments = cli::Arguments::parse();
+    run_from(std::env::args_os())
+}
+
+/// [`run`] with a command line of the caller's, the program's name first: for the bench, which is the
+/// appliance and its load in one program.
+pub fn run_from(line: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let arguments = cli::Arguments::parse_from(line);
     let voice = report::Voice {
         json: arguments.json,
     };

@@ -42,6 +42,10 @@ pub(super) fn perform(
 
 fn status(appliance: &Appliance, run: Option<&Run>) -> Report {
     let status = appliance.state.status();
+    let signing = run.map(|run| run.signer.describe()).map(|signer| {
+        let cpu_us = u64::try_from(signer.cpu.as_micros()).unwrap_or(u64::MAX);
+        json!({ "signatures": signer.signatures, "cpu_us": cpu_us })
+    });
     let object = json!({
         "running": run.is_some(),
         "pid": run.map(|_| std::process::id()),
@@ -53,6 +57,7 @@ fn status(appliance: &Appliance, run: Option<&Run>) -> Report {
         "deliveries": status.deliveries,
         "position": status.position.0,
         "held": status.held,
+        "signing": signing,
     });
     let words = format!(
         "{} to certify, {} under way, {} for the relay",

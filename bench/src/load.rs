@@ -1,0 +1,119 @@
+//! The load: connections that are kept, each submitting one message after another.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Instant;
+
+use ceralacca_admin::client::Submitter;
+
+use crate::provider::{PASSWORD, Provider, address};
+use crate::sums::Trouble;
+
+/// What a load does.
+#[derive(Debug, Clone, Copy)]
+pub struct Load {
+    /// Messages in all.
+    pub messages: usize,
+    /// Connections, each with a sender of its own.
+    pub connections: usize,
+    /// Recipients of each message.
+    pub recipients: usize,
+    /// Octets of each message.
+    pub octets: usize,
+}
+
+/// What came of it.
+pub struct Done {
+    /// Milliseconds from the first command of each message to its `250`.
+    pub replies_ms: Vec<f64>,
+    /// Milliseconds since the epoch at which each identifier's submission began.
+    pub begun_ms: HashMap<String, f64>,
+}
+
+/// Submits all; the first refusal ends the load.
+pub fn run(provider: &Provider, load: Load) -> Result<Done, Trouble> {
+    let next = AtomicUsize::new(0);
+    let parts = std::thread::scope(|scope| {
+        let next = &next;
+        let start = |number| scope.spawn(move || connection(provider, load, number, next));
+        let threads: Vec<_> = (0..load.connections).map(start).collect();
+        threads.into_iter().map(|t| t.join()).collect::<Vec<_>>()
+    });
+    let mut done = Done {
+        replies_ms: Vec::new(),
+        begun_ms: HashMap::new(),
+    };
+    for part in parts {
+        let part = part.map_err(|_| Trouble::from("a connection's thread failed"))??;
+        done.replies_ms.extend(part.replies_ms);
+        done.begun_ms.extend(part.begun_ms);
+    }
+    Ok(done)
+}
+
+fn connection(
+    provider: &Provider,
+    load: Load,
+    number: usize,
+    next: &AtomicUsize,
+) -> Result<Done, Trouble> {
+    let sender = address(number);
+    let recipients: Vec<String> = (0..load.recipients)
+        .map(|r| address(load.connections + r))
+        .collect();
+    let to: Vec<&str> = recipients.iter().map(String::as_str).collect();
+    let trust = provider.trust()?;
+    let mut submitter = Submitter::connect(provider.submissions(), &trust, &sender, PASSWORD)?;
+    let mut done = Done {
+        replies_ms: Vec::new(),
+        begun_ms: HashMap::new(),
+    };
+    loop {
+        let message = next.fetch_add(1, Ordering::Relaxed);
+        if message >= load.messages {
+            submitter.quit()?;
+            return Ok(done);
+        }
+        let octets = compose(&sender, &to, message, load.octets);
+        let (begun_ms, begun) = (now_ms(), Instant::now());
+        let reply = submitter.submit(&sender, &to, &octets)?;
+        done.replies_ms.push(begun.elapsed().as_secs_f64() * 1000.0);
+        if reply.code != 250 {
+            return Err(Trouble::from(format!(
+                "message {message}: {} {}",
+                reply.code, reply.text
+            )));
+        }
+        let identifier = reply
+            .text
+            .split_whitespace()
+            .last()
+            .unwrap_or_default()
+            .to_owned();
+        done.begun_ms.insert(identifier, begun_ms);
+    }
+}
+
+/// A message of about `octets` octets with a base64 attachment.
+fn compose(sender: &str, to: &[&str], number: usize, octets: usize) -> Vec<u8> {
+    let to = to.join(", ");
+    let mut message = format!(
+        "From: {sender}\r\nTo: {to}\r\nSubject: Prova {number}\r\n\
+         Date: Sun, 22 Nov 2026 05:19:00 +0100\r\nMessage-ID: <{number}@bench.test>\r\n\
+         MIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=\"limite\"\r\n\r\n\
+         --limite\r\nContent-Type: text/plain\r\n\r\nUn testo breve.\r\n\
+         --limite\r\nContent-Type: application/octet-stream; name=\"dati.bin\"\r\n\
+         Content-Transfer-Encoding: base64\r\n\r\n"
+    );
+    let line = "QWxsZWdhdG8gZGkgcHJvdmEsIHF1YWxjaGUgb3R0ZXR0byBkaSB0ZXN0byByaXBldHV0bywgYWxs\r\n";
+    while message.len() + 80 < octets {
+        message.push_str(line);
+    }
+    message.push_str("--limite--\r\n");
+    message.into_bytes()
+}
+
+fn now_ms() -> f64 {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    since.map_or(0.0, |d| d.as_secs_f64() * 1000.0)
+}
