@@ -42,13 +42,14 @@ lint:
 docs:
 	RUSTDOCFLAGS="-D warnings" cargo doc --quiet --workspace --no-deps --document-private-items
 
+# Doc tests first: the output ends with the summary of the runner that ran everything else.
 test: setup check
+	cargo test --quiet --workspace --doc
 	@if cargo nextest --version >/dev/null 2>&1; then \
 	  cargo nextest run --workspace; \
 	else \
 	  cargo test --workspace --lib --bins --tests; \
 	fi
-	cargo test --quiet --workspace --doc
 
 conformance:
 	cargo run --quiet -p ceralacca-tests --bin conformance
