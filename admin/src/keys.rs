@@ -22,6 +22,7 @@ use ceralacca_firmware::os::Finding;
 use ceralacca_firmware::{Settings, SignerSettings, TlsSettings, or_one_per_core};
 use ceralacca_hsm::operations::KeyHolder;
 use ceralacca_hsm::protected::write_secret;
+use ceralacca_hsm::software::SOFTWARE_KEY_WORDS;
 use ceralacca_hsm::{Authority, HsmError, Operations, Pkcs11Settings};
 use serde_json::{Value, json};
 
@@ -203,15 +204,27 @@ impl<'a> Keys<'a> {
     }
 
     /// What holds the key, without asking the token.
+    pub fn holder(self) -> String {
+        match &self.settings.signer {
+            SignerSettings::Soft {} => SOFTWARE_KEY_WORDS.to_owned(),
+            SignerSettings::Pkcs11 { token, .. } => format!("PKCS#11 token \"{token}\""),
+        }
+    }
+
+    /// How the key in use is; asks the token.
     pub fn finding(self) -> Finding {
         let subject = "signing key";
-        match &self.settings.signer {
-            SignerSettings::Soft {} => {
-                Finding::warning(subject, ceralacca_hsm::software::SOFTWARE_KEY_WORDS)
+        let label = self.settings.signer.key_label();
+        let listed = self.operations().list(&[]).and_then(|keys| {
+            let found = keys.into_iter().find(|key| key.label == label);
+            found.ok_or_else(|| HsmError::NoKey(label.to_owned()))
+        });
+        match listed {
+            Ok(key) if key.is_software => {
+                Finding::warning(subject, marked(&key.held_by, key.is_software))
             }
-            SignerSettings::Pkcs11 { token, .. } => {
-                Finding::good(subject, format!("PKCS#11 token \"{token}\""))
-            }
+            Ok(key) => Finding::good(subject, key.held_by),
+            Err(error) => Finding::bad(subject, self.remedy(error).to_string()),
         }
     }
 
@@ -220,7 +233,7 @@ impl<'a> Keys<'a> {
         self.operations()
             .init(so_pin_file)
             .map_err(Failure::refused)?;
-        let holder = self.finding().sentence;
+        let holder = self.holder();
         Ok(Report::done(
             format!("{holder} is ready; next: `hsm keygen`"),
             json!({ "holder": holder }),
@@ -295,16 +308,11 @@ impl<'a> Keys<'a> {
         for key in &keys {
             let is_used = key.label == in_use;
             words.push_str(&format!(
-                "{}  {} of {} bits  {}{}{}\n",
+                "{}  {} of {} bits  {}{}\n",
                 key.label,
                 key.kind,
                 key.bits,
-                key.held_by,
-                if key.is_software && !key.held_by.contains("software") {
-                    " (software, evaluation only)"
-                } else {
-                    ""
-                },
+                marked(&key.held_by, key.is_software),
                 match (is_used, key.has_certificate) {
                     (true, true) => "  in use",
                     (true, false) => "  in use, no certificate",
@@ -352,6 +360,14 @@ impl<'a> Keys<'a> {
     }
 }
 
+/// The words for what holds a key; one held in software is marked (HS-01).
+pub fn marked(held_by: &str, is_software: bool) -> String {
+    if is_software && held_by != SOFTWARE_KEY_WORDS {
+        return format!("{held_by}, {SOFTWARE_KEY_WORDS}");
+    }
+    held_by.to_owned()
+}
+
 /// Certificates of a file, at least one.
 fn read_chain(file: &Path) -> Result<Vec<Vec<u8>>, Failure> {
     use std::io::Read;
@@ -366,7 +382,8 @@ fn read_chain(file: &Path) -> Result<Vec<Vec<u8>>, Failure> {
 /// Puts a whole file in the place of another, durably: a crash leaves the one or the other.
 pub(crate) fn replace(file: &Path, octets: &[u8]) -> Result<(), Failure> {
     use std::io::Write;
-    let folder = file.parent().unwrap_or(Path::new("."));
+    let named = file.parent().filter(|folder| *folder != Path::new(""));
+    let folder = named.unwrap_or(Path::new("."));
     let put = || -> std::io::Result<()> {
         let mut beside = tempfile::NamedTempFile::new_in(folder)?;
         beside.write_all(octets)?;

@@ -7,7 +7,7 @@ use ceralacca_firmware::os::{self, Finding, Health};
 use serde_json::{Value, json};
 
 use super::Appliance;
-use crate::keys::Keys;
+use crate::keys::{Keys, marked};
 use crate::report::Report;
 
 /// Work that the certifier has left behind this much is worth a look.
@@ -141,7 +141,7 @@ fn key(appliance: &Appliance, signer: Option<&dyn Signer>) -> Finding {
         );
     }
     if about.is_software {
-        return Finding::warning(subject, about.name);
+        return Finding::warning(subject, marked(&about.name, true));
     }
     Finding::good(subject, about.name)
 }

@@ -78,7 +78,7 @@ impl Teller {
     fn note(&mut self, words: &str, milliseconds: f64) {
         self.voice.say(&format!("{milliseconds:9.1} ms  {words}"));
         self.steps
-            .push(json!({ "step": words, "milliseconds": milliseconds }));
+            .push(json!({ "step": words.trim_start(), "milliseconds": milliseconds }));
     }
 
     fn report(self, held: bool) -> Report {

@@ -124,10 +124,10 @@ fn report(appliance: &Appliance) -> Report {
     let data = appliance.data();
     let folder = data.0.display();
     let settings = appliance.settings();
-    let key = Keys::of(data, settings).finding();
+    let holder = Keys::of(data, settings).holder();
     let mut words = format!(
-        "{folder} is ready for {}\nkeys: {}\n",
-        settings.provider.name, key.sentence
+        "{folder} is ready for {}\nsigns with: {holder}\n",
+        settings.provider.name
     );
     words.push_str(&match settings.signer {
         SignerSettings::Soft {} => format!("run it with: ceralacca serve --data {folder}"),
@@ -141,7 +141,7 @@ fn report(appliance: &Appliance) -> Report {
         "domain": settings.provider.domain,
         "host": settings.provider.host,
         "service_address": keys::service_address(settings),
-        "signer": key.sentence,
+        "signer": holder,
     });
     Report::done(words, object)
 }

@@ -7,6 +7,7 @@ use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
 use crate::appliance::{Appliance, Serving, relay_words};
+use crate::keys::marked;
 use crate::lock::Lock;
 use crate::report::{Failure, Report, Voice};
 
@@ -44,7 +45,8 @@ fn words(serving: &Serving) -> String {
             words.push_str(&format!("listens on {address} ({what})\n"));
         }
     }
-    words.push_str(&format!("signs with: {}\n", about.name));
+    let name = marked(&about.name, about.is_software);
+    words.push_str(&format!("signs with: {name}\n"));
     words.push_str("virus scanner: none, no message is scanned\n");
     for found in opening.cut.iter().chain(&opening.rebuilt) {
         words.push_str(&format!("at start: {found}\n"));
