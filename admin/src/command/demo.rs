@@ -119,8 +119,8 @@ impl DemoProvider {
         teller.step("provider made: software key (evaluation only), authority, certificates");
         let serving = Appliance::open(&data)?.serve()?;
         teller.step("appliance serves on loopback");
-        let sender = add_user(serving.appliance(), "mittente")?;
-        let recipient = add_user(serving.appliance(), "destinatario")?;
+        let sender = add_user(serving.appliance(), "anna")?;
+        let recipient = add_user(serving.appliance(), "bruno")?;
         teller.step("two mailboxes made, passwords hashed with Argon2id");
         let host = &serving.appliance().settings().provider.host;
         let trust =
@@ -250,7 +250,7 @@ impl DemoProvider {
              user        {}  password {}\n\
              user        {}  password {}\n\n\
              Send:  swaks --server 127.0.0.1 --port {smtps} --tls-on-connect --auth PLAIN \
-             --auth-user {} --auth-password {} --from {} --to {} --header 'Subject: prova'\n\
+             --auth-user {} --auth-password {} --from {} --to {} --header 'Subject: hello'\n\
              Read:  curl --cacert {ca} --resolve {DOMAIN}:{imaps}:127.0.0.1 \
              --user '{}:{}' 'imaps://{DOMAIN}:{imaps}/INBOX;UID=1'\n",
             from.address,
