@@ -113,6 +113,8 @@ pub const BODY_BUFFER_BYTES_MAX: usize = 128 * 1024;
 /// Bodies that may be on their way into one ring at once, each with its buffer and a connection's
 /// three: 400 kB each, so 100 MB for two rings.
 pub const BODIES_PER_RING_MAX: usize = 128;
+/// Of those, for one mailbox (SE-10): slow messages of one sender leave room for others.
+pub const BODIES_PER_MAILBOX_MAX: usize = BODIES_PER_RING_MAX / 2;
 /// How long a transaction waits for one of those places before `451 4.3.2`.
 pub const BODY_PLACE_SECONDS_MAX: u64 = 30;
 /// Bodies written together into the shared segment before one sync.

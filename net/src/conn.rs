@@ -167,6 +167,9 @@ impl Connection {
             let mut rest = piece;
             while !rest.is_empty() {
                 let taken = io::Write::write(&mut tls.writer(), rest)?;
+                if taken == 0 {
+                    return Err(io::Error::from(io::ErrorKind::WriteZero).into());
+                }
                 rest = rest.get(taken..).unwrap_or_default();
                 let sealed = sealed(tls)?;
                 self.stream

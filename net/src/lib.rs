@@ -1,7 +1,7 @@
 //! How bytes come and go: io_uring, TLS, SMTP, IMAP. Knows what mail *says* to a server, and nothing of
 //! what certified mail means: that is `ceralacca-core`, which is asked through its [`State`].
 //!
-//! [`ring`] holds the threads and all that touches io_uring; [`conn`] is a connection as sessions see
+//! `ring` holds the threads and all that touches io_uring; [`conn`] is a connection as sessions see
 //! it; [`smtp`] and `imap` are machines without sockets and the drivers that run them; [`server`] starts
 //! and stops everything.
 //!

@@ -2,7 +2,7 @@
 //! transactions under way, then goodbye to all.
 
 use std::io;
-use std::net::{SocketAddr, TcpListener};
+use std::net::{IpAddr, SocketAddr, TcpListener};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 use std::sync::{Arc, mpsc};
@@ -18,7 +18,7 @@ use tokio::sync::watch;
 use crate::conn::{Connection, within};
 use crate::imap;
 use crate::ring::listener::{Bound, Stop, accept_on, bind, listen};
-use crate::ring::slots::Slots;
+use crate::ring::slots::{Slots, source};
 use crate::ring::stream::Stream;
 use crate::ring::{self};
 use crate::shared::Shared;
@@ -216,10 +216,10 @@ fn start_ring(
 
 async fn run_ring(server: Server, sockets: Sockets, stop: watch::Receiver<bool>) {
     let shared = Shared::start(&server, stop);
-    let slots = Slots::new(
+    let slots = Rc::new(Slots::new(
         limits::CONNECTIONS_PER_RING_MAX,
         limits::CONNECTIONS_PER_SOURCE_MAX,
-    );
+    ));
     let accepts: Vec<_> = sockets
         .into_iter()
         .map(|(service, socket)| {
@@ -227,7 +227,7 @@ async fn run_ring(server: Server, sockets: Sockets, stop: watch::Receiver<bool>)
                 service,
                 socket,
                 Rc::clone(&shared),
-                slots.clone(),
+                Rc::clone(&slots),
             ))
         })
         .collect();
@@ -240,12 +240,17 @@ async fn run_ring(server: Server, sockets: Sockets, stop: watch::Receiver<bool>)
     within(most, slots.all_free()).await;
 }
 
-async fn accept_all(service: Service, socket: TcpListener, shared: Rc<Shared>, slots: Slots) {
+async fn accept_all(
+    service: Service,
+    socket: TcpListener,
+    shared: Rc<Shared>,
+    slots: Rc<Slots<IpAddr>>,
+) {
     let stopping = Rc::clone(&shared);
     let is_stopping = move || stopping.is_stopping();
     accept_on(socket, is_stopping, |stream, peer| {
         // Without a place the connection is closed at once, which costs us least (SE-10).
-        let Some(slot) = slots.take(peer.ip()) else {
+        let Some(slot) = slots.take(source(peer.ip())) else {
             return;
         };
         let shared = Rc::clone(&shared);

@@ -15,6 +15,7 @@ use tokio::sync::{Semaphore, oneshot, watch};
 use zeroize::Zeroizing;
 
 use crate::ring::changes::{Changes, Watch};
+use crate::ring::slots::{Slot, Slots};
 use crate::ring::spool::Spool;
 
 /// Of one ring; sessions hold it in an `Rc`.
@@ -31,6 +32,7 @@ pub struct Shared {
     pub(crate) aside: Arc<Semaphore>,
     passwords: Arc<Passwords>,
     changes: Changes,
+    under_way: Slots<MailboxId>,
     stopping: watch::Receiver<bool>,
 }
 
@@ -45,6 +47,7 @@ impl Shared {
             aside: Arc::new(Semaphore::new(limits::IMAP_ASIDE_PER_RING_MAX)),
             passwords: Arc::clone(&server.passwords),
             changes: Changes::start(server.state.view()),
+            under_way: Slots::new(limits::BODIES_PER_RING_MAX, limits::BODIES_PER_MAILBOX_MAX),
             stopping,
         })
     }
@@ -84,6 +87,11 @@ impl Shared {
         let (reply, answer) = reply_here();
         self.state.submit(place, submission, reply);
         answer.await.unwrap_or(Err(CommandError::Stopping))
+    }
+
+    /// A place for one more message under way from `mailbox` (SE-10).
+    pub(crate) fn message_from(&self, mailbox: MailboxId) -> Option<Slot<MailboxId>> {
+        self.under_way.take(mailbox)
     }
 
     /// Watches a mailbox from now on.

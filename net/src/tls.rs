@@ -41,3 +41,30 @@ pub fn server_config_from_pem(chain: &[u8], key: &[u8]) -> Result<Arc<ServerConf
     let key = PrivateKeyDer::from_pem_slice(key).map_err(|e| told("private key", e))?;
     server_config(chain, key)
 }
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn se_09_only_suites_with_forward_secrecy_and_authenticated_encryption() {
+        let config = crate::testing::tls().server;
+        let suites = &config.crypto_provider().cipher_suites;
+        assert!(!suites.is_empty());
+        for suite in suites {
+            let name = format!("{:?}", suite.suite());
+            let is_fresh = name.starts_with("TLS13_") || name.starts_with("TLS_ECDHE_");
+            assert!(is_fresh, "{name}");
+            assert!(name.contains("GCM") || name.contains("CHACHA20"), "{name}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_certificate_is_told() {
+        let told = |chain: &[u8], key: &[u8]| {
+            let refused = crate::tls::server_config_from_pem(chain, key);
+            refused.err().map(|e| e.to_string()).unwrap_or_default()
+        };
+        assert!(told(b"", b"").contains("holds none"));
+        let certificate = b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
+        assert!(told(certificate, b"x").contains("private key"));
+    }
+}

@@ -1,56 +1,67 @@
-//! Places for connections on one ring, counted together and by source address (SE-10). A place gives
-//! itself back when dropped.
+//! Places on one ring, counted together and by who takes them (SE-10): connections by source address,
+//! messages under way by mailbox. A place gives itself back when dropped.
 
 use std::cell::RefCell;
 use std::collections::HashMap;
-use std::net::IpAddr;
+use std::hash::Hash;
+use std::net::{IpAddr, Ipv6Addr};
 use std::rc::Rc;
 
 use tokio::sync::Notify;
 
-#[derive(Default)]
-struct Taken {
+struct Taken<K> {
     all: usize,
-    by_source: HashMap<IpAddr, usize>,
+    by_key: HashMap<K, usize>,
     freed: Rc<Notify>,
 }
 
 /// The places of one ring.
-#[derive(Clone)]
-pub(crate) struct Slots {
-    taken: Rc<RefCell<Taken>>,
+pub(crate) struct Slots<K: Hash + Eq + Clone> {
+    taken: Rc<RefCell<Taken<K>>>,
     most: usize,
     most_of_one: usize,
 }
 
 /// A place that is taken.
-pub(crate) struct Slot {
-    taken: Rc<RefCell<Taken>>,
-    source: IpAddr,
+pub(crate) struct Slot<K: Hash + Eq + Clone> {
+    taken: Rc<RefCell<Taken<K>>>,
+    key: K,
 }
 
-impl Slots {
-    /// `most` places, `most_of_one` for one source address.
+/// Whose connections are counted together: an IPv6 network of 64 bits is one customer.
+pub(crate) fn source(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V6(v6) => IpAddr::V6(Ipv6Addr::from_bits(v6.to_bits() >> 64 << 64)),
+        v4 => v4,
+    }
+}
+
+impl<K: Hash + Eq + Clone> Slots<K> {
+    /// `most` places, `most_of_one` for one taker.
     pub(crate) fn new(most: usize, most_of_one: usize) -> Self {
         Self {
-            taken: Rc::default(),
+            taken: Rc::new(RefCell::new(Taken {
+                all: 0,
+                by_key: HashMap::new(),
+                freed: Rc::default(),
+            })),
             most,
             most_of_one,
         }
     }
 
-    /// Takes a place for a connection from `source`; `None` when there is none.
-    pub(crate) fn take(&self, source: IpAddr) -> Option<Slot> {
+    /// Takes a place for `key`; `None` when there is none.
+    pub(crate) fn take(&self, key: K) -> Option<Slot<K>> {
         let mut taken = self.taken.borrow_mut();
-        let of_source = taken.by_source.get(&source).copied().unwrap_or(0);
-        if taken.all >= self.most || of_source >= self.most_of_one {
+        let of_one = taken.by_key.get(&key).copied().unwrap_or(0);
+        if taken.all >= self.most || of_one >= self.most_of_one {
             return None;
         }
         taken.all += 1;
-        taken.by_source.insert(source, of_source + 1);
+        taken.by_key.insert(key.clone(), of_one + 1);
         Some(Slot {
             taken: Rc::clone(&self.taken),
-            source,
+            key,
         })
     }
 
@@ -69,15 +80,15 @@ impl Slots {
     }
 }
 
-impl Drop for Slot {
+impl<K: Hash + Eq + Clone> Drop for Slot<K> {
     fn drop(&mut self) {
         let mut taken = self.taken.borrow_mut();
         taken.all -= 1;
         taken.freed.notify_one();
-        if let Some(of_source) = taken.by_source.get_mut(&self.source) {
-            *of_source -= 1;
-            if *of_source == 0 {
-                taken.by_source.remove(&self.source);
+        if let Some(of_one) = taken.by_key.get_mut(&self.key) {
+            *of_one -= 1;
+            if *of_one == 0 {
+                taken.by_key.remove(&self.key);
             }
         }
     }
@@ -86,6 +97,15 @@ impl Drop for Slot {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_network_of_ipv6_counts_as_one_source() {
+        let of = |text: &str| source(text.parse().expect("an address"));
+        assert_eq!(of("2001:db8::1"), of("2001:db8::ffff:2"));
+        assert_ne!(of("2001:db8::1"), of("2001:db8:0:1::1"));
+        assert_eq!(of("::ffff:192.0.2.1"), of("192.0.2.1"));
+        assert_ne!(of("192.0.2.1"), of("192.0.2.2"));
+    }
 
     #[test]
     fn se_10_places_are_bounded_together_and_by_source_and_come_back() {

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ceralacca_core::limits;
+use ceralacca_core::mailbox::MailboxId;
 use ceralacca_core::owner::{CommandError, Outcome, Submission};
 use ceralacca_core::registry::{DomainState, MailboxRow, MailboxState};
 use ceralacca_core::state::Place;
@@ -16,6 +17,7 @@ use tokio::time::{Instant, sleep};
 use super::session::{Account, Action, Secret, Session, TLS_READY, Transaction, Waits};
 use super::settings::Settings;
 use crate::conn::{ConnError, Connection};
+use crate::ring::slots::Slot;
 use crate::ring::spool::{Body, SpoolError};
 use crate::shared::Shared;
 
@@ -29,6 +31,7 @@ type Reply = Cow<'static, str>;
 const TOO_SLOW: &str = "421 4.4.2 Timeout, closing connection";
 const STOPPING: &str = "421 4.3.2 Service shutting down, closing connection";
 const BUSY: &str = "451 4.3.2 Too much waiting work, try again later";
+const TOO_MANY: &str = "451 4.7.1 Too many messages at once from this mailbox, try again later";
 const FAILED: &str = "451 4.3.0 Local error, try again later";
 
 /// Speaks with the peer until one of the two ends it.
@@ -66,6 +69,7 @@ struct Driver {
 struct Incoming {
     place: Place,
     body: Body,
+    _slot: Slot<MailboxId>,
 }
 
 /// Since when things last.
@@ -230,11 +234,16 @@ impl Driver {
     /// A place in the backlog, then one for the body.
     async fn open(&mut self) -> Result<(), Reply> {
         let place = self.shared.state.reserve().map_err(refusal)?;
-        let Some(home) = self.session.home() else {
+        let Some((mailbox, home)) = self.session.account().map(|a| (a.mailbox, a.home)) else {
             return Err(FAILED.into());
         };
+        let slot = self.shared.message_from(mailbox).ok_or(TOO_MANY)?;
         let body = self.shared.spool.begin(home).await.map_err(no_room)?;
-        self.incoming = Some(Incoming { place, body });
+        self.incoming = Some(Incoming {
+            place,
+            body,
+            _slot: slot,
+        });
         Ok(())
     }
 
@@ -253,7 +262,7 @@ impl Driver {
     /// Body durable, then the record: `250` only after both.
     async fn commit(&mut self, transaction: Transaction) -> Result<String, Reply> {
         self.times.body = None;
-        let Some(Incoming { place, body }) = self.incoming.take() else {
+        let Some(Incoming { place, body, _slot }) = self.incoming.take() else {
             return Err(FAILED.into());
         };
         let submission = Submission {
@@ -273,7 +282,7 @@ impl Driver {
 
     async fn abandon(&mut self) {
         self.times.body = None;
-        if let Some(Incoming { place, body }) = self.incoming.take() {
+        if let Some(Incoming { place, body, _slot }) = self.incoming.take() {
             drop(place);
             body.abandon().await;
         }

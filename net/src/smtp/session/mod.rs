@@ -246,9 +246,9 @@ impl Session {
         }
     }
 
-    /// The partition of the mailbox that signed in.
-    pub fn home(&self) -> Option<Partition> {
-        self.account.as_ref().map(|account| account.home)
+    /// Who signed in.
+    pub fn account(&self) -> Option<&Account> {
+        self.account.as_ref()
     }
 
     /// Failed sign-ins so far.
