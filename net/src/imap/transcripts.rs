@@ -784,6 +784,24 @@ fn a_message_that_cannot_be_read_is_told_and_the_others_are_sent() {
 }
 
 #[test]
+fn a_message_shorter_than_its_row_ends_the_connection_and_not_the_server() {
+    let house = house();
+    house.deliver(MESSAGE);
+    let row = house.view.folder(BOX, FolderId::INBOX).expect("there");
+    let content = row.messages.get(&1).expect("there").content;
+    let cut = Arc::new(MESSAGE.as_bytes()[..MESSAGE.len() - 9].to_vec());
+    house.bodies.lock().expect("ok").insert(content, cut);
+    let mut client = Client::selected(&house);
+    assert!(
+        client
+            .say("a FETCH 1 BODYSTRUCTURE\r\n")
+            .starts_with("a NO [UNAVAILABLE]")
+    );
+    client.say("b FETCH 1 BODY.PEEK[]\r\n");
+    assert!(matches!(client.step, Step::Close));
+}
+
+#[test]
 fn a_folder_deleted_under_a_session_leaves_it_empty() {
     let house = house();
     let mut one = Client::selected(&house);
@@ -829,7 +847,84 @@ mod any_input {
         proptest::collection::vec(piece, 0..30).prop_map(|pieces| pieces.concat())
     }
 
+    /// What a client that believes every line knows of its folder: a flag word per message.
+    #[derive(Default)]
+    struct Believer(Vec<Option<String>>);
+
+    impl Believer {
+        fn hear(&mut self, said: &str) {
+            for line in said.lines().filter_map(|line| line.strip_prefix("* ")) {
+                let Some((number, rest)) = line.split_once(' ') else {
+                    continue;
+                };
+                let Ok(number) = number.parse::<usize>() else {
+                    continue;
+                };
+                match rest {
+                    "EXISTS" => {
+                        assert!(number >= self.0.len(), "EXISTS never shrinks");
+                        self.0.resize(number, None);
+                    }
+                    "EXPUNGE" => drop(self.0.remove(number - 1)),
+                    "RECENT" => {}
+                    fetch => {
+                        let flags = fetch
+                            .rsplit("FLAGS (")
+                            .next()
+                            .and_then(|f| f.split(')').next());
+                        self.0[number - 1] = flags.map(str::to_owned);
+                    }
+                }
+            }
+        }
+    }
+
+    const DEEDS: [&str; 9] = [
+        "a NOOP",
+        "a STORE 1 +FLAGS (\\Deleted)",
+        "a STORE 2:* +FLAGS (\\Flagged $K)",
+        "a UID STORE 1:* -FLAGS (\\Deleted)",
+        "a EXPUNGE",
+        "a FETCH 1:* FLAGS",
+        "a UID MOVE 2:3 INBOX",
+        "a COPY 1 INBOX",
+        "a SEARCH ALL",
+    ];
+
     proptest! {
+        #[test]
+        fn ac_11_clients_that_believe_every_line_know_the_folder(
+            deeds in proptest::collection::vec((0usize..3, 0usize..DEEDS.len()), 0..40),
+        ) {
+            let house = house();
+            (0..4).for_each(|_| house.deliver("A: b\r\n\r\nc"));
+            let mut clients: Vec<(Client, Believer)> = Vec::new();
+            for _ in 0..3 {
+                let mut client = Client::connect(&house);
+                let mut believer = Believer::default();
+                client.say("l LOGIN anna@pec.test segreto\r\n");
+                believer.hear(&client.say("s SELECT INBOX\r\n"));
+                believer.hear(&client.say("f FETCH 1:* FLAGS\r\n"));
+                clients.push((client, believer));
+            }
+            for (who, what) in deeds {
+                let (client, believer) = &mut clients[who];
+                believer.hear(&client.say(&format!("{}\r\n", DEEDS[what])));
+            }
+            let folder = house.view.folder(BOX, FolderId::INBOX).expect("there");
+            for (client, believer) in &mut clients {
+                believer.hear(&client.say("n NOOP\r\n"));
+                prop_assert_eq!(believer.0.len(), folder.messages.size());
+                let mut truth = Believer::default();
+                truth.0.resize(folder.messages.size(), None);
+                truth.hear(&client.say("t FETCH 1:* FLAGS\r\n"));
+                for (known, true_flags) in believer.0.iter().zip(&truth.0) {
+                    // Of a new message no flags were told, and none were asked for.
+                    prop_assert!(known.is_none() || known == true_flags);
+                }
+            }
+        }
+
         #[test]
         fn ac_02_no_client_makes_the_machine_panic_or_hoard(octets in words(), piece in 1usize..50) {
             let house = house();

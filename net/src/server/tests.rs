@@ -16,6 +16,8 @@ use tempfile::TempDir;
 use super::*;
 use crate::testing::{self, Client, Tls};
 
+mod imap;
+
 const ROSSI: &str = "rossi@pec.example";
 /// `\0rossi@pec.example\0correct horse`
 const SIGN_IN: &str = "AUTH PLAIN AHJvc3NpQHBlYy5leGFtcGxlAGNvcnJlY3QgaG9yc2U=";

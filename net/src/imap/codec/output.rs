@@ -2,6 +2,7 @@
 //! of a message or a name can end a line early (RFC 3501 §4.3).
 
 use ceralacca_core::instant::Instant;
+use ceralacca_core::limits;
 use ceralacca_core::mailbox::Flags;
 
 use super::utf7;
@@ -95,7 +96,7 @@ impl Output {
     pub fn flags(&mut self, flags: Flags, keywords: &[String]) -> &mut Self {
         self.text("(");
         let system = SYSTEM_FLAGS.iter().map(|(flag, name)| (*flag, *name));
-        let keywords = (0u32..58).zip(keywords);
+        let keywords = (0u32..).zip(keywords).take(limits::KEYWORDS_PER_FOLDER_MAX);
         let keywords = keywords.map(|(i, name)| (Flags::keyword(i), name.as_str()));
         let set = system.chain(keywords).filter(|(f, _)| flags.contains(*f));
         for (i, (_, name)) in set.enumerate() {

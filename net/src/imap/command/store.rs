@@ -1,6 +1,7 @@
 //! STORE (RFC 3501 §6.4.6). The owner changes flags one after another in one place, so that several
 //! clients lose and double none (AC-11).
 
+use ceralacca_core::limits;
 use ceralacca_core::mailbox::{FlagAction, FlagName, Flags, Uid};
 use ceralacca_core::owner::{CommandError, MailboxOrder, Outcome};
 use ceralacca_core::view::FolderView;
@@ -146,6 +147,9 @@ fn bits(names: &[FlagName], keywords: &[String]) -> Flags {
 
 /// The bit of a folder's keyword.
 pub fn keyword_bit(keywords: &[String], word: &str) -> Option<Flags> {
-    let at = keywords.iter().position(|k| k.eq_ignore_ascii_case(word))?;
+    let at = keywords
+        .iter()
+        .take(limits::KEYWORDS_PER_FOLDER_MAX)
+        .position(|k| k.eq_ignore_ascii_case(word))?;
     u32::try_from(at).ok().map(Flags::keyword)
 }
