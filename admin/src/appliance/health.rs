@@ -1,5 +1,5 @@
-//! Everything that must be well, looked at once: what `check` prints (AC-level findings of OP-03 come
-//! later). Software keys are marked (HS-01), certificates near their end raise an alarm (SG-12).
+//! Everything that must be well, looked at once: what `check` prints. Software keys are marked (HS-01),
+//! certificates near their end raise an alarm (SG-12), and what waits for the relay is said aloud.
 
 use ceralacca_core::ports::{Clock, Signer, SystemClock};
 use ceralacca_core::smime::profile;
