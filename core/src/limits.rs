@@ -233,6 +233,8 @@ pub const IMAP_SEARCH_KEYS_MAX: usize = 200;
 pub const IMAP_SEARCH_PART_BYTES_MAX: u64 = 4 * MEGABYTE;
 /// Messages that SEARCH looks into before it lets others run.
 pub const IMAP_SEARCH_ROUND_MESSAGES: usize = 64;
+/// Octets of messages that SEARCH looks into before it lets others run, one message at least.
+pub const IMAP_SEARCH_ROUND_BYTES: u64 = MESSAGE_BYTES_FLOOR;
 /// Structures of messages that a session remembers.
 pub const IMAP_STRUCTURES_KEPT: usize = 4;
 /// Patterns of one LIST.

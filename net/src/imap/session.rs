@@ -1,5 +1,5 @@
 //! The session machine: from (state, command) to (state, step), without sockets. The rim
-//! ([`super::serve`]) writes what [`Session::output`] holds, does the step and brings its answer;
+//! (`serve`) writes what [`Session::output`] holds, does the step and brings its answer;
 //! tests do the same with a map and a transcript.
 
 use std::sync::Arc;

@@ -528,6 +528,17 @@ fn ac_12_search_finds_exactly() {
 }
 
 #[test]
+fn a_search_of_many_messages_works_in_rounds() {
+    let house = house();
+    let most = limits::IMAP_SEARCH_ROUND_MESSAGES + 3;
+    (0..most).for_each(|_| house.deliver(MESSAGE));
+    let mut client = Client::selected(&house);
+    let numbers: String = (1..=most).map(|n| format!(" {n}")).collect();
+    let said = client.say("a UID SEARCH TEXT ciao\r\n");
+    assert_eq!(said, format!("* SEARCH{numbers}\r\na OK done\r\n"));
+}
+
+#[test]
 fn ac_11_flags_of_two_clients_are_neither_lost_nor_doubled() {
     let house = house();
     house.deliver(MESSAGE);

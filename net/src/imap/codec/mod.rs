@@ -1,4 +1,4 @@
-//! Octets to commands and back: [`input`] cuts under limits, [`decode`] parses what was cut,
+//! Octets to commands and back: [`input`] cuts under limits, [`mod@decode`] parses what was cut,
 //! [`output`] writes responses, [`utf7`] spells folder names. No octet from a client makes any of
 //! these panic or hold more than `limits::IMAP_COMMAND_BYTES_MAX`.
 

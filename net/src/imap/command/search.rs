@@ -260,19 +260,14 @@ impl Work for Searching {
         if !matches!(answer, Answer::Go) {
             return Step::Close;
         }
-        let round = match self.pace {
-            Pace::Here => self.targets.len(),
-            Pace::Aside => limits::IMAP_SEARCH_ROUND_MESSAGES,
-        };
-        let end = self.targets.len().min(self.next.saturating_add(round));
+        let end = self.round_end();
         for target in &self.targets[self.next..end] {
             let mut looked = Looked::new(&*session.store, &mut session.structures, target);
             match self.criterion.matches(&mut looked) {
                 Ok(true) => {
-                    let number = if self.by_uid {
-                        target.row.uid
-                    } else {
-                        target.number
+                    let number = match self.by_uid {
+                        true => target.row.uid,
+                        false => target.number,
                     };
                     session.out.text(" ").number(number.into());
                 }
@@ -292,6 +287,25 @@ impl Work for Searching {
 }
 
 impl Searching {
+    /// One past the last message of this round: others wait for our place meanwhile.
+    fn round_end(&self) -> usize {
+        let rest = &self.targets[self.next..];
+        if self.pace == Pace::Here {
+            return self.targets.len();
+        }
+        let mut octets = 0;
+        let fits = |target: &&Target| {
+            octets += target.row.size;
+            octets <= limits::IMAP_SEARCH_ROUND_BYTES
+        };
+        let fitting = rest
+            .iter()
+            .take(limits::IMAP_SEARCH_ROUND_MESSAGES)
+            .take_while(fits);
+        let count = fitting.count().max(1).min(rest.len());
+        self.next + count
+    }
+
     fn end(&self, session: &mut Session) -> Step {
         session.out.end();
         let telling = match self.by_uid {
