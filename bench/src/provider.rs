@@ -17,7 +17,7 @@ use crate::sums::Trouble;
 pub const APPLIANCE: &str = "appliance";
 /// All mailboxes open with it.
 pub const PASSWORD: &str = "bench password";
-const HOST: &str = "localhost";
+const HOST: &str = "pec.test";
 const START_WAIT: Duration = Duration::from_secs(60);
 
 /// The running provider; ended when dropped.
