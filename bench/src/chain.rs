@@ -103,7 +103,7 @@ pub fn run(settings: &Settings) -> Result<(), Trouble> {
 
 /// When each identifier's last receipt came home.
 #[derive(Default)]
-struct Arrivals {
+pub struct Arrivals {
     cursor: u64,
     landed: HashMap<String, f64>,
     recipients: HashSet<(String, u64)>,
@@ -111,7 +111,7 @@ struct Arrivals {
 
 impl Arrivals {
     /// Reads steps until `wanted` receipts are home.
-    fn wait(&mut self, link: &mut Link, wanted: usize) -> Result<(), Trouble> {
+    pub fn wait(&mut self, link: &mut Link, wanted: usize) -> Result<(), Trouble> {
         let mut last_news = Instant::now();
         while self.recipients.len() < wanted {
             let answer = ask(link, &Request::Steps { after: self.cursor })?;

@@ -1,5 +1,6 @@
 //! Resident memory under many large submissions at once.
 
+use crate::chain::Arrivals;
 use crate::load::{self, Load};
 use crate::provider::Provider;
 use crate::sums::Trouble;
@@ -15,7 +16,7 @@ pub struct Settings {
     megabytes: usize,
 }
 
-/// Submits and prints the largest resident size of the server.
+/// Submits, waits for all receipts, prints the largest resident size of the server.
 pub fn run(settings: &Settings) -> Result<(), Trouble> {
     let provider = Provider::start(settings.connections + 1)?;
     let idle = provider.resident_bytes_max()?;
@@ -28,6 +29,7 @@ pub fn run(settings: &Settings) -> Result<(), Trouble> {
         octets,
     };
     load::run(&provider, load)?;
+    Arrivals::default().wait(&mut provider.link()?, connections)?;
     let busy = provider.resident_bytes_max()?;
     println!(
         "{connections} submissions of {} MB at once: resident at most {} MB ({} MB before them)",
