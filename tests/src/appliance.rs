@@ -1,0 +1,325 @@
+//! The program under test, running in a folder of its own on loopback. Whatever ends the test process
+//! ends the server too: a guard waits for the end of its own input.
+
+use std::ffi::OsStr;
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::sync::OnceLock;
+use std::time::{Duration, Instant};
+
+use crate::compose::unique;
+use crate::imap::ImapClient;
+use crate::mailbox::Mailbox;
+use crate::ports::PortBlock;
+use crate::program::{arg, said};
+use crate::smtp::SmtpClient;
+use crate::wire::Trust;
+use crate::workspace;
+
+/// The provider's name in `daticert.xml`.
+pub const PROVIDER: &str = "Gestore di Prova S.p.A.";
+/// The provider's own domain.
+pub const DOMAIN: &str = "pec.test";
+/// A second domain of the same provider.
+pub const OTHER_DOMAIN: &str = "altra.test";
+/// The server's name.
+pub const HOST: &str = "mail.pec.test";
+/// The sender of all that the appliance generates.
+pub const SERVICE_ADDRESS: &str = "posta-certificata@pec.test";
+/// The password of every mailbox.
+pub const PASSWORD: &str = "una Parola-d'ordine 42";
+
+/// How long the server may take to answer on its ports.
+const START_WAIT: Duration = Duration::from_secs(60);
+
+/// A data directory, its ports, and the server while it runs.
+pub struct Appliance {
+    folder: tempfile::TempDir,
+    ports: PortBlock,
+    server: Option<Server>,
+    trust: OnceLock<Trust>,
+}
+
+struct Server {
+    child: Child,
+    guard: Child,
+}
+
+impl Appliance {
+    /// `init` with a software key, and `serve`.
+    pub fn start() -> Self {
+        let mut appliance = Self::initialised(&[]);
+        appliance.serve();
+        appliance
+    }
+
+    /// `init` alone; `more` are further arguments.
+    pub fn initialised(more: &[&str]) -> Self {
+        let appliance = Self {
+            folder: workspace::scratch(),
+            ports: PortBlock::take(),
+            server: None,
+            trust: OnceLock::new(),
+        };
+        let base = appliance.ports.base.to_string();
+        let mut arguments = vec!["init", "--provider", PROVIDER, "--domain", DOMAIN];
+        arguments.extend([
+            "--domain",
+            OTHER_DOMAIN,
+            "--host",
+            HOST,
+            "--bind",
+            "127.0.0.1",
+        ]);
+        arguments.extend(["--port-base", &base, "--scanner", "none"]);
+        arguments.extend(more);
+        appliance.well(&arguments);
+        appliance
+    }
+
+    /// The one appliance that the tests of this process share; it ends with the process.
+    pub fn shared() -> &'static Self {
+        static SHARED: OnceLock<Appliance> = OnceLock::new();
+        SHARED.get_or_init(Self::start)
+    }
+
+    /// The data directory.
+    pub fn data(&self) -> PathBuf {
+        self.folder.path().join("data")
+    }
+
+    /// A file beside the data directory.
+    pub fn beside(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// Writes a file beside the data directory.
+    pub fn write_beside(&self, name: &str, octets: &[u8]) -> PathBuf {
+        let path = self.beside(name);
+        std::fs::write(&path, octets).expect("the scratch folder takes files");
+        path
+    }
+
+    /// The port that stands for the usual one.
+    pub fn port(&self, usual: u16) -> u16 {
+        self.ports.port(usual)
+    }
+
+    /// Starts the server and waits until it greets on its ports.
+    pub fn serve(&mut self) {
+        self.try_serve()
+            .unwrap_or_else(|why| panic!("serve: {why}"));
+    }
+
+    /// As [`Self::serve`]; when the server ends instead, what it said.
+    pub fn try_serve(&mut self) -> Result<(), String> {
+        assert!(self.server.is_none(), "it runs already");
+        self.server = Some(Server::start(&self.data(), &self.beside("serve.log")));
+        let end = Instant::now() + START_WAIT;
+        while !self.greets() {
+            let server = self.server.as_mut().expect("just started");
+            if let Some(status) = server.child.try_wait().expect("a child of ours") {
+                self.server = None;
+                return Err(format!("{status}\n{}", self.log()));
+            }
+            if Instant::now() > end {
+                return Err(format!("no greeting in {START_WAIT:?}\n{}", self.log()));
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        Ok(())
+    }
+
+    fn greets(&self) -> bool {
+        let smtp = SmtpClient::plain(self.port(587)).is_ok_and(|c| c.greeting.code == 220);
+        smtp && ImapClient::tls(self.port(993), self.trust()).is_ok()
+    }
+
+    /// What the server wrote on its output.
+    pub fn log(&self) -> String {
+        let octets = std::fs::read(self.beside("serve.log")).unwrap_or_default();
+        String::from_utf8_lossy(&octets).into_owned()
+    }
+
+    /// The server's process.
+    pub fn pid(&self) -> u32 {
+        self.server.as_ref().expect("it runs").child.id()
+    }
+
+    /// `kill -9`.
+    pub fn kill(&mut self) {
+        if let Some(server) = self.server.take() {
+            server.end();
+        }
+    }
+
+    /// SIGTERM, and waits for the end.
+    pub fn stop(&mut self) {
+        let Some(mut server) = self.server.take() else {
+            return;
+        };
+        let pid = server.child.id().to_string();
+        crate::program::run_well("kill", &["-TERM", &pid]);
+        let end = Instant::now() + START_WAIT;
+        while server.child.try_wait().expect("a child of ours").is_none() {
+            assert!(
+                Instant::now() < end,
+                "SIGTERM does not stop it:\n{}",
+                self.log()
+            );
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        server.end();
+    }
+
+    /// Runs `ceralacca --data DIR` with `arguments`.
+    pub fn command(&self, arguments: &[&str]) -> Output {
+        let data = self.data();
+        let mut all = vec!["--data", arg(&data)];
+        all.extend(arguments);
+        ceralacca(&all)
+    }
+
+    /// Runs a command that must be done; its standard output.
+    pub fn well(&self, arguments: &[&str]) -> String {
+        let output = self.command(arguments);
+        assert!(
+            output.status.success(),
+            "ceralacca {arguments:?}: {}",
+            said(&output)
+        );
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    }
+
+    /// Runs a command that must be refused; all that it said.
+    pub fn refused(&self, arguments: &[&str]) -> String {
+        let output = self.command(arguments);
+        assert_eq!(
+            output.status.code(),
+            Some(1),
+            "{arguments:?}: {}",
+            said(&output)
+        );
+        said(&output)
+    }
+
+    /// Runs a command with `--json`: the object on its standard output.
+    pub fn json(&self, arguments: &[&str]) -> serde_json::Value {
+        let mut all = arguments.to_vec();
+        all.push("--json");
+        let text = self.well(&all);
+        serde_json::from_str(&text).unwrap_or_else(|e| panic!("{arguments:?}: {e}: {text}"))
+    }
+
+    /// The evaluation authority, and the server's name.
+    pub fn trust(&self) -> &Trust {
+        self.trust.get_or_init(|| Trust {
+            anchors_pem: std::fs::read(self.anchors()).expect("the evaluation authority"),
+            host: HOST.to_owned(),
+        })
+    }
+
+    /// The file with the evaluation authority's certificate.
+    pub fn anchors(&self) -> PathBuf {
+        self.data().join("keys/authority.pem")
+    }
+
+    /// A new mailbox in the provider's own domain.
+    pub fn mailbox(&self, name: &str) -> Mailbox<'_> {
+        self.mailbox_in(name, DOMAIN)
+    }
+
+    /// A new mailbox; `name` is made unique.
+    pub fn mailbox_in(&self, name: &str, domain: &str) -> Mailbox<'_> {
+        let address = format!("{name}.{}@{domain}", unique());
+        self.add(&address, &[]);
+        Mailbox::new(self, &address, PASSWORD)
+    }
+
+    /// `mailbox add` with further arguments.
+    pub fn add(&self, address: &str, more: &[&str]) -> String {
+        let password = self.write_beside("password", PASSWORD.as_bytes());
+        let mut all = vec!["mailbox", "add", address, "--password-file", arg(&password)];
+        all.extend(more);
+        self.well(&all)
+    }
+
+    /// Submission over implicit TLS.
+    pub fn submission(&self) -> SmtpClient {
+        SmtpClient::tls(self.port(465), self.trust()).expect("port 465 answers")
+    }
+
+    /// Submission in clear, before STARTTLS.
+    pub fn submission_plain(&self) -> SmtpClient {
+        SmtpClient::plain(self.port(587)).expect("port 587 answers")
+    }
+
+    /// IMAP over implicit TLS.
+    pub fn imap(&self) -> ImapClient {
+        ImapClient::tls(self.port(993), self.trust()).expect("port 993 answers")
+    }
+}
+
+impl Drop for Appliance {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("the server said:\n{}", self.log());
+        }
+        self.kill();
+    }
+}
+
+impl Server {
+    fn start(data: &Path, log: &Path) -> Self {
+        let log = File::options()
+            .create(true)
+            .append(true)
+            .open(log)
+            .expect("a log file");
+        let child = Command::new(workspace::program())
+            .args([OsStr::new("serve"), OsStr::new("--data"), data.as_os_str()])
+            .stdin(Stdio::null())
+            .stdout(log.try_clone().expect("a second handle"))
+            .stderr(log)
+            .spawn()
+            .expect("the program under test starts");
+        let guard = guard(child.id(), data.parent().expect("a folder around it"));
+        Self { child, guard }
+    }
+
+    fn end(mut self) {
+        // The guard first: it must not kill a number that the system may have given to another.
+        drop(self.guard.kill());
+        drop(self.guard.wait());
+        drop(self.child.kill());
+        drop(self.child.wait());
+    }
+}
+
+/// A shell that waits for the end of its input, that is of this process, then ends the server and
+/// removes its folder.
+fn guard(pid: u32, folder: &Path) -> Child {
+    Command::new("sh")
+        .args([
+            "-c",
+            "read -r _; kill -9 \"$1\"; sleep 1; rm -rf \"$2\"",
+            "guard",
+        ])
+        .arg(pid.to_string())
+        .arg(folder)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("sh runs")
+}
+
+/// Runs the program under test.
+pub fn ceralacca(arguments: &[&str]) -> Output {
+    Command::new(workspace::program())
+        .args(arguments)
+        .stdin(Stdio::null())
+        .output()
+        .expect("the program under test starts")
+}

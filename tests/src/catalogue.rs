@@ -1,0 +1,103 @@
+//! The catalogue of requirements that are met: `tests/conformance/catalogue.toml`. A row and a test
+//! belong together; `tidy` fails when one stands alone.
+
+use std::collections::BTreeMap;
+
+use crate::workspace;
+
+/// One requirement.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Row {
+    /// Its permanent name, as in `AP-07`.
+    pub id: String,
+    /// What it asks, in one line of ours.
+    pub rule: String,
+    /// Where it comes from.
+    pub source: String,
+    /// The test that shows it, as in `ap::ap_07_…`.
+    pub test: String,
+}
+
+/// All rows, in the order of the file.
+pub fn rows() -> Vec<Row> {
+    let file = workspace::tests_file("conformance/catalogue.toml");
+    let text = std::fs::read_to_string(file).expect("the catalogue");
+    parse(&text)
+}
+
+fn parse(text: &str) -> Vec<Row> {
+    let mut table: toml::Table = text.parse().expect("the catalogue is TOML");
+    let Some(toml::Value::Array(rows)) = table.remove("row") else {
+        panic!("the catalogue has no [[row]]");
+    };
+    rows.iter().map(row).collect()
+}
+
+fn row(value: &toml::Value) -> Row {
+    let text = |key: &str| {
+        let text = value.get(key).and_then(toml::Value::as_str);
+        text.unwrap_or_else(|| panic!("a row lacks {key}: {value}"))
+            .to_owned()
+    };
+    Row {
+        id: text("id"),
+        rule: text("rule"),
+        source: text("source"),
+        test: text("test"),
+    }
+}
+
+/// `ap_07_every_path…` answers `AP-07`.
+pub fn id_of_test(name: &str) -> Option<String> {
+    let name = name.rsplit("::").next()?;
+    let (letters, rest) = name.split_once('_')?;
+    let digits = rest.split('_').next()?;
+    let fits = letters.len() == 2
+        && letters.bytes().all(|b| b.is_ascii_lowercase())
+        && digits.len() == 2
+        && digits.bytes().all(|b| b.is_ascii_digit());
+    fits.then(|| format!("{}-{digits}", letters.to_ascii_uppercase()))
+}
+
+/// The conformance tests as the sources define them: path of the test by ID.
+pub fn tests_in_source() -> BTreeMap<String, Vec<String>> {
+    let mut found: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    let folder = workspace::tests_file("tests/conformance");
+    for entry in std::fs::read_dir(folder).expect("the conformance tests") {
+        let path = entry.expect("an entry").path();
+        let module = path
+            .file_stem()
+            .and_then(|s| s.to_str())
+            .unwrap_or_default()
+            .to_owned();
+        let text = std::fs::read_to_string(&path).expect("a source file");
+        let mut is_test = false;
+        for line in text.lines().map(str::trim) {
+            if line == "#[test]" {
+                is_test = true;
+            } else if let Some(rest) = line.strip_prefix("fn ").filter(|_| is_test) {
+                is_test = false;
+                let name = rest.split('(').next().unwrap_or_default();
+                let id = id_of_test(name);
+                let id = id.unwrap_or_else(|| panic!("{name} in {module} names no requirement"));
+                found
+                    .entry(id)
+                    .or_default()
+                    .push(format!("{module}::{name}"));
+            }
+        }
+    }
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_test_names_its_requirement() {
+        assert_eq!(id_of_test("ap::ap_07_every_path").as_deref(), Some("AP-07"));
+        assert_eq!(id_of_test("helper"), None);
+        assert_eq!(id_of_test("ap_7_x"), None);
+    }
+}

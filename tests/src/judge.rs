@@ -1,0 +1,94 @@
+//! Independent judges of what the appliance emits: `openssl cms -verify`, `xmllint` with our own DTD,
+//! and a verifier in Python that shares no code with either.
+
+use std::path::Path;
+
+use crate::appliance::{Appliance, ceralacca};
+use crate::program::{arg, run, said};
+use crate::sealed::Sealed;
+use crate::workspace;
+
+/// Asks every judge about `messages`.
+pub fn all_accept(appliance: &Appliance, messages: &[&Sealed]) {
+    let folder = workspace::scratch();
+    let anchors = appliance.anchors();
+    let mut files = Vec::new();
+    for (number, message) in messages.iter().enumerate() {
+        let file = folder.path().join(format!("{number}.eml"));
+        std::fs::write(&file, &message.message.raw).expect("written");
+        openssl_accepts(&file, &anchors);
+        dtd_accepts(message);
+        files.push(file);
+    }
+    python_accepts(&files.iter().map(|f| arg(f)).collect::<Vec<_>>(), &anchors);
+}
+
+/// `openssl cms -verify`, with the purpose S/MIME signing and strict X.509.
+pub fn openssl_accepts(file: &Path, anchors: &Path) {
+    let output = openssl(file, anchors);
+    assert!(
+        output.status.success(),
+        "openssl refuses: {}",
+        said(&output)
+    );
+}
+
+/// What `openssl cms -verify` says of a file.
+pub fn openssl(file: &Path, anchors: &Path) -> std::process::Output {
+    let fixed = [
+        "cms",
+        "-verify",
+        "-purpose",
+        "smimesign",
+        "-x509_strict",
+        "-out",
+        "/dev/null",
+    ];
+    let mut arguments = fixed.to_vec();
+    arguments.extend(["-in", arg(file), "-CAfile", arg(anchors)]);
+    run("openssl", &arguments)
+}
+
+/// `xmllint --dtdvalid` over the certification data, when the message has them.
+pub fn dtd_accepts(message: &Sealed) {
+    let Some(part) = message.named("daticert.xml") else {
+        return;
+    };
+    let dtd = workspace::tests_file("vectors/daticert.dtd");
+    let folder = workspace::scratch();
+    let file = folder.path().join("daticert.xml");
+    std::fs::write(&file, part.decoded()).expect("written");
+    let output = run(
+        "xmllint",
+        &["--nonet", "--noout", "--dtdvalid", arg(&dtd), arg(&file)],
+    );
+    assert!(
+        output.status.success(),
+        "{}\n{}",
+        said(&output),
+        message.data().0
+    );
+}
+
+/// The verifier in Python.
+pub fn python_accepts(files: &[&str], anchors: &Path) {
+    let output = python(files, anchors);
+    assert!(
+        output.status.success(),
+        "the Python verifier refuses: {}",
+        said(&output)
+    );
+}
+
+/// What the verifier in Python says of files.
+pub fn python(files: &[&str], anchors: &Path) -> std::process::Output {
+    let script = workspace::tests_file("scripts/verify_cms.py");
+    let mut arguments = vec![arg(&script), arg(anchors)];
+    arguments.extend(files);
+    run("python3", &arguments)
+}
+
+/// `ceralacca verify FILE --anchors PEM`.
+pub fn own_verifier(file: &Path, anchors: &Path) -> std::process::Output {
+    ceralacca(&["verify", arg(file), "--anchors", arg(anchors)])
+}

@@ -1,0 +1,87 @@
+//! A SoftHSM 2 token in a folder of its own, so that tests neither see nor touch the machine's.
+
+use std::path::PathBuf;
+
+use crate::program::{arg, run_well};
+
+/// PIN of the token.
+pub const PIN: &str = "73194628";
+
+/// The module's library where Debian and others put it.
+pub fn module() -> PathBuf {
+    let places = [
+        "/usr/lib/softhsm/libsofthsm2.so",
+        "/usr/lib/x86_64-linux-gnu/softhsm/libsofthsm2.so",
+        "/usr/lib/aarch64-linux-gnu/softhsm/libsofthsm2.so",
+        "/usr/lib64/pkcs11/libsofthsm2.so",
+        "/usr/local/lib/softhsm/libsofthsm2.so",
+    ];
+    let found = places.iter().map(PathBuf::from).find(|p| p.exists());
+    found.expect("SoftHSM 2 is not here: run make setup")
+}
+
+/// The folder with the configuration and the tokens.
+pub struct TokenFolder {
+    folder: tempfile::TempDir,
+}
+
+impl TokenFolder {
+    /// An empty one, with its configuration file.
+    pub fn new() -> Self {
+        let folder = crate::workspace::scratch();
+        let tokens = folder.path().join("tokens");
+        std::fs::create_dir(&tokens).expect("made");
+        let text = format!(
+            "directories.tokendir = {}\nobjectstore.backend = file\nlog.level = ERROR\n",
+            tokens.display()
+        );
+        std::fs::write(folder.path().join("softhsm2.conf"), text).expect("written");
+        std::fs::write(folder.path().join("pin"), PIN).expect("written");
+        Self { folder }
+    }
+
+    /// The configuration file, for `SOFTHSM2_CONF`.
+    pub fn conf(&self) -> PathBuf {
+        self.folder.path().join("softhsm2.conf")
+    }
+
+    /// The PIN file.
+    pub fn pin_file(&self) -> PathBuf {
+        self.folder.path().join("pin")
+    }
+
+    /// Takes the token away: its files move aside.
+    pub fn pull_out(&self) {
+        let from = self.folder.path().join("tokens");
+        std::fs::rename(from, self.folder.path().join("away")).expect("moved");
+    }
+
+    /// Puts it back.
+    pub fn put_back(&self) {
+        let from = self.folder.path().join("away");
+        std::fs::rename(from, self.folder.path().join("tokens")).expect("moved");
+    }
+
+    /// Names and attributes of the objects in it, as `pkcs11-tool` shows them.
+    pub fn objects(&self, label: &str) -> String {
+        let conf = format!("SOFTHSM2_CONF={}", arg(&self.conf()));
+        let library = module();
+        let fixed = [
+            "pkcs11-tool",
+            "--module",
+            arg(&library),
+            "--token-label",
+            label,
+        ];
+        let mut arguments = vec![conf.as_str()];
+        arguments.extend(fixed);
+        arguments.extend(["--login", "--pin", PIN, "--list-objects"]);
+        run_well("env", &arguments)
+    }
+}
+
+impl Default for TokenFolder {
+    fn default() -> Self {
+        Self::new()
+    }
+}
