@@ -14,6 +14,7 @@ use crate::mailbox::Mailbox;
 use crate::ports::PortBlock;
 use crate::program::{arg, said};
 use crate::smtp::SmtpClient;
+use crate::token::TokenFolder;
 use crate::wire::Trust;
 use crate::workspace;
 
@@ -39,6 +40,7 @@ pub struct Appliance {
     ports: PortBlock,
     server: Option<Server>,
     trust: OnceLock<Trust>,
+    environment: Vec<(&'static str, PathBuf)>,
 }
 
 struct Server {
@@ -56,13 +58,24 @@ impl Appliance {
 
     /// `init` alone; `more` are further arguments.
     pub fn initialised(more: &[&str]) -> Self {
-        let appliance = Self {
+        let appliance = Self::bare(Vec::new());
+        appliance.well(&appliance.init_arguments(more));
+        appliance
+    }
+
+    fn bare(environment: Vec<(&'static str, PathBuf)>) -> Self {
+        Self {
             folder: workspace::scratch(),
             ports: PortBlock::take(),
             server: None,
             trust: OnceLock::new(),
-        };
-        let base = appliance.ports.base.to_string();
+            environment,
+        }
+    }
+
+    fn init_arguments<'a>(&self, more: &[&'a str]) -> Vec<&'a str> {
+        // Leaked, a few octets per appliance: the list borrows.
+        let base: &'static str = self.ports.base.to_string().leak();
         let mut arguments = vec!["init", "--provider", PROVIDER, "--domain", DOMAIN];
         arguments.extend([
             "--domain",
@@ -72,10 +85,73 @@ impl Appliance {
             "--bind",
             "127.0.0.1",
         ]);
-        arguments.extend(["--port-base", &base, "--scanner", "none"]);
+        arguments.extend(["--port-base", base, "--scanner", "none"]);
         arguments.extend(more);
+        arguments
+    }
+
+    /// Label of the token in [`Self::with_token`].
+    pub const TOKEN_LABEL: &'static str = "prova";
+
+    /// `init` for a SoftHSM token, and `hsm init`; the key is not made yet.
+    pub fn with_token(token: &TokenFolder) -> Self {
+        let appliance = Self::bare(vec![("SOFTHSM2_CONF", token.conf())]);
+        let (module, pin) = (crate::token::module(), token.pin_file());
+        let more = [
+            "--signer",
+            "pkcs11",
+            "--module",
+            arg(&module),
+            "--token",
+            Self::TOKEN_LABEL,
+        ];
+        let mut arguments = appliance.init_arguments(&more);
+        arguments.extend(["--pin-file", arg(&pin)]);
         appliance.well(&arguments);
+        let so_pin = token.so_pin_file();
+        appliance.well(&["hsm", "init", "--so-pin-file", arg(&so_pin)]);
         appliance
+    }
+
+    /// `init` and `hsm init` for a token that must be refused; all that was said.
+    pub fn refused_with_token(token: &TokenFolder) -> String {
+        let appliance = Self::bare(vec![("SOFTHSM2_CONF", token.conf())]);
+        let (module, pin) = (crate::token::module(), token.pin_file());
+        let more = [
+            "--signer",
+            "pkcs11",
+            "--module",
+            arg(&module),
+            "--token",
+            Self::TOKEN_LABEL,
+        ];
+        let mut arguments = appliance.init_arguments(&more);
+        arguments.extend(["--pin-file", arg(&pin)]);
+        let output = appliance.command(&arguments);
+        if !output.status.success() {
+            return said(&output);
+        }
+        let so_pin = token.so_pin_file();
+        appliance.refused(&["hsm", "init", "--so-pin-file", arg(&so_pin)])
+    }
+
+    /// Makes the key in the module, has the sandbox's authority sign it, and takes the certificate.
+    pub fn keygen_and_certificate(&self) {
+        let file = |name: &str| self.beside(name);
+        let (csr, chain, authority) = (file("request.pem"), file("chain.pem"), file("authority"));
+        self.well(&["hsm", "keygen"]);
+        self.well(&["hsm", "csr", "--out", arg(&csr)]);
+        self.well(&["sandbox", "authority", "create", arg(&authority)]);
+        let sign = [
+            "sandbox",
+            "authority",
+            "sign",
+            arg(&authority),
+            arg(&csr),
+            "--out",
+        ];
+        self.well(&[&sign[..], &[arg(&chain)]].concat());
+        self.well(&["hsm", "import-cert", arg(&chain)]);
     }
 
     /// The one appliance that the tests of this process share; it ends with the process.
@@ -115,7 +191,8 @@ impl Appliance {
     /// As [`Self::serve`]; when the server ends instead, what it said.
     pub fn try_serve(&mut self) -> Result<(), String> {
         assert!(self.server.is_none(), "it runs already");
-        self.server = Some(Server::start(&self.data(), &self.beside("serve.log")));
+        let server = Server::start(self.program(), &self.data(), &self.beside("serve.log"));
+        self.server = Some(server);
         let end = Instant::now() + START_WAIT;
         while !self.greets() {
             let server = self.server.as_mut().expect("just started");
@@ -176,9 +253,18 @@ impl Appliance {
     /// Runs `ceralacca --data DIR` with `arguments`.
     pub fn command(&self, arguments: &[&str]) -> Output {
         let data = self.data();
-        let mut all = vec!["--data", arg(&data)];
-        all.extend(arguments);
-        ceralacca(&all)
+        let mut command = self.program();
+        command.args(["--data", arg(&data)]).args(arguments);
+        command
+            .stdin(Stdio::null())
+            .output()
+            .expect("the program under test starts")
+    }
+
+    fn program(&self) -> Command {
+        let mut command = Command::new(workspace::program());
+        command.envs(self.environment.iter().map(|(name, value)| (name, value)));
+        command
     }
 
     /// Runs a command that must be done; its standard output.
@@ -241,6 +327,9 @@ impl Appliance {
     pub fn add(&self, address: &str, more: &[&str]) -> String {
         let password = self.write_beside("password", PASSWORD.as_bytes());
         let mut all = vec!["mailbox", "add", address, "--password-file", arg(&password)];
+        if !more.contains(&"--holder") {
+            all.extend(["--holder", "Titolare di Prova"]);
+        }
         all.extend(more);
         self.well(&all)
     }
@@ -271,13 +360,13 @@ impl Drop for Appliance {
 }
 
 impl Server {
-    fn start(data: &Path, log: &Path) -> Self {
+    fn start(mut program: Command, data: &Path, log: &Path) -> Self {
         let log = File::options()
             .create(true)
             .append(true)
             .open(log)
             .expect("a log file");
-        let child = Command::new(workspace::program())
+        let child = program
             .args([OsStr::new("serve"), OsStr::new("--data"), data.as_os_str()])
             .stdin(Stdio::null())
             .stdout(log.try_clone().expect("a second handle"))

@@ -20,17 +20,29 @@ pub struct Row {
 
 /// All rows, in the order of the file.
 pub fn rows() -> Vec<Row> {
-    let file = workspace::tests_file("conformance/catalogue.toml");
-    let text = std::fs::read_to_string(file).expect("the catalogue");
-    parse(&text)
-}
-
-fn parse(text: &str) -> Vec<Row> {
-    let mut table: toml::Table = text.parse().expect("the catalogue is TOML");
+    let mut table = table();
     let Some(toml::Value::Array(rows)) = table.remove("row") else {
         panic!("the catalogue has no [[row]]");
     };
     rows.iter().map(row).collect()
+}
+
+/// Requirements that the code already names and that a later piece of work meets.
+pub fn later() -> Vec<String> {
+    let table = table();
+    let Some(toml::Value::Array(later)) = table.get("later") else {
+        return Vec::new();
+    };
+    later
+        .iter()
+        .filter_map(|v| v.as_str().map(str::to_owned))
+        .collect()
+}
+
+fn table() -> toml::Table {
+    let file = workspace::tests_file("conformance/catalogue.toml");
+    let text = std::fs::read_to_string(file).expect("the catalogue");
+    text.parse().expect("the catalogue is TOML")
 }
 
 fn row(value: &toml::Value) -> Row {

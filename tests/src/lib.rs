@@ -12,10 +12,12 @@
 pub mod appliance;
 pub mod catalogue;
 pub mod compose;
+pub mod corpus;
 pub mod daticert;
 pub mod imap;
 pub mod journey;
 pub mod judge;
+pub mod kill;
 pub mod mailbox;
 pub mod message;
 pub mod ports;

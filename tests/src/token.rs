@@ -36,8 +36,19 @@ impl TokenFolder {
             tokens.display()
         );
         std::fs::write(folder.path().join("softhsm2.conf"), text).expect("written");
-        std::fs::write(folder.path().join("pin"), PIN).expect("written");
+        secret(&folder.path().join("pin"), PIN);
+        secret(&folder.path().join("so-pin"), "84017265");
         Self { folder }
+    }
+
+    /// The security officer's PIN file.
+    pub fn so_pin_file(&self) -> PathBuf {
+        self.folder.path().join("so-pin")
+    }
+
+    /// Lets everybody read the PIN file.
+    pub fn open_to_all(&self) {
+        mode(&self.pin_file(), 0o644);
     }
 
     /// The configuration file, for `SOFTHSM2_CONF`.
@@ -78,6 +89,16 @@ impl TokenFolder {
         arguments.extend(["--login", "--pin", PIN, "--list-objects"]);
         run_well("env", &arguments)
     }
+}
+
+fn secret(path: &std::path::Path, text: &str) {
+    std::fs::write(path, text).expect("written");
+    mode(path, 0o600);
+}
+
+fn mode(path: &std::path::Path, bits: u32) {
+    use std::os::unix::fs::PermissionsExt;
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(bits)).expect("changed");
 }
 
 impl Default for TokenFolder {

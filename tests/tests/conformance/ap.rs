@@ -19,7 +19,10 @@ struct Refusals<'a> {
 
 impl Refusals<'_> {
     fn new() -> Self {
-        Self { trio: Trio::new(), seen: 0 }
+        Self {
+            trio: Trio::new(),
+            seen: 0,
+        }
     }
 
     fn simple(&self) -> Draft {
@@ -43,8 +46,14 @@ impl Refusals<'_> {
 
     /// No recipient got anything.
     fn end(self) {
-        assert!(self.trio.to.messages().is_empty(), "a refused message was delivered");
-        assert!(self.trio.cc.messages().is_empty(), "a refused message was delivered");
+        assert!(
+            self.trio.to.messages().is_empty(),
+            "a refused message was delivered"
+        );
+        assert!(
+            self.trio.cc.messages().is_empty(),
+            "a refused message was delivered"
+        );
     }
 }
 
@@ -68,7 +77,11 @@ fn ap_01_mail_before_authentication_is_refused_and_queues_nothing() {
     let plain = appliance.submission_plain();
     let mut clear = appliance.submission_plain();
     clear.ehlo();
-    for mut session in [appliance.submission(), plain.starttls_after_ehlo(appliance.trust()), clear] {
+    for mut session in [
+        appliance.submission(),
+        plain.starttls_after_ehlo(appliance.trust()),
+        clear,
+    ] {
         session.ehlo();
         assert_eq!(session.mail(&trio.from.address).status(), "530 5.7.0");
         assert_eq!(session.rcpt(&trio.to.address).code / 100, 5);
@@ -101,7 +114,10 @@ fn ap_03_what_breaks_rfc_5322_fails_and_its_obsolete_syntax_passes() {
     refusals.check("no Date", &octets);
     let octets = refusals.simple().subject("perch\u{e9}").bytes();
     refusals.check("octets above 127 in the header", &octets);
-    let octets = refusals.simple().body(format!("{}\r\n", "x".repeat(999))).bytes();
+    let octets = refusals
+        .simple()
+        .body(format!("{}\r\n", "x".repeat(999)))
+        .bytes();
     refusals.check("a body line of 999", &octets);
     let octets = refusals.simple().field("X-Lungo", &"x".repeat(990)).bytes();
     refusals.check("a header line over 998", &octets);
@@ -110,8 +126,12 @@ fn ap_03_what_breaks_rfc_5322_fails_and_its_obsolete_syntax_passes() {
     refusals.check("a line that is no field", &octets);
     refusals.end();
     all_pass(&[
-        ("no Message-ID", |t| t.simple().without("Message-ID").bytes()),
-        ("a line of 998", |t| t.simple().body(format!("{}\r\n", "x".repeat(998))).bytes()),
+        ("no Message-ID", |t| {
+            t.simple().without("Message-ID").bytes()
+        }),
+        ("a line of 998", |t| {
+            t.simple().body(format!("{}\r\n", "x".repeat(998))).bytes()
+        }),
         ("white space before the colon and a two-digit year", |t| {
             let from = &t.from.address;
             let date = "Fri, 21 Nov 97 09:55:06 -0600";
@@ -121,7 +141,10 @@ fn ap_03_what_breaks_rfc_5322_fails_and_its_obsolete_syntax_passes() {
         ("a source route and comments", |t| {
             let (from, to) = (&t.from.address, &t.to.address);
             let value = format!("(chi) Rossi (lui) <@via.example:{from}>");
-            t.simple().set("From", &value).set("To", &format!("<{to}> (ciao)")).bytes()
+            t.simple()
+                .set("From", &value)
+                .set("To", &format!("<{to}> (ciao)"))
+                .bytes()
         }),
     ]);
 }
@@ -129,10 +152,18 @@ fn ap_03_what_breaks_rfc_5322_fails_and_its_obsolete_syntax_passes() {
 #[test]
 fn ap_04_from_holds_exactly_one_valid_address() {
     let mut refusals = Refusals::new();
-    let (from, to) = (refusals.trio.from.address.clone(), refusals.trio.to.address.clone());
+    let (from, to) = (
+        refusals.trio.from.address.clone(),
+        refusals.trio.to.address.clone(),
+    );
     let octets = refusals.simple().without("From").bytes();
     refusals.check("no From", &octets);
-    for value in [format!("{from}, {to}"), "rossi".into(), "<@>".into(), " ".into()] {
+    for value in [
+        format!("{from}, {to}"),
+        "rossi".into(),
+        "<@>".into(),
+        " ".into(),
+    ] {
         let octets = refusals.simple().set("From", &value).bytes();
         refusals.check(&value, &octets);
     }
@@ -160,20 +191,32 @@ fn ap_06_the_reverse_path_is_the_address_in_from() {
     refusals.check("another's address", &octets);
     refusals.end();
     all_pass(&[("other case", |t| {
-        t.simple().set("From", &t.from.address.to_uppercase()).bytes()
+        t.simple()
+            .set("From", &t.from.address.to_uppercase())
+            .bytes()
     })]);
 }
 
 #[test]
 fn ap_07_every_forward_path_stands_in_to_or_cc() {
     let mut refusals = Refusals::new();
-    let (to, cc) = (refusals.trio.to.address.clone(), refusals.trio.cc.address.clone());
+    let (to, cc) = (
+        refusals.trio.to.address.clone(),
+        refusals.trio.cc.address.clone(),
+    );
     let octets = refusals.simple().bytes();
     refusals.check_to("a hidden recipient", &[&to, &cc], &octets);
     refusals.end();
     all_pass(&[
-        ("other case", |t| t.simple().set("To", &t.to.address.to_uppercase()).bytes()),
-        ("in Cc", |t| t.simple().set("To", &t.cc.address).cc(&[&t.to.address]).bytes()),
+        ("other case", |t| {
+            t.simple().set("To", &t.to.address.to_uppercase()).bytes()
+        }),
+        ("in Cc", |t| {
+            t.simple()
+                .set("To", &t.cc.address)
+                .cc(&[&t.to.address])
+                .bytes()
+        }),
     ]);
 }
 
@@ -205,20 +248,29 @@ fn ap_09_size_up_to_the_maximum_passes_and_above_it_fails() {
     trio.from.send_well(&[&trio.to.address], &octets);
     let delivered = trio.to.wait_for(1).remove(0);
     assert!(delivered.message.raw.len() > limit);
-    let low = Policy { message_bytes_max: limits::MESSAGE_BYTES_FLOOR - 1, ..Policy::default() };
+    let low = Policy {
+        message_bytes_max: limits::MESSAGE_BYTES_FLOOR - 1,
+        ..Policy::default()
+    };
     assert_eq!(low.checked().unwrap_err().key, "message_bytes_max");
 }
 
 #[test]
 fn ap_10_size_times_recipients_is_bounded() {
     let mut refusals = Refusals::new();
-    let (to, cc) = (refusals.trio.to.address.clone(), refusals.trio.cc.address.clone());
+    let (to, cc) = (
+        refusals.trio.to.address.clone(),
+        refusals.trio.cc.address.clone(),
+    );
     let octets = refusals.trio.draft().body(filler(16 * 1024 * 1024)).bytes();
     refusals.check_to("twice 16 MB", &[&to, &cc], &octets);
     // The same to one, named twice, is 16 MB.
     refusals.trio.from.send_well(&[&to, &to], &octets);
     refusals.trio.to.wait_for(1);
-    let low = Policy { message_product_max: 31_457_279, ..Policy::default() };
+    let low = Policy {
+        message_product_max: 31_457_279,
+        ..Policy::default()
+    };
     assert_eq!(low.checked().unwrap_err().key, "message_product_max");
 }
 
@@ -233,7 +285,10 @@ fn ap_11_fifty_recipients_pass_and_fifty_one_fail() {
     let acceptance = trio.from.wait_for(2).remove(1);
     assert_eq!(acceptance.field("X-Ricevuta"), "accettazione");
     assert_eq!(acceptance.data().all("destinatari").len(), 50);
-    let low = Policy { recipients_max: 49, ..Policy::default() };
+    let low = Policy {
+        recipients_max: 49,
+        ..Policy::default()
+    };
     assert_eq!(low.checked().unwrap_err().key, "recipients_max");
 }
 
@@ -250,14 +305,20 @@ fn ap_12_one_bad_recipient_stops_the_message_for_all() {
 fn ap_13_a_formal_failure_gives_exactly_one_notice() {
     let notice = non_acceptance();
     assert_eq!(notice.field("X-Ricevuta"), "non-accettazione");
-    assert_eq!(notice.subject(), format!("AVVISO DI NON ACCETTAZIONE: {SUBJECT}"));
+    assert_eq!(
+        notice.subject(),
+        format!("AVVISO DI NON ACCETTAZIONE: {SUBJECT}")
+    );
 }
 
 #[test]
 fn ap_14_the_notice_tells_all_and_never_holds_the_original() {
     let notice = non_acceptance();
     let (text, data) = (notice.text(), notice.data());
-    assert!(text.starts_with("Errore nell'accettazione del messaggio\n"), "{text}");
+    assert!(
+        text.starts_with("Errore nell'accettazione del messaggio\n"),
+        "{text}"
+    );
     let recipients = data.all("destinatari");
     assert_eq!(recipients.len(), 2);
     let identifier = data.one("identificativo");
@@ -267,7 +328,10 @@ fn ap_14_the_notice_tells_all_and_never_holds_the_original() {
         assert!(text.contains(&fact), "{fact} in {text}");
     }
     assert!(text.contains("a causa di "), "{text}");
-    assert_eq!((data.kind().as_str(), data.error().as_str()), ("non-accettazione", "altro"));
+    assert_eq!(
+        (data.kind().as_str(), data.error().as_str()),
+        ("non-accettazione", "altro")
+    );
     assert!(!data.one("errore-esteso").is_empty());
     assert!(notice.original().is_none() && !notice.holds(b"Testo di prova"));
 }
@@ -282,9 +346,15 @@ fn ap_15_above_the_second_threshold_there_is_no_notice() {
     let reply = session.command(&format!("MAIL FROM:<{from}> SIZE=62914561"));
     assert_eq!(reply.status(), "552 5.3.4");
     let octets = trio.simple().body(filler(60 * 1024 * 1024)).bytes();
-    assert_eq!(trio.from.send(&[&trio.to.address], &octets).status(), "552 5.3.4");
+    assert_eq!(
+        trio.from.send(&[&trio.to.address], &octets).status(),
+        "552 5.3.4"
+    );
     trio.certify_simple(&trio.simple());
-    let low = Policy { notice_bytes_max: 30 * 1024 * 1024 - 1, ..Policy::default() };
+    let low = Policy {
+        notice_bytes_max: 30 * 1024 * 1024 - 1,
+        ..Policy::default()
+    };
     assert_eq!(low.checked().unwrap_err().key, "notice_bytes_max");
 }
 
@@ -294,9 +364,16 @@ fn ap_16_a_thousand_recipients_are_taken_and_end_in_a_notice() {
     let mut session = trio.from.submission();
     assert_eq!(session.mail(&trio.from.address).code, 250);
     for number in 0..1000 {
-        assert_eq!(session.rcpt(&format!("r{number}@fuori.example")).code, 250, "{number}");
+        assert_eq!(
+            session.rcpt(&format!("r{number}@fuori.example")).code,
+            250,
+            "{number}"
+        );
     }
-    assert_eq!(session.rcpt("uno.di.troppo@fuori.example").status(), "452 4.5.3");
+    assert_eq!(
+        session.rcpt("uno.di.troppo@fuori.example").status(),
+        "452 4.5.3"
+    );
     let draft = trio.simple();
     assert_eq!(session.data(&draft.bytes()).code, 250);
     let notice = trio.from.wait_for(1).remove(0);
@@ -321,8 +398,15 @@ fn ap_18_recipients_are_typed_by_domain_without_regard_to_case() {
     let draft = Draft::new(&trio.from.address, &to);
     trio.from.send_well(&to, &draft.bytes());
     let came = trio.from.wait_for(2);
-    let data = came.iter().find(|m| m.field("X-Ricevuta") == "accettazione").unwrap().data();
-    assert_eq!(data.attributes("destinatari", "tipo"), ["certificato", "esterno"]);
+    let data = came
+        .iter()
+        .find(|m| m.field("X-Ricevuta") == "accettazione")
+        .unwrap()
+        .data();
+    assert_eq!(
+        data.attributes("destinatari", "tipo"),
+        ["certificato", "esterno"]
+    );
 }
 
 #[test]
@@ -341,16 +425,26 @@ fn ap_20_the_receipt_lists_every_recipient_with_its_type() {
     let trio = Trio::new();
     let outside = "fuori@ordinaria.example";
     let draft = Draft::new(&trio.from.address, &[&trio.to.address, outside]);
-    trio.from.send_well(&[&trio.to.address, outside], &draft.bytes());
+    trio.from
+        .send_well(&[&trio.to.address, outside], &draft.bytes());
     let came = trio.from.wait_for(2);
-    let receipt = came.iter().find(|m| m.field("X-Ricevuta") == "accettazione").unwrap();
+    let receipt = came
+        .iter()
+        .find(|m| m.field("X-Ricevuta") == "accettazione")
+        .unwrap();
     let text = receipt.text();
     assert!(text.starts_with("Ricevuta di accettazione\n"), "{text}");
     let certified = format!("{} (\"posta certificata\")", trio.to.address);
     assert!(text.contains(&certified), "{text}");
-    assert!(text.contains("fuori@ordinaria.example (\"posta ordinaria\")"), "{text}");
+    assert!(
+        text.contains("fuori@ordinaria.example (\"posta ordinaria\")"),
+        "{text}"
+    );
     let data = receipt.data();
-    assert_eq!((data.kind().as_str(), data.error().as_str()), ("accettazione", "nessuno"));
+    assert_eq!(
+        (data.kind().as_str(), data.error().as_str()),
+        ("accettazione", "nessuno")
+    );
     assert!(receipt.original().is_none());
 }
 
@@ -375,7 +469,9 @@ fn ap_22_what_was_answered_250_survives_a_kill_and_what_was_not_emits_nothing() 
     broken.mail(&from);
     broken.rcpt(&to);
     assert_eq!(broken.command("DATA").code, 354);
-    broken.raw(&draft.clone().subject("mai finito").bytes()).unwrap();
+    broken
+        .raw(&draft.clone().subject("mai finito").bytes())
+        .unwrap();
     drop(broken);
     let bare = draft.clone().subject("rifiutato").body("a\nb\r\n").bytes();
     assert_eq!(sender.send(&[&to], &bare).code / 100, 5);
@@ -396,9 +492,13 @@ fn ap_22_what_was_answered_250_survives_a_kill_and_what_was_not_emits_nothing() 
 fn ap_23_repeated_recipients_count_once() {
     let trio = Trio::new();
     let (to, shouted) = (trio.to.address.clone(), trio.to.address.to_uppercase());
-    trio.from.send_well(&[&to, &shouted, &to], &trio.simple().bytes());
+    trio.from
+        .send_well(&[&to, &shouted, &to], &trio.simple().bytes());
     let came = trio.from.wait_for(2);
-    let receipt = came.iter().find(|m| m.field("X-Ricevuta") == "accettazione").unwrap();
+    let receipt = came
+        .iter()
+        .find(|m| m.field("X-Ricevuta") == "accettazione")
+        .unwrap();
     assert_eq!(receipt.data().all("destinatari").len(), 1);
     let text = receipt.text().to_lowercase();
     assert_eq!(text.matches(&to.to_lowercase()).count(), 1, "{text}");
@@ -426,10 +526,19 @@ fn ap_25_eight_bit_leaves_are_re_encoded_and_eight_bit_inside_a_signature_fails(
     let original = certified.envelope().original().unwrap();
     let part = original.children().remove(0);
     assert_ne!(part.encoding(), "8bit");
-    assert_eq!(String::from_utf8(part.decoded()).unwrap(), text.trim_end_matches("\r\n").to_owned() + "\r\n");
+    assert_eq!(
+        String::from_utf8(part.decoded()).unwrap(),
+        text.trim_end_matches("\r\n").to_owned() + "\r\n"
+    );
     assert_eq!(original.children()[1].body(), b"due\r\n");
 
-    let signed = multipart_body("=_firma", &[&leaf, "Content-Type: application/pkcs7-signature\r\n\r\nAA=="]);
+    let signed = multipart_body(
+        "=_firma",
+        &[
+            &leaf,
+            "Content-Type: application/pkcs7-signature\r\n\r\nAA==",
+        ],
+    );
     let inner = format!("Content-Type: multipart/signed; boundary=\"=_firma\"\r\n\r\n{signed}");
     let attached = format!("Content-Type: message/rfc822\r\n\r\nSubject: x\r\n{inner}");
     let mut refusals = Refusals::new();
@@ -437,7 +546,10 @@ fn ap_25_eight_bit_leaves_are_re_encoded_and_eight_bit_inside_a_signature_fails(
         let octets = refusals.simple().mixed(&[&part]).bytes();
         let notice = refusals.check("8 bits inside multipart/signed", &octets);
         let reason = notice.data().one("errore-esteso");
-        assert!(reason.contains('8'), "the reason says what is wrong: {reason}");
+        assert!(
+            reason.contains('8'),
+            "the reason says what is wrong: {reason}"
+        );
     }
     refusals.end();
 }
@@ -496,5 +608,10 @@ fn ap_31_submission_is_eight_bit_and_ascii_in_addresses() {
     assert_eq!(session.mail("ross\u{ec}@pec.test").status(), "553 5.6.7");
     session.mail(&trio.from.address);
     assert_eq!(session.rcpt("ross\u{ec}@pec.test").status(), "553 5.6.7");
-    assert_eq!(session.rcpt(&format!("{}@citt\u{e0}.example", unique())).status(), "553 5.6.7");
+    assert_eq!(
+        session
+            .rcpt(&format!("{}@citt\u{e0}.example", unique()))
+            .status(),
+        "553 5.6.7"
+    );
 }

@@ -24,11 +24,20 @@ fn cd_01_the_part_is_what_others_look_for() {
         let part = message.named("daticert.xml").unwrap();
         assert_eq!(part.media_type(), "application/xml");
         assert_eq!(part.parameter("name").as_deref(), Some("daticert.xml"));
-        assert_eq!(part.disposition("filename").as_deref(), Some("daticert.xml"));
+        assert_eq!(
+            part.disposition("filename").as_deref(),
+            Some("daticert.xml")
+        );
         assert_eq!(part.encoding(), "base64");
         let data = message.data().0;
-        assert!(data.starts_with("<?xml version=\"1.0\" encoding=\"UTF-8\"?>"), "{data}");
-        assert!(!data.contains("<!DOCTYPE") && !data.contains("xmlns"), "{data}");
+        assert!(
+            data.starts_with("<?xml version=\"1.0\" encoding=\"UTF-8\"?>"),
+            "{data}"
+        );
+        assert!(
+            !data.contains("<!DOCTYPE") && !data.contains("xmlns"),
+            "{data}"
+        );
     }
 }
 
@@ -66,13 +75,21 @@ fn cd_05_the_heading_holds_sender_recipients_replies_and_subject() {
     }
     let trio = Trio::new();
     let without = trio.certify_simple(&trio.simple().without("Subject"));
-    assert!(without.all().iter().all(|m| m.data().get("oggetto").is_none()));
+    assert!(
+        without
+            .all()
+            .iter()
+            .all(|m| m.data().get("oggetto").is_none())
+    );
 }
 
 #[test]
 fn cd_06_sender_and_recipients_are_those_of_smtp() {
     let trio = Trio::new();
-    let draft = trio.draft().set("From", &format!("Nome Cognome <{}>", trio.from.address.to_uppercase()));
+    let draft = trio.draft().set(
+        "From",
+        &format!("Nome Cognome <{}>", trio.from.address.to_uppercase()),
+    );
     let certified = trio.certify_simple(&draft);
     for message in certified.all() {
         let data = message.data();
@@ -86,14 +103,20 @@ fn cd_07_replies_go_to_reply_to_or_the_sender() {
     let plain = standard().acceptance.data();
     assert_eq!(plain.one("risposte"), plain.one("mittente"));
     let trio = Trio::new();
-    let draft = trio.simple().field("Reply-To", "Uno <uno@a.example>, \"Due\" <due@b.example>");
+    let draft = trio
+        .simple()
+        .field("Reply-To", "Uno <uno@a.example>, \"Due\" <due@b.example>");
     let data = trio.certify_simple(&draft).envelope().data();
     assert_eq!(data.one("risposte"), "uno@a.example, due@b.example");
 }
 
 #[test]
 fn cd_08_the_subject_is_decoded_and_fit_for_xml() {
-    for message in [&standard().acceptance, standard().envelope(), standard().delivery()] {
+    for message in [
+        &standard().acceptance,
+        standard().envelope(),
+        standard().delivery(),
+    ] {
         assert_eq!(message.data().one("oggetto"), SUBJECT);
     }
     let trio = Trio::new();
@@ -140,7 +163,12 @@ fn cd_11_the_identifier_is_bare_and_the_clients_keeps_its_brackets() {
     }
     let trio = Trio::new();
     let without = trio.certify_simple(&trio.simple().without("Message-ID"));
-    assert!(without.all().iter().all(|m| m.data().get("msgid").is_none()));
+    assert!(
+        without
+            .all()
+            .iter()
+            .all(|m| m.data().get("msgid").is_none())
+    );
 }
 
 #[test]
@@ -155,14 +183,21 @@ fn cd_12_later_steps_repeat_the_facts_of_the_envelope() {
             }
         }
     }
-    standard().answers.iter().for_each(crate::tm::header_and_data_agree);
+    standard()
+        .answers
+        .iter()
+        .for_each(crate::tm::header_and_data_agree);
 }
 
 #[test]
 fn cd_13_text_and_data_state_the_same_facts() {
     for message in samples() {
         let (text, data) = (message.text(), message.data());
-        let when = [data.one("giorno"), data.one("ora"), data.attribute("data", "zona")];
+        let when = [
+            data.one("giorno"),
+            data.one("ora"),
+            data.attribute("data", "zona"),
+        ];
         let subject = data.get("oggetto").unwrap_or_default().replace('€', "?");
         let mut facts = when.to_vec();
         facts.extend([data.one("mittente"), data.one("identificativo"), subject]);
@@ -183,9 +218,15 @@ fn cd_14_logic_reads_the_data_and_never_the_text() {
     let appliance = ceralacca_tests::appliance::Appliance::shared();
     let receipt = standard().delivery();
     let file = appliance.write_beside("cd14.eml", &receipt.message.raw);
-    let report = appliance.json(&["verify", file.to_str().unwrap()]).to_string();
+    let report = appliance
+        .json(&["verify", file.to_str().unwrap()])
+        .to_string();
     let data = receipt.data();
-    for fact in [data.kind(), data.one("identificativo"), data.one("consegna")] {
+    for fact in [
+        data.kind(),
+        data.one("identificativo"),
+        data.one("consegna"),
+    ] {
         assert!(report.contains(&fact), "{fact} in {report}");
     }
 }
@@ -195,7 +236,10 @@ fn cd_15_the_reader_refuses_a_doctype_and_entities_and_bounds_all() {
     let good = standard().delivery().data().0;
     let read = |text: &str| certification::read(text.as_bytes());
     assert!(read(&good).is_ok());
-    assert!(read(&format!("{good}\r\n  x")).is_ok(), "trailing characters are tolerated");
+    assert!(
+        read(&format!("{good}\r\n  x")).is_ok(),
+        "trailing characters are tolerated"
+    );
     let root = good.find("<postacert").unwrap();
     let (prolog, rest) = good.split_at(root);
     for evil in [

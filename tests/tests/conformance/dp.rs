@@ -12,7 +12,12 @@ fn dp_01_the_mailbox_holds_the_message_byte_for_byte() {
     let envelopes = &standard().envelopes;
     assert_eq!(envelopes[0].message.raw, envelopes[1].message.raw);
     // Nothing above what we generate: the first field is one of the envelope's own list.
-    let names: Vec<_> = envelopes[0].message.fields.iter().map(|f| f.name.as_str()).collect();
+    let names: Vec<_> = envelopes[0]
+        .message
+        .fields
+        .iter()
+        .map(|f| f.name.as_str())
+        .collect();
     for added in ["Delivered-To", "X-Original-To", "Envelope-To", "Status"] {
         assert!(!names.contains(&added), "{names:?}");
     }
@@ -25,9 +30,21 @@ fn dp_02_the_receipt_certifies_the_instant_of_storing() {
     let mut inbox = trio.to.inbox();
     let answer = inbox.ok("FETCH 1 (INTERNALDATE FLAGS)");
     let line = answer.lines_with("INTERNALDATE")[0].text.clone();
-    let stored = line.split("INTERNALDATE \"").nth(1).unwrap().split('"').next().unwrap();
-    assert_eq!(crate::tm::seconds_of_internal_date(stored), crate::tm::seconds_of(certified.delivery()));
-    assert!(!line.contains("\\Seen"), "certified before any reading: {line}");
+    let stored = line
+        .split("INTERNALDATE \"")
+        .nth(1)
+        .unwrap()
+        .split('"')
+        .next()
+        .unwrap();
+    assert_eq!(
+        crate::tm::seconds_of_internal_date(stored),
+        crate::tm::seconds_of(certified.delivery())
+    );
+    assert!(
+        !line.contains("\\Seen"),
+        "certified before any reading: {line}"
+    );
 }
 
 #[test]
@@ -35,9 +52,13 @@ fn dp_03_receipts_and_notices_cause_none_in_return() {
     let trio = Trio::new();
     trio.certify_simple(&trio.simple());
     let missing = format!("ignoto.{}", trio.to.address);
-    trio.from.send_well(&[&missing], &Draft::new(&trio.from.address, &[&missing]).bytes());
+    trio.from.send_well(
+        &[&missing],
+        &Draft::new(&trio.from.address, &[&missing]).bytes(),
+    );
     trio.from.wait_for(4);
-    trio.from.send_well(&[&trio.to.address], &trio.simple().bytes());
+    trio.from
+        .send_well(&[&trio.to.address], &trio.simple().bytes());
     trio.from.wait_for(6);
     trio.to.wait_for(2);
 }
@@ -63,7 +84,10 @@ fn dp_06_any_local_part_is_taken_and_an_unknown_one_ends_in_no_dest() {
     let certified = certify_octets(&trio.from, &[&trio.to], &[&missing], &draft.bytes());
     assert_eq!(certified.answers[0].data().kind(), "avvenuta-consegna");
     let data = certified.answers[1].data();
-    assert_eq!((data.kind().as_str(), data.error().as_str()), ("errore-consegna", "no-dest"));
+    assert_eq!(
+        (data.kind().as_str(), data.error().as_str()),
+        ("errore-consegna", "no-dest")
+    );
 }
 
 /// A mailbox of 200 kB.
@@ -81,8 +105,15 @@ fn dp_07_an_envelope_over_the_quota_is_refused_whole_and_the_notice_says_so() {
     let to = [small.address.as_str()];
     let certified = certify_octets(&trio.from, &[], &to, &draft.bytes());
     let data = certified.answers[0].data();
-    assert_eq!((data.kind().as_str(), data.error().as_str()), ("errore-consegna", "altro"));
-    assert!(data.one("errore-esteso").starts_with("5.2.2 - "), "{}", data.0);
+    assert_eq!(
+        (data.kind().as_str(), data.error().as_str()),
+        ("errore-consegna", "altro")
+    );
+    assert!(
+        data.one("errore-esteso").starts_with("5.2.2 - "),
+        "{}",
+        data.0
+    );
     assert!(small.messages().is_empty());
 }
 
@@ -91,12 +122,15 @@ fn dp_08_receipts_reach_a_full_mailbox() {
     let trio = Trio::new();
     let small = small_mailbox(trio.from.appliance);
     // Fill it to the brim with what the holder puts there himself.
-    let brim = Draft::new(&small.address, &[&small.address]).body(filler(204_300)).bytes();
+    let brim = Draft::new(&small.address, &[&small.address])
+        .body(filler(204_300))
+        .bytes();
     let answer = small.imap().append("INBOX", &brim);
     assert!(answer.is_ok(), "{answer:?}");
     let full = small.imap().append("INBOX", &brim);
     assert!(!full.is_ok(), "the quota is enforced on APPEND too");
-    let draft = Draft::new(&small.address, &[&trio.to.address]).field("X-TipoRicevuta", "sintetica");
+    let draft =
+        Draft::new(&small.address, &[&trio.to.address]).field("X-TipoRicevuta", "sintetica");
     small.send_well(&[&trio.to.address], &draft.bytes());
     small.wait_until("acceptance receipt", |m| m.len() >= 2);
 }
@@ -129,8 +163,15 @@ fn dp_10_a_suspended_mailbox_gives_a_notice_and_stores_nothing() {
     let to = [trio.to.address.as_str()];
     let certified = certify_octets(&trio.from, &[], &to, &draft.bytes());
     let data = certified.answers[0].data();
-    assert_eq!((data.kind().as_str(), data.error().as_str()), ("errore-consegna", "altro"));
-    assert!(data.one("errore-esteso").starts_with("5.2.1 - "), "{}", data.0);
+    assert_eq!(
+        (data.kind().as_str(), data.error().as_str()),
+        ("errore-consegna", "altro")
+    );
+    assert!(
+        data.one("errore-esteso").starts_with("5.2.1 - "),
+        "{}",
+        data.0
+    );
     appliance.well(&["mailbox", "resume", &trio.to.address]);
     assert!(trio.to.messages().is_empty());
 }
@@ -143,7 +184,9 @@ fn dp_11_the_system_deletes_nothing() {
     at(&appliance, &from).send_well(&[&to], &Draft::new(&from, &[&to]).bytes());
     at(&appliance, &from).wait_for(2);
     let before = at(&appliance, &to).wait_for(1).remove(0);
-    at(&appliance, &to).inbox().ok("STORE 1 +FLAGS.SILENT (\\Deleted \\Seen)");
+    at(&appliance, &to)
+        .inbox()
+        .ok("STORE 1 +FLAGS.SILENT (\\Deleted \\Seen)");
     appliance.stop();
     appliance.serve();
     let after = at(&appliance, &to).wait_for(1).remove(0);

@@ -17,7 +17,10 @@ fn hash(octets: &[u8]) -> String {
 /// The original in the brief receipt of a message made of `parts`, and the one in its envelope.
 fn brief_of(media: &str, parts: &[&str]) -> (Part, Part) {
     let trio = Trio::new();
-    let draft = trio.simple().field("X-TipoRicevuta", "breve").multipart(media, parts);
+    let draft = trio
+        .simple()
+        .field("X-TipoRicevuta", "breve")
+        .multipart(media, parts);
     originals(&trio, &draft)
 }
 
@@ -25,8 +28,14 @@ fn originals(trio: &Trio<'_>, draft: &ceralacca_tests::compose::Draft) -> (Part,
     let certified = trio.certify_simple(draft);
     let receipt = certified.delivery();
     let text = receipt.text();
-    assert!(text.starts_with("Ricevuta breve di avvenuta consegna\n"), "{text}");
-    (receipt.original().unwrap(), certified.envelope().original().unwrap())
+    assert!(
+        text.starts_with("Ricevuta breve di avvenuta consegna\n"),
+        "{text}"
+    );
+    (
+        receipt.original().unwrap(),
+        certified.envelope().original().unwrap(),
+    )
 }
 
 /// `part` is the hash of `octets`, under the name `name`.
@@ -35,7 +44,10 @@ fn is_hash(part: &Part, octets: &[u8], name: &str) {
     assert_eq!(String::from_utf8_lossy(&part.decoded()), hash(octets));
     let names = [part.parameter("name"), part.disposition("filename")];
     let named = names.iter().flatten().collect::<Vec<_>>();
-    assert!(!named.is_empty() && named.iter().all(|n| *n == name), "{named:?} is not {name}");
+    assert!(
+        !named.is_empty() && named.iter().all(|n| *n == name),
+        "{named:?} is not {name}"
+    );
 }
 
 #[test]
@@ -72,19 +84,25 @@ fn detail(receipt: &Sealed) -> &'static str {
 
 #[test]
 fn dr_03_complete_for_to_and_concise_for_cc() {
-    let [to, cc] = &standard().answers[..] else { panic!("two") };
+    let [to, cc] = &standard().answers[..] else {
+        panic!("two")
+    };
     assert_eq!((detail(to), detail(cc)), ("complete", "concise"));
 }
 
 #[test]
 fn dr_04_brief_for_to_and_concise_for_cc() {
-    let [to, cc] = &brief().answers[..] else { panic!("two") };
+    let [to, cc] = &brief().answers[..] else {
+        panic!("two")
+    };
     assert_eq!((detail(to), detail(cc)), ("brief", "concise"));
 }
 
 #[test]
 fn dr_05_concise_for_everyone() {
-    let [to, cc] = &concise().answers[..] else { panic!("two") };
+    let [to, cc] = &concise().answers[..] else {
+        panic!("two")
+    };
     assert_eq!((detail(to), detail(cc)), ("concise", "concise"));
 }
 
@@ -123,7 +141,10 @@ fn dr_09_a_brief_receipt_has_text_data_and_the_shortened_original() {
 fn dr_10_named_parts_become_hashes_and_others_stay() {
     let (short, whole) = {
         let certified = brief();
-        (certified.delivery().original().unwrap(), certified.envelope().original().unwrap())
+        (
+            certified.delivery().original().unwrap(),
+            certified.envelope().original().unwrap(),
+        )
     };
     let (short, whole) = (short.children(), whole.children());
     assert_eq!(short[0].raw, whole[0].raw);
@@ -134,9 +155,14 @@ fn dr_10_named_parts_become_hashes_and_others_stay() {
 
     // The only part of a message.
     let trio = Trio::new();
-    let draft = trio.simple().field("X-TipoRicevuta", "breve").field("MIME-Version", "1.0");
+    let draft = trio
+        .simple()
+        .field("X-TipoRicevuta", "breve")
+        .field("MIME-Version", "1.0");
     let draft = draft.field("Content-Type", "application/pdf; name=solo.pdf");
-    let draft = draft.field("Content-Transfer-Encoding", "base64").body("JVBERg==\r\n");
+    let draft = draft
+        .field("Content-Transfer-Encoding", "base64")
+        .body("JVBERg==\r\n");
     let (short, whole) = originals(&trio, &draft);
     is_hash(&short, whole.body(), "solo.pdf.hash");
 }
@@ -146,7 +172,10 @@ fn dr_11_the_hash_is_one_run_of_forty_characters() {
     let part = &brief().delivery().original().unwrap().children()[1];
     let text = part.decoded();
     assert_eq!(text.len(), 40);
-    assert!(text.iter().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(b)));
+    assert!(
+        text.iter()
+            .all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(b))
+    );
 }
 
 #[test]
@@ -155,16 +184,30 @@ fn dr_12_the_name_gets_hash_and_stays_readable() {
     let continued = "Content-Type: image/png; name*0=\"lungo \"; name*1=\"nome.png\"\r\nContent-Transfer-Encoding: base64\r\n\r\nAAAA";
     let encoded = "Content-Type: image/png; name=\"=?UTF-8?Q?citt=C3=A0.png?=\"\r\nContent-Transfer-Encoding: base64\r\n\r\nAAAA";
     let (short, _) = brief_of("multipart/mixed", &[extended, continued, encoded]);
-    let parsed = mail_parser::MessageParser::default().parse(&short.raw).unwrap();
+    let parsed = mail_parser::MessageParser::default()
+        .parse(&short.raw)
+        .unwrap();
     use mail_parser::MimeHeaders;
-    let names: Vec<_> = parsed.parts[1..].iter().map(|p| p.attachment_name().unwrap_or("")).collect();
-    assert_eq!(names, ["citt\u{e0} mia.png.hash", "lungo nome.png.hash", "citt\u{e0}.png.hash"]);
+    let names: Vec<_> = parsed.parts[1..]
+        .iter()
+        .map(|p| p.attachment_name().unwrap_or(""))
+        .collect();
+    assert_eq!(
+        names,
+        [
+            "citt\u{e0} mia.png.hash",
+            "lungo nome.png.hash",
+            "citt\u{e0}.png.hash"
+        ]
+    );
 }
 
 #[test]
 fn dr_13_the_hash_covers_the_encoded_octets_without_the_boundarys_crlf() {
     let encoded = "QUJD\r\nREVG\r\n";
-    let part = format!("Content-Type: application/zip; name=a.zip\r\nContent-Transfer-Encoding: base64\r\n\r\n{encoded}");
+    let part = format!(
+        "Content-Type: application/zip; name=a.zip\r\nContent-Transfer-Encoding: base64\r\n\r\n{encoded}"
+    );
     let (short, _) = brief_of("multipart/mixed", &[&part]);
     is_hash(&short.children()[0], encoded.as_bytes(), "a.zip.hash");
 }
@@ -186,7 +229,9 @@ fn dr_15_of_a_signed_original_only_the_first_part_is_shortened() {
     let mixed = multipart_body("=_misto", &["\r\nciao", named]);
     let first = format!("Content-Type: multipart/mixed; boundary=\"=_misto\"\r\n\r\n{mixed}");
     for media in ["pkcs7-signature", "x-pkcs7-signature", "x-pkcs-signature"] {
-        let second = format!("Content-Type: application/{media}; name=smime.p7s\r\nContent-Transfer-Encoding: base64\r\nContent-Disposition: attachment; filename=smime.p7s\r\n\r\nMIIB");
+        let second = format!(
+            "Content-Type: application/{media}; name=smime.p7s\r\nContent-Transfer-Encoding: base64\r\nContent-Disposition: attachment; filename=smime.p7s\r\n\r\nMIIB"
+        );
         let (short, whole) = brief_of("multipart/signed", &[&first, &second]);
         assert_eq!(short.children()[1].raw, whole.children()[1].raw, "{media}");
         let inner = short.children()[0].children();
@@ -200,9 +245,14 @@ fn dr_16_an_opaque_original_is_left_intact() {
     for media in ["pkcs7-mime", "x-pkcs7-mime"] {
         let trio = Trio::new();
         let kind = format!("application/{media}; smime-type=signed-data; name=smime.p7m");
-        let draft = trio.simple().field("X-TipoRicevuta", "breve").field("MIME-Version", "1.0");
+        let draft = trio
+            .simple()
+            .field("X-TipoRicevuta", "breve")
+            .field("MIME-Version", "1.0");
         let draft = draft.field("Content-Type", &kind);
-        let draft = draft.field("Content-Transfer-Encoding", "base64").body("MIIB\r\n");
+        let draft = draft
+            .field("Content-Transfer-Encoding", "base64")
+            .body("MIIB\r\n");
         let (short, whole) = originals(&trio, &draft);
         assert_eq!(short.raw, whole.raw, "{media}");
     }
@@ -229,7 +279,11 @@ fn dr_17_structure_and_headers_outside_replaced_parts_are_identical() {
 
 #[test]
 fn dr_18_the_data_name_type_and_recipient() {
-    for (certified, kind) in [(standard(), "completa"), (brief(), "breve"), (concise(), "sintetica")] {
+    for (certified, kind) in [
+        (standard(), "completa"),
+        (brief(), "breve"),
+        (concise(), "sintetica"),
+    ] {
         for receipt in &certified.answers {
             let data = receipt.data();
             assert_eq!(data.kind(), "avvenuta-consegna");
@@ -244,7 +298,10 @@ fn dr_19_the_text_says_placed_in_the_mailbox_and_not_read() {
     for receipt in &standard().answers {
         let text = receipt.text();
         let one_line = text.replace('\n', " ");
-        assert!(one_line.contains("consegnato nella casella di destinazione"), "{text}");
+        assert!(
+            one_line.contains("consegnato nella casella di destinazione"),
+            "{text}"
+        );
         assert!(!one_line.contains(" letto"), "{text}");
     }
 }
@@ -254,7 +311,10 @@ fn dr_20_the_type_is_honoured_whatever_the_client() {
     // `brief` was submitted with a bare SMTP client: no webmail, no User-Agent.
     assert_eq!(detail(brief().delivery()), "brief");
     let trio = Trio::new();
-    let draft = trio.simple().field("x-tiporicevuta", "Breve").field("User-Agent", "Altro/1.0");
+    let draft = trio
+        .simple()
+        .field("x-tiporicevuta", "Breve")
+        .field("User-Agent", "Altro/1.0");
     let certified = trio.certify_simple(&draft);
     assert_eq!(detail(certified.delivery()), "brief");
 }

@@ -90,7 +90,12 @@ fn concise() -> &'static Certified {
     static CONCISE: OnceLock<Certified> = OnceLock::new();
     CONCISE.get_or_init(|| {
         let trio = Trio::new();
-        trio.certify(&trio.draft().field("X-TipoRicevuta", "sintetica").mixed(PARTS))
+        trio.certify(
+            &trio
+                .draft()
+                .field("X-TipoRicevuta", "sintetica")
+                .mixed(PARTS),
+        )
     })
 }
 
@@ -99,7 +104,10 @@ fn non_acceptance() -> &'static Sealed {
     static NOTICE: OnceLock<Sealed> = OnceLock::new();
     NOTICE.get_or_init(|| {
         let trio = Trio::new();
-        let draft = trio.draft().subject(SUBJECT_FIELD).field("Bcc", "nascosto@pec.test");
+        let draft = trio
+            .draft()
+            .subject(SUBJECT_FIELD)
+            .field("Bcc", "nascosto@pec.test");
         let to = [trio.to.address.as_str(), trio.cc.address.as_str()];
         ceralacca_tests::journey::refused(&trio.from, &to, &draft.bytes())
     })
@@ -129,7 +137,10 @@ fn samples() -> Vec<&'static Sealed> {
 
 /// The receipts and notices among the samples.
 fn receipts() -> Vec<&'static Sealed> {
-    samples().into_iter().filter(|m| m.get("X-Ricevuta").is_some()).collect()
+    samples()
+        .into_iter()
+        .filter(|m| m.get("X-Ricevuta").is_some())
+        .collect()
 }
 
 /// Text, a named attachment in base64, and a named part inside a nested multipart.

@@ -9,7 +9,10 @@ use crate::{SUBJECT, undelivered};
 fn nd_01_the_notice_has_its_fields_and_goes_to_the_sender() {
     let notice = &undelivered().answers[0];
     assert_eq!(notice.field("X-Ricevuta"), "errore-consegna");
-    assert_eq!(notice.subject(), format!("AVVISO DI MANCATA CONSEGNA: {SUBJECT}"));
+    assert_eq!(
+        notice.subject(),
+        format!("AVVISO DI MANCATA CONSEGNA: {SUBJECT}")
+    );
     assert!(notice.field("To").contains(&notice.data().one("mittente")));
     let client = Part::parse(&undelivered().submitted).field("Message-ID");
     assert_eq!(notice.field("X-Riferimento-Message-ID"), client);
@@ -23,7 +26,11 @@ fn nd_02_the_text_names_recipient_reason_and_identifier() {
     for fact in [data.one("consegna"), data.one("identificativo")] {
         assert!(text.contains(&fact), "{fact} in {text}");
     }
-    assert!(text.replace('\n', " ").contains("stato rilevato un errore: "), "{text}");
+    assert!(
+        text.replace('\n', " ")
+            .contains("stato rilevato un errore: "),
+        "{text}"
+    );
     assert!(notice.original().is_none());
 }
 

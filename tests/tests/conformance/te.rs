@@ -24,11 +24,18 @@ fn te_02_trace_and_recipient_fields_are_copied_unchanged() {
     let folded = format!("\"Rossi,  Mario\"\r\n <{}>", trio.to.address);
     let draft = trio.draft().set("To", &folded);
     let draft = Draft::field(draft, "Return-Path", &format!("<{}>", trio.from.address));
-    let draft = draft.field("Received", "from prima.example by dopo.example; Sun, 22 Nov 2026 09:59:59 +0100");
+    let draft = draft.field(
+        "Received",
+        "from prima.example by dopo.example; Sun, 22 Nov 2026 09:59:59 +0100",
+    );
     let certified = trio.certify(&draft);
     let original = certified.envelope().original().unwrap();
     let outer = &certified.envelope().message;
-    assert_eq!(original.all("Received").len(), 2, "the access point adds its own");
+    assert_eq!(
+        original.all("Received").len(),
+        2,
+        "the access point adds its own"
+    );
     for name in ["Received", "To", "Cc", "Return-Path"] {
         assert!(!original.exact(name).is_empty(), "{name}");
         assert_eq!(outer.exact(name), original.exact(name), "{name}");
@@ -52,13 +59,17 @@ fn te_03_reply_to_is_copied_or_made_from_the_sender() {
 fn te_04_from_speaks_on_behalf_of_the_sender() {
     let trio = Trio::new();
     let name = "\"Il \\\"Capo\\\" \\\\ Rossi\"";
-    let draft = trio.simple().set("From", &format!("{name} <{}>", trio.from.address));
+    let draft = trio
+        .simple()
+        .set("From", &format!("{name} <{}>", trio.from.address));
     let certified = trio.certify_simple(&draft);
     let from = certified.envelope().field("From");
     assert!(from.starts_with("\"Per conto di: "), "{from}");
     assert!(from.ends_with(&format!("\" <{SERVICE_ADDRESS}>")), "{from}");
     let raw = &certified.envelope().message.raw;
-    let parsed = mail_parser::MessageParser::default().parse_headers(&raw[..]).unwrap();
+    let parsed = mail_parser::MessageParser::default()
+        .parse_headers(&raw[..])
+        .unwrap();
     let address = parsed.from().and_then(|a| a.first()).unwrap();
     assert_eq!(address.address(), Some(SERVICE_ADDRESS));
     let shown = address.name().unwrap();
@@ -102,17 +113,27 @@ fn te_08_the_receipt_asked_for_is_written_in_lower_case_or_left_out() {
         let certified = trio.certify_simple(&draft);
         let envelope = certified.envelope();
         assert_eq!(envelope.get("X-TipoRicevuta").as_deref(), field, "{asked}");
-        assert_eq!(envelope.data().attribute("ricevuta", "tipo"), in_data, "{asked}");
+        assert_eq!(
+            envelope.data().attribute("ricevuta", "tipo"),
+            in_data,
+            "{asked}"
+        );
     }
     assert_eq!(standard().envelope().get("X-TipoRicevuta"), None);
-    assert_eq!(standard().envelope().data().attribute("ricevuta", "tipo"), "completa");
+    assert_eq!(
+        standard().envelope().data().attribute("ricevuta", "tipo"),
+        "completa"
+    );
 }
 
 #[test]
 fn te_09_the_body_is_text_data_and_original() {
     let envelope = standard().envelope();
     let text = envelope.text();
-    assert!(text.starts_with("Messaggio di posta certificata\n"), "{text}");
+    assert!(
+        text.starts_with("Messaggio di posta certificata\n"),
+        "{text}"
+    );
     assert_eq!(envelope.parts.len(), 3);
     assert_eq!(envelope.data().kind(), "posta-certificata");
     assert_eq!(envelope.data().attributes("ricevuta", "tipo").len(), 1);
@@ -124,7 +145,10 @@ fn te_10_the_enclosed_original_is_the_submitted_octets_but_for_the_fields_of_the
     let envelope = standard().envelope();
     let part = envelope.named("postacert.eml").unwrap();
     assert_eq!(part.media_type(), "message/rfc822");
-    let (sent, enclosed) = (Part::parse(&standard().submitted), envelope.original().unwrap());
+    let (sent, enclosed) = (
+        Part::parse(&standard().submitted),
+        envelope.original().unwrap(),
+    );
     assert_eq!(enclosed.body(), sent.body());
     let kept = |p: &Part| {
         let is_kept = |n: &str| !CHANGED.iter().any(|c| c.eq_ignore_ascii_case(n));
@@ -138,7 +162,10 @@ fn te_10_the_enclosed_original_is_the_submitted_octets_but_for_the_fields_of_the
 #[test]
 fn te_11_the_paths_of_the_envelope_are_those_of_the_original() {
     let trio = Trio::new();
-    let draft = Draft::new(&format!("Rossi <{}>", trio.from.address), &[&trio.to.address]);
+    let draft = Draft::new(
+        &format!("Rossi <{}>", trio.from.address),
+        &[&trio.to.address],
+    );
     let draft = draft.cc(&[&trio.cc.address, "altri@fuori.example"]);
     let certified = certify(&trio.from, &[&trio.cc, &trio.to], &draft);
     let data = certified.envelope().data();
@@ -152,14 +179,22 @@ fn te_12_an_external_recipient_is_accepted_and_nothing_is_expected_for_it() {
     let trio = Trio::new();
     let outside = "fuori@ordinaria.example";
     let draft = Draft::new(&trio.from.address, &[&trio.to.address, outside]);
-    trio.from.send_well(&[&trio.to.address, outside], &draft.bytes());
+    trio.from
+        .send_well(&[&trio.to.address, outside], &draft.bytes());
     let came = trio.from.wait_for(2);
-    let delivery = came.iter().find(|m| m.field("X-Ricevuta") == "avvenuta-consegna").unwrap();
+    let delivery = came
+        .iter()
+        .find(|m| m.field("X-Ricevuta") == "avvenuta-consegna")
+        .unwrap();
     assert_eq!(delivery.data().one("consegna"), trio.to.address);
     let envelope = trio.to.wait_for(1).remove(0);
-    assert_eq!(envelope.data().attributes("destinatari", "tipo"), ["certificato", "esterno"]);
+    assert_eq!(
+        envelope.data().attributes("destinatari", "tipo"),
+        ["certificato", "esterno"]
+    );
     // A second round comes and goes: still nothing for the first message's external recipient.
-    trio.from.send_well(&[&trio.to.address], &trio.simple().bytes());
+    trio.from
+        .send_well(&[&trio.to.address], &trio.simple().bytes());
     trio.from.wait_for(4);
 }
 

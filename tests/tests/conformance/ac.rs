@@ -1,0 +1,149 @@
+//! Access for holders.
+
+use std::net::TcpStream;
+
+use ceralacca_tests::appliance::{Appliance, PASSWORD};
+use ceralacca_tests::compose::unique;
+use ceralacca_tests::mailbox::Mailbox;
+use ceralacca_tests::program::arg;
+
+use crate::Trio;
+
+#[test]
+fn ac_01_submission_on_465_is_tls_first_and_authenticated() {
+    let trio = Trio::new();
+    let mut session = trio.from.appliance.submission();
+    assert_eq!(session.greeting.code, 220);
+    let ehlo = session.ehlo();
+    let auth = ehlo.keyword("AUTH").unwrap();
+    assert!(auth.contains("PLAIN") && auth.contains("LOGIN"), "{auth}");
+    assert_eq!(
+        session.auth_plain(&trio.from.address, "sbagliata").status(),
+        "535 5.7.8"
+    );
+    assert_eq!(
+        session.auth_login(&trio.from.address, PASSWORD).status(),
+        "235 2.7.0"
+    );
+    assert_eq!(session.mail(&trio.from.address).code, 250);
+    // In clear on 465 nobody is served.
+    let clear = ceralacca_tests::smtp::SmtpClient::plain(trio.from.appliance.port(465));
+    drop(clear.map(|c| panic!("a greeting in clear: {:?}", c.greeting)));
+}
+
+#[test]
+fn ac_02_imap_on_993_is_tls_first() {
+    let trio = Trio::new();
+    let mut imap = trio.from.appliance.imap();
+    assert!(imap.greeting.starts_with("* OK"), "{}", imap.greeting);
+    assert!(!imap.login(&trio.from.address, "sbagliata").is_ok());
+    assert!(imap.login(&trio.from.address, PASSWORD).is_ok());
+    imap.ok("SELECT INBOX");
+}
+
+#[test]
+fn ac_04_no_password_travels_in_clear() {
+    let appliance = Appliance::shared();
+    let mut session = appliance.submission_plain();
+    let ehlo = session.ehlo();
+    assert!(ehlo.keyword("STARTTLS").is_some(), "{ehlo:?}");
+    assert_eq!(ehlo.keyword("AUTH"), None);
+    let reply = session.command("AUTH PLAIN AHgAeA==");
+    assert!([530, 538, 502, 503].contains(&reply.code), "{reply:?}");
+    let mut session = appliance
+        .submission_plain()
+        .starttls_after_ehlo(appliance.trust());
+    let ehlo = session.ehlo();
+    assert!(
+        ehlo.keyword("AUTH").is_some() && ehlo.keyword("STARTTLS").is_none(),
+        "{ehlo:?}"
+    );
+    for usual in [25, 110, 143] {
+        if TcpStream::connect(("127.0.0.1", appliance.port(usual))).is_err() {
+            continue;
+        }
+        let mut open = ceralacca_tests::smtp::SmtpClient::plain(appliance.port(usual)).unwrap();
+        assert_eq!(open.ehlo().keyword("AUTH"), None, "{usual}");
+    }
+}
+
+#[test]
+fn ac_05_the_user_name_is_the_address_and_the_password_the_last_one_set() {
+    let appliance = Appliance::shared();
+    let mailbox = appliance.mailbox("Utente");
+    let shouted = mailbox.address.to_uppercase();
+    assert!(appliance.imap().login(&shouted, PASSWORD).is_ok());
+    let (local, _) = mailbox.address.split_once('@').unwrap();
+    assert!(!appliance.imap().login(local, PASSWORD).is_ok());
+    let file = appliance.write_beside(&unique(), b"nuova Parola 77\n");
+    appliance.well(&[
+        "mailbox",
+        "passwd",
+        &mailbox.address,
+        "--password-file",
+        arg(&file),
+    ]);
+    assert!(!appliance.imap().login(&mailbox.address, PASSWORD).is_ok());
+    Mailbox::new(appliance, &mailbox.address, "nuova Parola 77").inbox();
+}
+
+#[test]
+fn ac_09_a_mailbox_keeps_its_holder_and_its_history() {
+    let appliance = Appliance::shared();
+    let address = format!("titolare.{}@pec.test", unique());
+    appliance.add(
+        &address,
+        &[
+            "--holder",
+            "Rosa Bianchi",
+            "--holder-kind",
+            "person",
+            "--tax-code",
+            "BNCRSO80A41H501X",
+            "--contact",
+            "+39 06 0000000",
+            "--document",
+            "carta AB123",
+        ],
+    );
+    let shown = appliance.json(&["mailbox", "show", &address]).to_string();
+    for fact in [
+        "Rosa Bianchi",
+        "BNCRSO80A41H501X",
+        "+39 06 0000000",
+        "carta AB123",
+    ] {
+        assert!(shown.contains(fact), "{fact} in {shown}");
+    }
+    appliance.well(&["mailbox", "holder", &address, "--holder", "Rosa Verdi"]);
+    appliance.well(&["mailbox", "suspend", &address]);
+    let history = appliance
+        .json(&["mailbox", "history", &address])
+        .to_string();
+    assert!(
+        history.contains("Rosa Bianchi") && history.contains("Rosa Verdi"),
+        "{history}"
+    );
+    assert!(!history.contains("argon2id"), "{history}");
+}
+
+#[test]
+fn ac_10_addresses_are_of_our_domains_and_unique_without_regard_to_case() {
+    let appliance = Appliance::shared();
+    let mailbox = appliance.mailbox("unica");
+    let file = appliance.write_beside("altra-parola", PASSWORD.as_bytes());
+    for taken in [
+        mailbox.address.to_uppercase(),
+        "nome@altrui.example".to_owned(),
+    ] {
+        appliance.refused(&[
+            "mailbox",
+            "add",
+            &taken,
+            "--password-file",
+            arg(&file),
+            "--holder",
+            "X",
+        ]);
+    }
+}

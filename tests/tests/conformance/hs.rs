@@ -1,0 +1,270 @@
+//! Keys and modules.
+
+use std::time::Duration;
+
+use ceralacca_tests::appliance::{Appliance, PASSWORD};
+use ceralacca_tests::compose::Draft;
+use ceralacca_tests::judge;
+use ceralacca_tests::mailbox::Mailbox;
+use ceralacca_tests::program::{arg, run_well, said};
+use ceralacca_tests::token::{PIN, TokenFolder};
+
+use crate::Trio;
+
+/// An appliance whose key is in SoftHSM, running.
+pub fn appliance_with_token() -> (Appliance, TokenFolder) {
+    let token = TokenFolder::new();
+    let mut appliance = Appliance::with_token(&token);
+    appliance.keygen_and_certificate();
+    appliance.serve();
+    (appliance, token)
+}
+
+fn at<'a>(appliance: &'a Appliance, address: &str) -> Mailbox<'a> {
+    Mailbox::new(appliance, address, PASSWORD)
+}
+
+/// Certificates with one fault each, made by `openssl` for the token's own key.
+pub fn certificates_outside_the_profile_are_refused() {
+    let token = TokenFolder::new();
+    let appliance = Appliance::with_token(&token);
+    appliance.well(&["hsm", "keygen"]);
+    let csr = appliance.beside("request.pem");
+    appliance.well(&["hsm", "csr", "--out", arg(&csr)]);
+    let authority = TestAuthority::new(&appliance);
+    let good = "keyUsage=critical,digitalSignature\nsubjectKeyIdentifier=hash\nauthorityKeyIdentifier=keyid\n";
+    let mail = "subjectAltName=email:posta-certificata@pec.test\n";
+    let name = "/C=IT/O=Gestore di Prova S.p.A./CN=Posta Certificata";
+    let cases = [
+        (
+            "SG-05",
+            format!("{good}subjectAltName=email:altro@pec.test\n"),
+            name,
+        ),
+        ("SG-05", good.to_owned(), name),
+        (
+            "SG-09",
+            format!("{good}{mail}"),
+            "/C=IT/O=Altri S.r.l./CN=Posta Certificata",
+        ),
+        (
+            "SG-10",
+            format!("{good}{mail}basicConstraints=CA:FALSE\n"),
+            name,
+        ),
+        (
+            "SG-10",
+            format!("{}{mail}", good.replace("critical,", "")),
+            name,
+        ),
+        (
+            "SG-10",
+            format!(
+                "{}{mail}",
+                good.replace("digitalSignature", "keyEncipherment")
+            ),
+            name,
+        ),
+        (
+            "SG-10",
+            format!("{good}{mail}extendedKeyUsage=critical,emailProtection\n"),
+            name,
+        ),
+        (
+            "SG-10",
+            format!(
+                "{}{mail}",
+                good.replace("subjectKeyIdentifier=hash", "subjectKeyIdentifier=none")
+            ),
+            name,
+        ),
+    ];
+    for (point, extensions, subject) in cases {
+        let file = authority.sign(&csr, subject, &extensions);
+        let said = appliance.refused(&["hsm", "import-cert", arg(&file)]);
+        assert!(
+            said.contains(point),
+            "{point} is named for\n{extensions}{subject}\n{said}"
+        );
+    }
+    let file = authority.sign(&csr, name, &format!("{good}{mail}"));
+    appliance.well(&["hsm", "import-cert", arg(&file)]);
+}
+
+/// An authority made with `openssl`.
+struct TestAuthority<'a> {
+    appliance: &'a Appliance,
+}
+
+impl<'a> TestAuthority<'a> {
+    fn new(appliance: &'a Appliance) -> Self {
+        let (key, certificate) = (appliance.beside("ca.key"), appliance.beside("ca.pem"));
+        run_well(
+            "openssl",
+            &[
+                "req",
+                "-x509",
+                "-newkey",
+                "rsa:2048",
+                "-nodes",
+                "-keyout",
+                arg(&key),
+                "-out",
+                arg(&certificate),
+                "-days",
+                "3650",
+                "-subj",
+                "/C=IT/O=Prova/CN=Autorita",
+                "-addext",
+                "keyUsage=critical,keyCertSign,cRLSign",
+            ],
+        );
+        Self { appliance }
+    }
+
+    fn sign(&self, csr: &std::path::Path, subject: &str, extensions: &str) -> std::path::PathBuf {
+        let file = |name: &str| self.appliance.beside(name);
+        let extensions = self
+            .appliance
+            .write_beside("ext.cnf", extensions.as_bytes());
+        let leaf = file("leaf.pem");
+        // `openssl x509` takes the subject from the request: another name needs the key's request anew,
+        // so the certificate is made from the public key alone.
+        let public = file("public.pem");
+        run_well(
+            "openssl",
+            &[
+                "req",
+                "-in",
+                arg(csr),
+                "-noout",
+                "-pubkey",
+                "-out",
+                arg(&public),
+            ],
+        );
+        run_well(
+            "openssl",
+            &[
+                "x509",
+                "-new",
+                "-force_pubkey",
+                arg(&public),
+                "-subj",
+                subject,
+                "-days",
+                "700",
+                "-CA",
+                arg(&file("ca.pem")),
+                "-CAkey",
+                arg(&file("ca.key")),
+                "-set_serial",
+                "4711",
+                "-extfile",
+                arg(&extensions),
+                "-out",
+                arg(&leaf),
+                "-sha256",
+            ],
+        );
+        let chain = [
+            std::fs::read(&leaf).unwrap(),
+            std::fs::read(file("ca.pem")).unwrap(),
+        ]
+        .concat();
+        self.appliance.write_beside("chain.pem", &chain)
+    }
+}
+
+#[test]
+fn hs_01_the_key_is_made_in_the_module_and_software_keys_are_marked() {
+    let (appliance, token) = appliance_with_token();
+    let objects = token.objects(Appliance::TOKEN_LABEL);
+    assert!(objects.contains("Private Key Object; RSA"), "{objects}");
+    assert!(objects.contains("never extractable"), "{objects}");
+    let listed = appliance.well(&["hsm", "list"]);
+    assert!(!listed.to_lowercase().contains("evaluation"), "{listed}");
+    let shared = Appliance::shared();
+    for shown in [shared.well(&["hsm", "list"]), shared.well(&["check"])] {
+        assert!(shown.to_lowercase().contains("evaluation"), "{shown}");
+    }
+}
+
+#[test]
+fn hs_02_messages_signed_by_the_module_verify_everywhere() {
+    // Only the digest of the signed attributes goes in (CKM_RSA_PKCS over a DigestInfo): what proves it
+    // on the wire is that independent verifiers accept signatures over attributes that we assembled.
+    let (appliance, _token) = appliance_with_token();
+    let trio = Trio::at(&appliance);
+    let certified = trio.certify(&trio.draft());
+    judge::all_accept(&appliance, &certified.all());
+}
+
+#[test]
+fn hs_03_many_sessions_sign_at_once_and_lost_ones_are_opened_again() {
+    let (appliance, token) = appliance_with_token();
+    let trio = Trio::at(&appliance);
+    let send = |count: usize| {
+        let mut session = trio.from.submission();
+        for _ in 0..count {
+            let octets = trio.simple().bytes();
+            let reply = session.send(&trio.from.address, &[&trio.to.address], &octets);
+            assert_eq!(reply.code, 250, "{reply:?}");
+        }
+    };
+    send(20);
+    trio.from.wait_for(40);
+    token.pull_out();
+    token.put_back();
+    send(20);
+    let all: Vec<_> = trio.from.wait_for(80);
+    judge::all_accept(&appliance, &all.iter().collect::<Vec<_>>()[60..]);
+}
+
+#[test]
+fn hs_05_with_the_token_away_mail_is_taken_in_and_receipts_come_when_it_is_back() {
+    let (mut appliance, token) = appliance_with_token();
+    let [from, to] = ["da", "a"].map(|n| appliance.mailbox(n).address);
+    at(&appliance, &from).send_well(&[&to], &Draft::new(&from, &[&to]).bytes());
+    at(&appliance, &from).wait_for(2);
+    appliance.stop();
+    token.pull_out();
+    appliance.serve();
+    at(&appliance, &from).send_well(&[&to], &Draft::new(&from, &[&to]).bytes());
+    let asked = std::time::Instant::now();
+    while asked.elapsed() < Duration::from_secs(2) {
+        assert_eq!(
+            at(&appliance, &from).messages().len(),
+            2,
+            "nothing can be signed now"
+        );
+    }
+    token.put_back();
+    at(&appliance, &from).wait_for(4);
+    at(&appliance, &to).wait_for(2);
+}
+
+#[test]
+fn hs_09_the_pin_is_in_no_argument_environment_or_log() {
+    let (appliance, _token) = appliance_with_token();
+    let trio = Trio::at(&appliance);
+    trio.certify_simple(&trio.simple());
+    for name in ["cmdline", "environ"] {
+        let octets = std::fs::read(format!("/proc/{}/{name}", appliance.pid())).unwrap();
+        assert!(
+            !String::from_utf8_lossy(&octets).contains(PIN),
+            "the PIN is in {name}"
+        );
+    }
+    let shown = said(&appliance.command(&["check", "--json"]));
+    let listed = said(&appliance.command(&["hsm", "list", "--json"]));
+    let settings = std::fs::read_to_string(appliance.data().join("appliance.toml")).unwrap();
+    for text in [appliance.log(), shown, listed, settings] {
+        assert!(!text.contains(PIN), "{text}");
+    }
+    // A PIN file that others may read is refused.
+    let open = TokenFolder::new();
+    open.open_to_all();
+    let said = Appliance::refused_with_token(&open);
+    assert!(said.contains("pin") || said.contains("PIN"), "{said}");
+}
