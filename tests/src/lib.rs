@@ -15,6 +15,7 @@ pub mod compose;
 pub mod corpus;
 pub mod daticert;
 pub mod imap;
+pub mod inside;
 pub mod journey;
 pub mod judge;
 pub mod kill;

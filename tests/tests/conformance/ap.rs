@@ -1,9 +1,15 @@
 //! Access point.
 
+use std::io::Read;
+use std::sync::{Arc, Mutex};
+
+use ceralacca_core::disk::SimDisk;
 use ceralacca_core::limits;
 use ceralacca_core::policy::Policy;
+use ceralacca_core::ports::{ScanVerdict, ScannerAway, VirusScanner};
 use ceralacca_tests::appliance::{Appliance, OTHER_DOMAIN, SERVICE_ADDRESS};
 use ceralacca_tests::compose::{Draft, filler, multipart_body, unique};
+use ceralacca_tests::inside::Inside;
 use ceralacca_tests::journey::{certify_octets, refused};
 use ceralacca_tests::mailbox::Mailbox;
 use ceralacca_tests::message::Part;
@@ -554,9 +560,39 @@ fn ap_25_eight_bit_leaves_are_re_encoded_and_eight_bit_inside_a_signature_fails(
     refusals.end();
 }
 
+/// Remembers what it was given.
+#[derive(Default)]
+struct Recorder(Mutex<Vec<Vec<u8>>>);
+
+impl VirusScanner for Recorder {
+    fn scan(&self, message: &mut dyn Read) -> Result<ScanVerdict, ScannerAway> {
+        let mut octets = Vec::new();
+        message.read_to_end(&mut octets).unwrap();
+        self.0.lock().unwrap().push(octets);
+        Ok(ScanVerdict::Clean)
+    }
+
+    fn describe(&self) -> String {
+        "recorder".to_owned()
+    }
+}
+
 #[test]
 fn ap_26_formal_checks_run_before_the_virus_check() {
-    crate::ap_support::a_faulty_message_is_not_scanned();
+    let scanner = Arc::new(Recorder::default());
+    let inside = Inside::start(Arc::new(SimDisk::new()), scanner.clone());
+    let (from, to) = ("da@pec.test", "a@pec.test");
+    let ids = [from, to].map(|address| inside.mailbox(address));
+    let faulty = Draft::new(from, &[to]).without("Date").body("guasto\r\n").bytes();
+    inside.submit((ids[0], from), to, &faulty);
+    inside.wait_for(ids[0], 1);
+    let sound = Draft::new(from, &[to]).body("sano\r\n").bytes();
+    inside.submit((ids[0], from), to, &sound);
+    inside.wait_for(ids[0], 3);
+    inside.wait_for(ids[1], 1);
+    let scanned = scanner.0.lock().unwrap();
+    assert_eq!(scanned.len(), 1);
+    assert!(scanned[0].ends_with(b"sano\r\n"));
 }
 
 #[test]
