@@ -7,17 +7,23 @@
 mod journal;
 #[path = "fuzz/mail.rs"]
 mod mail;
-#[path = "fuzz/protocol.rs"]
-mod protocol;
 #[path = "fuzz/proof.rs"]
 mod proof;
+#[path = "fuzz/protocol.rs"]
+mod protocol;
 
 use ceralacca_tests::workspace::tests_file;
 
 /// The files of a corpus.
 fn corpus(name: &str) -> Vec<Vec<u8>> {
     let folder = tests_file("vectors/fuzz").join(name);
-    let mut files: Vec<_> = std::fs::read_dir(folder).unwrap().map(|e| e.unwrap().path()).collect();
+    let mut files: Vec<_> = std::fs::read_dir(folder)
+        .unwrap()
+        .map(|e| e.unwrap().path())
+        .collect();
     files.sort();
-    files.iter().map(|path| std::fs::read(path).unwrap()).collect()
+    files
+        .iter()
+        .map(|path| std::fs::read(path).unwrap())
+        .collect()
 }

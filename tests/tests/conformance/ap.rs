@@ -10,12 +10,11 @@ use ceralacca_core::ports::{ScanVerdict, ScannerAway, VirusScanner};
 use ceralacca_tests::appliance::{Appliance, OTHER_DOMAIN, SERVICE_ADDRESS};
 use ceralacca_tests::compose::{Draft, filler, multipart_body, unique};
 use ceralacca_tests::inside::Inside;
-use ceralacca_tests::journey::{certify_octets, refused};
-use ceralacca_tests::mailbox::Mailbox;
+use ceralacca_tests::journey::refused;
 use ceralacca_tests::message::Part;
 use ceralacca_tests::sealed::Sealed;
 
-use crate::{SUBJECT, Trio, non_acceptance, standard, undelivered};
+use crate::{SUBJECT, Trio, at, non_acceptance, standard, undelivered};
 
 /// Sends faulty messages from one mailbox, each of which must end in one notice, and nothing more.
 struct Refusals<'a> {
@@ -470,8 +469,7 @@ fn ap_22_what_was_answered_250_survives_a_kill_and_what_was_not_emits_nothing() 
     let mut appliance = Appliance::start();
     let [from, to] = ["mittente", "destinatario"].map(|name| appliance.mailbox(name).address);
     let draft = Draft::new(&from, &[&to]);
-    let sender = Mailbox::new(&appliance, &from, ceralacca_tests::appliance::PASSWORD);
-    let mut broken = sender.submission();
+    let mut broken = at(&appliance, &from).submission();
     broken.mail(&from);
     broken.rcpt(&to);
     assert_eq!(broken.command("DATA").code, 354);
@@ -480,18 +478,17 @@ fn ap_22_what_was_answered_250_survives_a_kill_and_what_was_not_emits_nothing() 
         .unwrap();
     drop(broken);
     let bare = draft.clone().subject("rifiutato").body("a\nb\r\n").bytes();
-    assert_eq!(sender.send(&[&to], &bare).code / 100, 5);
-    sender.send_well(&[&to], &draft.bytes());
+    assert_eq!(at(&appliance, &from).send(&[&to], &bare).code / 100, 5);
+    at(&appliance, &from).send_well(&[&to], &draft.bytes());
     appliance.kill();
     appliance.serve();
-    let mailbox = |address| Mailbox::new(&appliance, address, ceralacca_tests::appliance::PASSWORD);
-    mailbox(&from).wait_for(2);
-    let envelope = mailbox(&to).wait_for(1).remove(0);
+    at(&appliance, &from).wait_for(2);
+    let envelope = at(&appliance, &to).wait_for(1).remove(0);
     assert_eq!(envelope.subject(), "POSTA CERTIFICATA: Prova");
     // Another round: nothing of the two broken ones came meanwhile.
-    mailbox(&from).send_well(&[&to], &Draft::new(&from, &[&to]).bytes());
-    mailbox(&from).wait_for(4);
-    mailbox(&to).wait_for(2);
+    at(&appliance, &from).send_well(&[&to], &Draft::new(&from, &[&to]).bytes());
+    at(&appliance, &from).wait_for(4);
+    at(&appliance, &to).wait_for(2);
 }
 
 #[test]
@@ -583,7 +580,10 @@ fn ap_26_formal_checks_run_before_the_virus_check() {
     let inside = Inside::start(Arc::new(SimDisk::new()), scanner.clone());
     let (from, to) = ("da@pec.test", "a@pec.test");
     let ids = [from, to].map(|address| inside.mailbox(address));
-    let faulty = Draft::new(from, &[to]).without("Date").body("guasto\r\n").bytes();
+    let faulty = Draft::new(from, &[to])
+        .without("Date")
+        .body("guasto\r\n")
+        .bytes();
     inside.submit((ids[0], from), to, &faulty);
     inside.wait_for(ids[0], 1);
     let sound = Draft::new(from, &[to]).body("sano\r\n").bytes();

@@ -1,6 +1,6 @@
 //! Certification data.
 
-use ceralacca_core::certification;
+use ceralacca_core::certification::xml;
 use ceralacca_tests::appliance::PROVIDER;
 use ceralacca_tests::judge;
 use ceralacca_tests::message::Part;
@@ -234,7 +234,7 @@ fn cd_14_logic_reads_the_data_and_never_the_text() {
 #[test]
 fn cd_15_the_reader_refuses_a_doctype_and_entities_and_bounds_all() {
     let good = standard().delivery().data().0;
-    let read = |text: &str| certification::read(text.as_bytes());
+    let read = |text: &str| xml::read(text.as_bytes());
     assert!(read(&good).is_ok());
     assert!(
         read(&format!("{good}\r\n  x")).is_ok(),

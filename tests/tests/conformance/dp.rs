@@ -5,7 +5,7 @@ use ceralacca_tests::compose::{Draft, filler, unique};
 use ceralacca_tests::journey::certify_octets;
 use ceralacca_tests::mailbox::Mailbox;
 
-use crate::{Trio, samples, standard, undelivered};
+use crate::{Trio, at, samples, standard, undelivered};
 
 #[test]
 fn dp_01_the_mailbox_holds_the_message_byte_for_byte() {
@@ -139,7 +139,6 @@ fn dp_08_receipts_reach_a_full_mailbox() {
 fn dp_09_a_receipt_for_a_mailbox_that_is_gone_is_not_bounced() {
     let (mut appliance, token) = crate::hs::appliance_with_token();
     let [gone, other] = ["chiusa", "altra"].map(|n| appliance.mailbox(n).address);
-    let at = |appliance, address: &str| Mailbox::new(appliance, address, PASSWORD);
     token.pull_out();
     let draft = Draft::new(&gone, &[&other]);
     at(&appliance, &gone).send_well(&[&other], &draft.bytes());
@@ -180,7 +179,6 @@ fn dp_10_a_suspended_mailbox_gives_a_notice_and_stores_nothing() {
 fn dp_11_the_system_deletes_nothing() {
     let mut appliance = Appliance::start();
     let [from, to] = ["da", "a"].map(|n| appliance.mailbox(n).address);
-    let at = |appliance, address: &str| Mailbox::new(appliance, address, PASSWORD);
     at(&appliance, &from).send_well(&[&to], &Draft::new(&from, &[&to]).bytes());
     at(&appliance, &from).wait_for(2);
     let before = at(&appliance, &to).wait_for(1).remove(0);

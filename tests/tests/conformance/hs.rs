@@ -2,14 +2,13 @@
 
 use std::time::Duration;
 
-use ceralacca_tests::appliance::{Appliance, PASSWORD};
+use ceralacca_tests::appliance::Appliance;
 use ceralacca_tests::compose::Draft;
 use ceralacca_tests::judge;
-use ceralacca_tests::mailbox::Mailbox;
 use ceralacca_tests::program::{arg, run_well, said};
 use ceralacca_tests::token::{PIN, TokenFolder};
 
-use crate::Trio;
+use crate::{Trio, at};
 
 /// An appliance whose key is in SoftHSM, running.
 pub fn appliance_with_token() -> (Appliance, TokenFolder) {
@@ -18,10 +17,6 @@ pub fn appliance_with_token() -> (Appliance, TokenFolder) {
     appliance.keygen_and_certificate();
     appliance.serve();
     (appliance, token)
-}
-
-fn at<'a>(appliance: &'a Appliance, address: &str) -> Mailbox<'a> {
-    Mailbox::new(appliance, address, PASSWORD)
 }
 
 /// Certificates with one fault each, made by `openssl` for the token's own key.

@@ -18,7 +18,7 @@ mod tm;
 
 use std::sync::OnceLock;
 
-use ceralacca_tests::appliance::Appliance;
+use ceralacca_tests::appliance::{Appliance, PASSWORD};
 use ceralacca_tests::compose::Draft;
 use ceralacca_tests::journey::{Certified, certify};
 use ceralacca_tests::mailbox::Mailbox;
@@ -27,6 +27,11 @@ use ceralacca_tests::sealed::Sealed;
 /// A subject with an accent and a character that ISO-8859-1 lacks: `Perché <b>&€`.
 const SUBJECT_FIELD: &str = "=?UTF-8?Q?Perch=C3=A9_=3Cb=3E=26=E2=82=AC?=";
 const SUBJECT: &str = "Perché <b>&€";
+
+/// A mailbox of any appliance.
+fn at<'a>(appliance: &'a Appliance, address: &str) -> Mailbox<'a> {
+    Mailbox::new(appliance, address, PASSWORD)
+}
 
 /// A sender, a primary recipient and a copy recipient.
 struct Trio<'a> {

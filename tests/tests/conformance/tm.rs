@@ -3,13 +3,12 @@
 use std::collections::BTreeSet;
 
 use ceralacca_core::instant::Instant;
-use ceralacca_tests::appliance::{Appliance, PASSWORD};
+use ceralacca_tests::appliance::Appliance;
 use ceralacca_tests::compose::Draft;
-use ceralacca_tests::mailbox::Mailbox;
 use ceralacca_tests::message::Part;
 use ceralacca_tests::sealed::Sealed;
 
-use crate::{Trio, non_acceptance, samples, standard, undelivered};
+use crate::{Trio, at, non_acceptance, samples, standard, undelivered};
 
 const MONTHS: [&str; 12] = [
     "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
@@ -151,12 +150,11 @@ fn tm_06_the_identifier_is_alphanumeric_and_unique_over_restarts() {
     let [from, to] = ["da", "a"].map(|n| appliance.mailbox(n).address);
     let mut seen = BTreeSet::new();
     for round in 1..=3 {
-        let at = |address: &str| Mailbox::new(&appliance, address, PASSWORD);
         for _ in 0..5 {
-            at(&from).send_well(&[&to], &Draft::new(&from, &[&to]).bytes());
+            at(&appliance, &from).send_well(&[&to], &Draft::new(&from, &[&to]).bytes());
         }
-        at(&from).wait_for(10 * round);
-        for envelope in at(&to).wait_for(5 * round) {
+        at(&appliance, &from).wait_for(10 * round);
+        for envelope in at(&appliance, &to).wait_for(5 * round) {
             let id = envelope.data().one("identificativo");
             let (local, domain) = id.split_once('@').unwrap();
             assert!(local.chars().all(|c| c.is_ascii_alphanumeric()), "{id}");

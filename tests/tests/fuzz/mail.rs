@@ -25,7 +25,11 @@ impl BlobRead for Memory<'_> {
 
 fn whole(octets: &[u8]) -> Rope {
     let length = octets.len() as u64;
-    Rope::whole(BlobRef { segment: 0, offset: 0, length })
+    Rope::whole(BlobRef {
+        segment: 0,
+        offset: 0,
+        length,
+    })
 }
 
 #[test]
@@ -35,7 +39,11 @@ fn the_scan_is_the_same_however_the_octets_arrive() {
         for piece in [1, 7] {
             let mut scanner = Scanner::new();
             input.chunks(piece).for_each(|chunk| scanner.push(chunk));
-            assert_eq!(format!("{:?}", scanner.finish()), format!("{scan:?}"), "by {piece}");
+            assert_eq!(
+                format!("{:?}", scanner.finish()),
+                format!("{scan:?}"),
+                "by {piece}"
+            );
         }
         assert_eq!(scan.size(), input.len() as u64);
         for part in scan.parts() {

@@ -70,7 +70,10 @@ fn smtp_takes_only_whole_lines_and_the_cuts_between_reads_change_nothing() {
         let whole = play(input, input.len().max(1));
         for message in &whole.messages {
             let bare = |w: &[u8]| (w[0] == b'\r') != (w[1] == b'\n');
-            assert!(!message.windows(2).any(bare) && !message.contains(&0), "SE-04");
+            assert!(
+                !message.windows(2).any(bare) && !message.contains(&0),
+                "SE-04"
+            );
         }
         for piece in [1, 3, 64] {
             assert_eq!(play(input, piece), whole, "in pieces of {piece}");
