@@ -43,6 +43,10 @@ impl Instant {
     pub fn from_legal(legal: &LegalTime) -> Option<Self> {
         let local = format!("{} {}", legal.day.trim(), legal.time.trim());
         let local = DateTime::strptime("%d/%m/%Y %H:%M:%S", local).ok()?;
+        // `22/11/26` is the year 26 to the reader of dates: certified mail is younger.
+        if local.year() < 1970 {
+            return None;
+        }
         let minutes = offset_minutes(legal.zone.trim())?;
         let stamp = Offset::from_seconds(minutes * 60).ok()?.to_timestamp(local);
         Some(Self(stamp.ok()?.as_millisecond()))
@@ -141,6 +145,9 @@ mod tests {
             legal.zone = zone.to_owned();
             assert_eq!(Instant::from_legal(&legal), None, "{zone}");
         }
+        legal.zone = "+0200".to_owned();
+        legal.day = "01/07/26".to_owned();
+        assert_eq!(Instant::from_legal(&legal), None, "a year of two digits");
     }
 
     #[test]
