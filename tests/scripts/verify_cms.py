@@ -114,7 +114,7 @@ def verify(message, anchors):
     signed = b"\x31" + attributes[2][1:]
     leaf.public_key().verify(signature, signed, padding.PKCS1v15(), hashes.SHA256())
     chain_holds(leaf, certificates, anchors)
-    sender = re.search(rb"(?im)^from:(.*(?:\r\n[ \t].*)*)", message.partition(b"\r\n\r\n")[0])
+    sender = re.search(rb"(?im)^from:([^\r\n]*(?:\r\n[ \t][^\r\n]*)*)", message.partition(b"\r\n\r\n")[0])
     names = leaf.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
     mail = names.get_values_for_type(x509.RFC822Name)
     if not any(f"<{m}>".encode() in sender.group(1) or m.encode() == sender.group(1).strip()

@@ -64,8 +64,10 @@ impl Appliance {
     }
 
     fn bare(environment: Vec<(&'static str, PathBuf)>) -> Self {
+        let folder = workspace::scratch();
+        std::fs::write(folder.path().join("password"), PASSWORD).expect("written");
         Self {
-            folder: workspace::scratch(),
+            folder,
             ports: PortBlock::take(),
             server: None,
             trust: OnceLock::new(),
@@ -135,22 +137,20 @@ impl Appliance {
         appliance.refused(&["hsm", "init", "--so-pin-file", arg(&so_pin)])
     }
 
-    /// Makes the key in the module, has the sandbox's authority sign it, and takes the certificate.
+    /// Makes the key in the module, has the data folder's evaluation authority sign it, and takes the
+    /// certificate.
     pub fn keygen_and_certificate(&self) {
-        let file = |name: &str| self.beside(name);
-        let (csr, chain, authority) = (file("request.pem"), file("chain.pem"), file("authority"));
+        let (csr, chain) = (self.beside("request.pem"), self.beside("chain.pem"));
         self.well(&["hsm", "keygen"]);
         self.well(&["hsm", "csr", "--out", arg(&csr)]);
-        self.well(&["sandbox", "authority", "create", arg(&authority)]);
-        let sign = [
+        self.well(&[
             "sandbox",
             "authority",
             "sign",
-            arg(&authority),
             arg(&csr),
             "--out",
-        ];
-        self.well(&[&sign[..], &[arg(&chain)]].concat());
+            arg(&chain),
+        ]);
         self.well(&["hsm", "import-cert", arg(&chain)]);
     }
 
@@ -325,7 +325,7 @@ impl Appliance {
 
     /// `mailbox add` with further arguments.
     pub fn add(&self, address: &str, more: &[&str]) -> String {
-        let password = self.write_beside("password", PASSWORD.as_bytes());
+        let password = self.beside("password");
         let mut all = vec!["mailbox", "add", address, "--password-file", arg(&password)];
         if !more.contains(&"--holder") {
             all.extend(["--holder", "Titolare di Prova"]);

@@ -125,13 +125,19 @@ impl ImapClient {
         self.command(&format!("LOGIN \"{user}\" \"{password}\""))
     }
 
-    /// APPEND with a synchronising literal.
+    /// APPEND with a synchronising literal; refused before or after the message.
     pub fn append(&mut self, folder: &str, message: &[u8]) -> Answer {
         let tag = self
             .begin(&format!("APPEND {folder} {{{}}}", message.len()))
             .expect("sent");
         let go = self.response().expect("an answer");
-        assert!(go.text.starts_with('+'), "{go:?}");
+        if !go.text.starts_with('+') {
+            let status = go.text.trim_start_matches(&format!("{tag} ")).to_owned();
+            return Answer {
+                status,
+                untagged: Vec::new(),
+            };
+        }
         self.wire.send(message).expect("sent");
         self.wire.send(b"\r\n").expect("sent");
         self.finish(&tag).expect("an answer")

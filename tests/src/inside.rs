@@ -75,7 +75,8 @@ impl Inside {
             sender: Address::parse(from.1).expect("an address"),
             recipients: vec![Address::parse(to).expect("an address")],
             body: body.expect("a durable body"),
-            received_from: "from client.example ([127.0.0.1]) by mail.pec.test with ESMTPSA".to_owned(),
+            received_from: "from client.example ([127.0.0.1]) by mail.pec.test with ESMTPSA"
+                .to_owned(),
         };
         let (told, wait) = std::sync::mpsc::channel();
         let place = self.state.reserve().expect("a place");

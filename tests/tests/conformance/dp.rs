@@ -123,7 +123,7 @@ fn dp_08_receipts_reach_a_full_mailbox() {
     let small = small_mailbox(trio.from.appliance);
     // Fill it to the brim with what the holder puts there himself.
     let brim = Draft::new(&small.address, &[&small.address])
-        .body(filler(204_300))
+        .body(filler(204_000))
         .bytes();
     let answer = small.imap().append("INBOX", &brim);
     assert!(answer.is_ok(), "{answer:?}");
