@@ -197,10 +197,11 @@ impl Appliance {
         while !self.greets() {
             let server = self.server.as_mut().expect("just started");
             if let Some(status) = server.child.try_wait().expect("a child of ours") {
-                self.server = None;
+                self.kill();
                 return Err(format!("{status}\n{}", self.log()));
             }
             if Instant::now() > end {
+                self.kill();
                 return Err(format!("no greeting in {START_WAIT:?}\n{}", self.log()));
             }
             std::thread::sleep(Duration::from_millis(20));

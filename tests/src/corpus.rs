@@ -3,6 +3,8 @@
 
 use std::path::PathBuf;
 
+use mail_parser::{HeaderName, MimeHeaders, PartType};
+
 use crate::message::Part;
 
 /// Each file with its name, line ends made CRLF.
@@ -141,12 +143,55 @@ pub fn faults(message: &[u8]) -> Vec<&'static str> {
         !is_fold && !name.is_some_and(is_name)
     });
     add(odd, "a line that is no field");
-    let signed = crate::message::find(&message.to_ascii_lowercase(), b"multipart/signed");
-    let encrypted = crate::message::find(&message.to_ascii_lowercase(), b"multipart/encrypted");
-    let is_sealed = signed.or(encrypted).is_some();
+    let lower = message.to_ascii_lowercase();
+    let holds = |text: &[u8]| crate::message::find(&lower, text).is_some();
+    let is_sealed = holds(b"multipart/signed") || holds(b"multipart/encrypted");
+    let is_eight_bit = !part.body().is_ascii();
     add(
-        is_sealed && !part.body().is_ascii(),
+        is_eight_bit && is_sealed,
         "8-bit octets inside a signature, perhaps",
     );
+    add(
+        is_eight_bit && !all_in_leaves(message),
+        "8-bit octets outside leaves, perhaps",
+    );
     faults
+}
+
+/// Its octets stand for themselves: only then can they be written in another coding.
+fn is_plainly_coded(part: &mail_parser::MessagePart<'_>) -> bool {
+    let coding = part.content_transfer_encoding().unwrap_or("7bit");
+    ["7bit", "8bit", "binary"].contains(&coding.to_ascii_lowercase().as_str())
+}
+
+/// Every octet above 127 of the body lies in the body of a leaf, as another reader cuts the parts; a part
+/// with two types, or a message in a message, is not judged.
+fn all_in_leaves(message: &[u8]) -> bool {
+    let parsed = mail_parser::MessageParser::default().parse(message);
+    let Some(parsed) = parsed else { return false };
+    let high = |octets: &[u8]| octets.iter().filter(|b| !b.is_ascii()).count();
+    let body_start = Part::parse(message).body_start;
+    let mut in_leaves = 0;
+    for part in &parsed.parts {
+        let types = part
+            .headers
+            .iter()
+            .filter(|h| h.name == HeaderName::ContentType)
+            .count();
+        match part.body {
+            PartType::Message(_) => return false,
+            _ if types > 1 => return false,
+            PartType::Multipart(_) => {}
+            _ => {
+                let (start, end) = (part.raw_body_offset(), part.raw_end_offset());
+                let range = usize::try_from(start).unwrap_or(0)..usize::try_from(end).unwrap_or(0);
+                let count = high(message.get(range).unwrap_or_default());
+                if count > 0 && !is_plainly_coded(part) {
+                    return false;
+                }
+                in_leaves += count;
+            }
+        }
+    }
+    in_leaves == high(&message[body_start..])
 }

@@ -120,9 +120,18 @@ fn ac_09_a_mailbox_keeps_its_holder_and_its_history() {
     let history = appliance
         .json(&["mailbox", "history", &address])
         .to_string();
+    for (what, times) in [
+        ("added", 1),
+        ("holder's", 1),
+        ("suspended", 1),
+        ("\"author\"", 3),
+    ] {
+        assert_eq!(history.matches(what).count(), times, "{what} in {history}");
+    }
+    let shown = appliance.json(&["mailbox", "show", &address]).to_string();
     assert!(
-        history.contains("Rosa Bianchi") && history.contains("Rosa Verdi"),
-        "{history}"
+        shown.contains("Rosa Verdi") && shown.contains("BNCRSO80A41H501X"),
+        "{shown}"
     );
     assert!(!history.contains("argon2id"), "{history}");
 }
