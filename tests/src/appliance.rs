@@ -188,6 +188,14 @@ impl Appliance {
             .unwrap_or_else(|why| panic!("serve: {why}"));
     }
 
+    /// Starts the server and kills it `after` that, most likely in the middle of its recovery.
+    pub fn serve_and_kill(&mut self, after: Duration) {
+        assert!(self.server.is_none(), "it runs already");
+        let server = Server::start(self.program(), &self.data(), &self.beside("serve.log"));
+        std::thread::sleep(after);
+        server.end();
+    }
+
     /// As [`Self::serve`]; when the server ends instead, what it said.
     pub fn try_serve(&mut self) -> Result<(), String> {
         assert!(self.server.is_none(), "it runs already");

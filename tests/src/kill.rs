@@ -62,6 +62,10 @@ pub fn execute(plan: &Plan) {
         load(&mut appliance, &senders, &recipients, &sent, pause);
         let harm = if plan.damage { chance.below(4) } else { 0 };
         damage(&appliance.data().join("views"), harm, &mut chance);
+        if chance.below(3) == 0 {
+            let after = u64::try_from(chance.below(150)).unwrap_or(0);
+            appliance.serve_and_kill(Duration::from_millis(after));
+        }
         appliance
             .try_serve()
             .unwrap_or_else(|why| panic!("run {run}, damage {harm}: {why}"));
