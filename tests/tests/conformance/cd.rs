@@ -94,7 +94,7 @@ fn cd_06_sender_and_recipients_are_those_of_smtp() {
     for message in certified.all() {
         let data = message.data();
         assert_eq!(data.one("mittente"), trio.from.address);
-        assert_eq!(data.all("destinatari"), [trio.to.address.clone()]);
+        assert_eq!(data.all("destinatari"), [trio.to.address.as_str()]);
     }
 }
 
