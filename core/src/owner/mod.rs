@@ -5,6 +5,8 @@
 mod command;
 mod decide;
 mod message;
+#[cfg(test)]
+mod tests;
 mod thread;
 
 pub use command::{
