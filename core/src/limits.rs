@@ -128,6 +128,9 @@ pub const BACKLOG_MESSAGES_MAX: usize = 100_000;
 pub const BATCH_MESSAGES_MAX: usize = 64;
 /// Custom keywords of one folder: the bits of a flag word that the system flags leave.
 pub const KEYWORDS_PER_FOLDER_MAX: usize = 58;
+/// Octets of a keyword's name: all of a folder's lie in one record.
+pub const KEYWORD_BYTES_MAX: usize = 255;
+const _: () = assert!(KEYWORDS_PER_FOLDER_MAX * (KEYWORD_BYTES_MAX + 8) < RECORD_BYTES_MAX / 2);
 /// Folders of one mailbox.
 pub const FOLDERS_PER_MAILBOX_MAX: usize = 1000;
 /// Octets of a folder's name.
@@ -159,7 +162,7 @@ pub const RSA_BITS_MIN: usize = 2048;
 /// Octets of signed content digested at a time.
 pub const SIGNED_CHUNK_BYTES: usize = 64 * 1024;
 
-/// Commands that the owner decides before it looks at the disk again.
+/// Commands of one group: while the disk is slow, further ones wait in their queues, which have bounds.
 pub const GROUP_COMMANDS_MAX: usize = 1024;
 /// Steps kept for the operator and the bench: some 100 octets each.
 pub const STEPS_KEPT_MAX: usize = 200_000;
@@ -182,6 +185,10 @@ pub const JOURNAL_SEGMENTS_AHEAD: u64 = 2;
 pub const GROUP_BYTES_MAX: usize = 3 * MEGABYTE as usize;
 const _: () = assert!(2 * GROUP_BYTES_MAX < JOURNAL_SEGMENT_BYTES as usize);
 const _: () = assert!(GROUP_BYTES_MAX > 16 * RECORD_BYTES_MAX);
+/// Messages of one COPY or MOVE, whose records of some 150 octets go into one group: a crash leaves all
+/// of it or nothing, and the owner is held up for some 20 ms at most.
+pub const MESSAGES_PER_COPY_MAX: usize = 10_000;
+const _: () = assert!(MESSAGES_PER_COPY_MAX * 200 < GROUP_BYTES_MAX);
 
 /// A blob segment is closed above this: reclaim copies at most so much at a time.
 pub const BLOB_SEGMENT_BYTES_MAX: u64 = 256 * MEGABYTE;

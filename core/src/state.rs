@@ -15,7 +15,7 @@ use crate::journal::lane::{Lane, Recovered};
 use crate::journal::record::{Paths, Started};
 use crate::journal::{Appended, Batch, JournalError, LaneStore, Partition, Position};
 use crate::limits;
-use crate::owner::{Command, CommandError, Message, Outcome, Owner, Reply, Submission};
+use crate::owner::{Command, CommandError, Inboxes, Message, Outcome, Owner, Reply, Submission};
 use crate::pipeline::{Pipeline, WorkQueue};
 use crate::point::access::distinct;
 use crate::policy::Policy;
@@ -133,6 +133,7 @@ pub(crate) struct Shared {
     pub(crate) position: AtomicU64,
     behind: RwLock<Option<Behind>>,
     inbox: Sender<Message>,
+    from_certifier: Sender<Message>,
     places: AtomicUsize,
     backlog_max: usize,
     disk: Arc<dyn Disk>,
@@ -176,7 +177,9 @@ impl State {
             None => None,
         };
         // Room for every reserved place beside all other commands.
-        let (inbox, from_all) = bounded(2 * limits::OWNER_QUEUE_MAX);
+        let (inbox, all) = bounded(2 * limits::OWNER_QUEUE_MAX);
+        let (from_certifier, certifier) = bounded(limits::GROUP_COMMANDS_MAX);
+        let inboxes = Inboxes { all, certifier };
         let newest = view.copy();
         let shared = Arc::new(Shared {
             clock: options.clock,
@@ -188,6 +191,7 @@ impl State {
             position: AtomicU64::new(lane.end().0),
             behind: RwLock::new(behind),
             inbox,
+            from_certifier,
             places: AtomicUsize::new(0),
             backlog_max: options.backlog_max,
             disk: options.disk,
@@ -195,7 +199,7 @@ impl State {
             disk_reserve_bytes: options.disk_reserve_bytes,
             on_fatal: options.on_fatal,
         });
-        let owner = Owner::spawn(shared.clone(), newest, Box::new(lane), started.0, from_all);
+        let owner = Owner::spawn(shared.clone(), newest, Box::new(lane), started.0, inboxes);
         let owner = Mutex::new(Some(owner.map_err(OpenError::Thread)?));
         Ok(Arc::new(Self {
             shared,
@@ -376,7 +380,7 @@ impl Shared {
     pub(crate) fn send_waiting(&self, command: Command, reply: Reply) {
         let message = Message::Command(Box::new(command), reply);
         if let Err(crossbeam_channel::SendError(Message::Command(_, reply))) =
-            self.inbox.send(message)
+            self.from_certifier.send(message)
         {
             reply(Err(CommandError::Stopping));
         }

@@ -9,9 +9,8 @@
 //!   grows and has holes where a group did not fit. *Recovery.* `journal/recovery.rs`.
 //! - *Failures.* A write or sync that failed is never tried again: the lane takes nothing more, the
 //!   process stops. Want of space shows when a segment is made, before anything is written.
-//! - *Limits.* A record is whole or not there, and no record is there without those before it; a batch
-//!   that was never acknowledged may be there in part: what must happen together is one record. One
-//!   process at a time: the data folder's lock sees to it, epochs fence only owners within it.
+//! - *Limits.* A batch is whole or not there, and nothing is there without what came before it; only a
+//!   batch longer than a group that was never acknowledged may be there in part. One process at a time: the data folder's lock sees to it, epochs fence only owners within it.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -23,7 +22,9 @@ use super::format::{
 };
 use super::reader::LaneReader;
 use super::segment::Segments;
-use super::{Appended, Batch, Entry, JournalError, LaneStore, Partition, Position, recovery};
+use super::{
+    Appended, Batch, Entry, JournalError, LaneStore, Partition, Position, Record, recovery,
+};
 use crate::disk::{Disk, DiskFile};
 use crate::limits;
 
@@ -142,15 +143,21 @@ impl Lane {
         None
     }
 
-    /// Packs `group` into as few groups of the journal as it fits, or says which bug forbids it.
+    /// Packs `group` into as few groups of the journal as it fits, or says which bug forbids it. A batch
+    /// is split between two only when it is longer than a group.
     fn pack(&self, group: &[Batch]) -> Result<Vec<Open>, String> {
         let most = (self.segments.bytes - SEGMENT_HEADER_BYTES) as usize - GROUP_HEADER_BYTES;
         let most = most.min(limits::GROUP_BYTES_MAX);
         let mut packed = Vec::new();
         let mut open = Open::default();
         for batch in group {
-            for (sequence, record) in (batch.expected_sequence..).zip(&batch.records) {
-                let content = record.to_bytes();
+            let contents: Vec<Vec<u8>> = batch.records.iter().map(Record::to_bytes).collect();
+            let whole: usize = contents.iter().map(|c| RECORD_HEADER_BYTES + c.len()).sum();
+            if open.count > 0 && open.records.len() + whole > most {
+                packed.push(std::mem::take(&mut open));
+            }
+            let framed = batch.records.iter().zip(contents);
+            for (sequence, (record, content)) in (batch.expected_sequence..).zip(framed) {
                 let needed = RECORD_HEADER_BYTES + content.len();
                 if content.len() > limits::RECORD_BYTES_MAX || needed > most {
                     let (name, length) = (record.name(), content.len());

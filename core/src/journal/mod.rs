@@ -49,8 +49,8 @@ impl Partition {
 #[cbor(transparent)]
 pub struct Position(#[n(0)] pub u64);
 
-/// Records of one partition that follow each other. What must happen together is one record: of a batch
-/// that was never acknowledged the first records may be there.
+/// Records of one partition that follow each other, those of one decision. After a crash all of them are
+/// there or none, unless they are longer than `limits::GROUP_BYTES_MAX`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Batch {
     /// Whose.

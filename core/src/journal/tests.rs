@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use proptest::prelude::*;
 
-use super::format::{SECTOR_BYTES, SEGMENT_HEADER_BYTES};
+use super::format::{Group, SECTOR_BYTES, SEGMENT_HEADER_BYTES, SegmentHeader};
 use super::record::Started;
 use super::*;
 use crate::disk::sim::{Failure, Loss, SimDisk};
@@ -185,6 +185,35 @@ fn a_group_longer_than_a_segment_is_split_between_batches() {
     let appended = lane.append(&group);
     assert!(matches!(appended, Appended::Written(_)), "{appended:?}");
     let (lane, _) = open(&disk.power_cut(1, Loss::All)).unwrap();
+    assert_eq!(numbers(&lane), (1..=30).collect::<Vec<_>>());
+}
+
+#[test]
+fn a_batch_that_fits_a_group_is_never_split() {
+    let disk = SimDisk::new();
+    let mut lane = ready(&disk);
+    let group: Vec<Batch> = (0..10u64)
+        .map(|number| Batch {
+            partition: HOME,
+            epoch: 1,
+            expected_sequence: 3 * number + 1,
+            records: (1..=3).map(|n| record(3 * number + n, 3000)).collect(),
+        })
+        .collect();
+    let appended = lane.append(&group);
+    assert!(matches!(appended, Appended::Written(_)), "{appended:?}");
+    let mut groups = 0;
+    for segment in 0..disk.list(folder()).unwrap().len() as u64 {
+        let octets = octets(&disk, segment);
+        let number = SegmentHeader::read(&octets).unwrap().lane;
+        let mut rest = &octets[SEGMENT_HEADER_BYTES as usize..];
+        while let Ok(group) = Group::read(rest, number) {
+            assert_eq!(group.records.len() % 3, 0, "a batch has three records");
+            groups += 1;
+            rest = &rest[group.bytes() as usize..];
+        }
+    }
+    assert!(groups > 1);
     assert_eq!(numbers(&lane), (1..=30).collect::<Vec<_>>());
 }
 

@@ -141,6 +141,7 @@ impl Desk<'_> {
             .filter_map(|uid| source.messages.get(uid))
             .map(|row| &**row)
             .collect();
+        copyable(found.len())?;
         let octets: u64 = found.iter().map(|row| row.size).sum();
         let mut usage = self.newest.usage(self.mailbox);
         if !remove {
@@ -160,10 +161,9 @@ impl Desk<'_> {
             records.push(Appended { filing }.into());
         }
         if remove {
-            let gone: Vec<Uid> = found.iter().map(|row| row.uid).collect();
             // A move within one folder goes on from the counter that its own copies left.
             let from = if folder == target { &end } else { &*source };
-            records.extend(self.removal(from, &gone, usage, octets));
+            records.extend(self.removal(from, &found, usage));
         }
         Ok((records, Outcome::Copied(goal.row.uid_validity, pairs)))
     }
@@ -251,21 +251,22 @@ impl Desk<'_> {
                 .filter(is_deleted)
                 .collect(),
         };
-        let octets = rows.iter().map(|row| row.size).sum();
-        let gone: Vec<Uid> = rows.iter().map(|row| row.uid).collect();
+        let gone = rows.iter().map(|row| row.uid).collect();
         let usage = self.newest.usage(self.mailbox);
         Ok((
-            self.removal(&view, &gone, usage, octets),
+            self.removal(&view, &rows, usage),
             Outcome::Expunged(gone),
         ))
     }
 
-    fn removal(&self, folder: &FolderView, gone: &[Uid], usage: u64, octets: u64) -> Vec<Record> {
-        let usage = usage.saturating_sub(octets);
+    /// Each record counts the room of its own messages, so that each is true by itself.
+    fn removal(&self, folder: &FolderView, gone: &[&MessageRow], mut usage: u64) -> Vec<Record> {
         let modseqs = folder.counter.highest_modseq + 1..;
         let parts = gone.chunks(limits::UIDS_PER_RECORD_MAX);
-        let record = |(modseq, part): (u64, &[Uid])| {
-            let uids = part.to_vec();
+        let record = |(modseq, part): (u64, &[&MessageRow])| {
+            let uids = part.iter().map(|row| row.uid).collect();
+            let octets = part.iter().map(|row| row.size).sum();
+            usage = usage.saturating_sub(octets);
             Expunged {
                 mailbox: self.mailbox,
                 folder: folder.id,
@@ -289,14 +290,15 @@ impl Desk<'_> {
                 "the mailbox has all the folders it may".to_owned(),
             ));
         }
-        let id = FolderId(folders.iter().map(|f| f.id.0).max().unwrap_or(0) + 1);
+        let last = self.newest.last_folder(self.mailbox);
+        let (Some(number), Some(validity)) =
+            (last.number.checked_add(1), last.uid_validity.checked_add(1))
+        else {
+            return Err(CommandError::Refused("no number is left".to_owned()));
+        };
+        let id = FolderId(number);
         let mut made = row(&name, self.now, special_use);
-        let newest = folders
-            .iter()
-            .map(|f| f.row.uid_validity)
-            .max()
-            .unwrap_or(0);
-        made.uid_validity = made.uid_validity.max(newest + 1);
+        made.uid_validity = made.uid_validity.max(validity);
         Ok((
             vec![self.folder_record(id, Some(made), None)],
             Outcome::Folder(id),
@@ -355,7 +357,7 @@ impl Desk<'_> {
                 counter,
                 messages,
             };
-            let octets: u64 = inbox.messages.values().map(|row| row.size).sum();
+            copyable(inbox.messages.size())?;
             let mut usage = self.newest.usage(self.mailbox);
             let mut keywords = end.row.clone();
             keywords.keywords.clone_from(&inbox.row.keywords);
@@ -369,8 +371,8 @@ impl Desk<'_> {
                 end.counter.highest_modseq = filing.modseq;
                 records.push(Appended { filing }.into());
             }
-            let gone: Vec<Uid> = inbox.messages.keys().copied().collect();
-            records.extend(self.removal(&inbox, &gone, usage, octets));
+            let gone: Vec<&MessageRow> = inbox.messages.values().map(|row| &**row).collect();
+            records.extend(self.removal(&inbox, &gone, usage));
         }
         Ok((records, Outcome::Folder(target)))
     }
@@ -436,6 +438,15 @@ impl Desk<'_> {
     }
 }
 
+/// COPY and MOVE are whole or not at all (RFC 9051 §6.4.7, RFC 6851 §3.3): their records go into one
+/// group of the journal.
+fn copyable(messages: usize) -> Result<(), CommandError> {
+    match messages <= limits::MESSAGES_PER_COPY_MAX {
+        true => Ok(()),
+        false => Err(CommandError::TooMany(limits::MESSAGES_PER_COPY_MAX)),
+    }
+}
+
 /// The bits of `names` in this folder, and its keyword table when it has to grow.
 fn bits(row: &FolderRow, names: &[FlagName]) -> Result<(Flags, Option<Vec<String>>), CommandError> {
     let mut table = row.keywords.clone();
@@ -456,6 +467,9 @@ fn bits(row: &FolderRow, names: &[FlagName]) -> Result<(Flags, Option<Vec<String
             ));
         }
         if known.is_none() {
+            if word.len() > limits::KEYWORD_BYTES_MAX {
+                return Err(CommandError::Refused("the keyword is too long".to_owned()));
+            }
             table.push(word.clone());
         }
         flags = flags.with(Flags::keyword(u32::try_from(index).unwrap_or(0)));

@@ -238,6 +238,9 @@ pub enum CommandError {
     /// The mailbox has no room.
     #[error("the mailbox is full")]
     OverQuota,
+    /// More messages than one order may name; fewer at a time will do.
+    #[error("an order may name at most {0} messages")]
+    TooMany(usize),
     /// The mailbox or domain is suspended or closed.
     #[error("{0} is not in service")]
     NotInService(String),
@@ -246,5 +249,6 @@ pub enum CommandError {
     Refused(String),
 }
 
-/// Called once, on the owner's thread, after the commit and the publication: it must not block.
+/// Called once, on the owner's thread, after the commit and the publication, or dropped uncalled when the
+/// appliance ends: it must not block.
 pub type Reply = Box<dyn FnOnce(Result<Outcome, CommandError>) + Send + 'static>;

@@ -15,4 +15,4 @@ pub use command::{
 };
 pub use decide::{Circumstances, Decision, decide};
 pub use thread::Message;
-pub(crate) use thread::Owner;
+pub(crate) use thread::{Inboxes, Owner};

@@ -1,12 +1,14 @@
 //! The owner's and the writer's threads: decide, group, commit, publish, reply, notify.
 //!
-//! While the writer syncs one group, the owner fills the next: group size follows the disk's speed and
-//! nothing waits for a timer. The owner never waits for the disk; the writer does nothing else.
+//! While the writer syncs one group, the owner fills the next: group size follows the disk's speed up to
+//! a bound, and nothing waits for a timer. The owner never waits for the disk; the writer does nothing
+//! else. A thread that fails ends the process: nobody waits for an answer that cannot come.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use crossbeam_channel::{Receiver, Sender, select};
+use crossbeam_channel::{Receiver, Sender, never, select};
 
 use super::decide::{Circumstances, decide};
 use super::{Command, CommandError, Outcome, Reply};
@@ -24,11 +26,23 @@ pub enum Message {
     Stop,
 }
 
-/// A group on its way to the disk.
+/// Where commands come from.
+pub(crate) struct Inboxes {
+    /// All but the certifier.
+    pub(crate) all: Receiver<Message>,
+    /// The certifier, which waits for room; apart, so that it never takes a place that was reserved.
+    pub(crate) certifier: Receiver<Message>,
+}
+
+/// What one command was told.
+type Answer = Result<Outcome, CommandError>;
+
+/// A group on its way to the disk: a batch for each command that changed anything, in the order of the
+/// decisions. Refusals wait with the rest: they too may rest on records that are not durable yet.
 #[derive(Default)]
 struct Group {
-    batches: BTreeMap<Partition, Vec<Record>>,
-    replies: Vec<(Reply, Outcome)>,
+    batches: Vec<Batch>,
+    replies: Vec<(Reply, Answer)>,
 }
 
 /// What the writer did with a group.
@@ -45,7 +59,7 @@ pub(crate) struct Owner {
     epoch: u64,
     open: Group,
     in_flight: bool,
-    to_writer: Sender<(Group, Vec<Batch>)>,
+    to_writer: Sender<Group>,
 }
 
 impl Owner {
@@ -55,7 +69,7 @@ impl Owner {
         newest: View,
         lane: Box<dyn LaneStore>,
         epoch: u64,
-        inbox: Receiver<Message>,
+        inboxes: Inboxes,
     ) -> std::io::Result<std::thread::JoinHandle<()>> {
         let numbers = (0..=u8::MAX).map(Partition);
         let next_sequences = numbers.map(|p| (p, lane.next_sequence(p))).collect();
@@ -79,8 +93,11 @@ impl Owner {
         std::thread::Builder::new()
             .name("owner".to_owned())
             .spawn(move || {
-                owner.run(&inbox, &commits);
-                drop((inbox, commits));
+                let work = || owner.run(&inboxes, &commits);
+                if catch_unwind(AssertUnwindSafe(work)).is_err() {
+                    fatal.fatal("the owner's thread failed: a fault in this program");
+                }
+                drop((inboxes, commits));
                 // The lane is closed before anybody takes the owner for ended.
                 if writer.join().is_err() {
                     fatal.fatal("the journal's writer failed");
@@ -88,26 +105,42 @@ impl Owner {
             })
     }
 
-    fn run(mut self, inbox: &Receiver<Message>, commits: &Receiver<Committed>) {
+    fn run(mut self, inboxes: &Inboxes, commits: &Receiver<Committed>) {
+        let nobody = never();
         let mut stopping = false;
-        while !(stopping && !self.in_flight && self.open.is_empty()) {
+        while !(stopping && self.is_idle() && inboxes.certifier.is_empty()) {
+            let (all, certifier) = match self.open.replies.len() < limits::GROUP_COMMANDS_MAX {
+                true => (&inboxes.all, &inboxes.certifier),
+                // Full, and the group before it still on its way: whoever sends waits or is told.
+                false => (&nobody, &nobody),
+            };
             select! {
                 recv(commits) -> done => match done {
                     Ok(done) => self.publish(done),
                     Err(_) => return, // The writer gave up: the process is ending.
                 },
-                recv(inbox) -> message => match message {
-                    Ok(message) => {
-                        stopping |= self.take(message);
-                        for message in inbox.try_iter().take(limits::GROUP_COMMANDS_MAX) {
-                            stopping |= self.take(message);
-                        }
-                    }
-                    Err(_) => stopping = true,
-                },
+                recv(all) -> message => stopping |= self.take_all(message.ok(), all),
+                recv(certifier) -> message => stopping |= self.take_all(message.ok(), certifier),
             }
             self.hand_over();
         }
+    }
+
+    fn is_idle(&self) -> bool {
+        !self.in_flight && self.open.is_empty()
+    }
+
+    /// Decides what waits, as far as the group has room; answers whether the order to stop was in it.
+    fn take_all(&mut self, first: Option<Message>, more: &Receiver<Message>) -> bool {
+        let Some(first) = first else {
+            return true; // Nobody can send any more.
+        };
+        let mut stopping = self.take(first);
+        let room = limits::GROUP_COMMANDS_MAX.saturating_sub(self.open.replies.len());
+        for message in more.try_iter().take(room) {
+            stopping |= self.take(message);
+        }
+        stopping
     }
 
     /// Decides one command; answers whether it was the order to stop.
@@ -116,30 +149,34 @@ impl Owner {
             Message::Command(command, reply) => (command, reply),
             Message::Stop => return true,
         };
-        match self.decide(*command) {
-            Ok(outcome) => self.open.replies.push((reply, outcome)),
-            Err(error) => reply(Err(error)),
-        }
+        let answer = self.decide(*command);
+        self.open.replies.push((reply, answer));
         false
     }
 
-    fn decide(&mut self, command: Command) -> Result<Outcome, CommandError> {
+    fn decide(&mut self, command: Command) -> Answer {
         let given = Circumstances {
             now: self.shared.clock.now(),
             random: crate::random::bytes(),
             policy: &self.shared.policy,
         };
         let decision = decide(&self.newest, command, given)?;
+        if decision.records.is_empty() {
+            return Ok(decision.outcome);
+        }
+        fit(&decision.records)?;
         for record in &decision.records {
             self.newest.publish(apply(record));
         }
-        if !decision.records.is_empty() {
-            self.open
-                .batches
-                .entry(decision.partition)
-                .or_default()
-                .extend(decision.records);
-        }
+        let next = self.next_sequences.entry(decision.partition).or_insert(1);
+        let expected_sequence = *next;
+        *next += decision.records.len() as u64;
+        self.open.batches.push(Batch {
+            partition: decision.partition,
+            epoch: self.epoch,
+            expected_sequence,
+            records: decision.records,
+        });
         Ok(decision.outcome)
     }
 
@@ -153,19 +190,9 @@ impl Owner {
             reply_all(group.replies);
             return;
         }
-        let batches = group.batches.iter().map(|(partition, records)| Batch {
-            partition: *partition,
-            epoch: self.epoch,
-            expected_sequence: self.next_sequences.get(partition).copied().unwrap_or(1),
-            records: records.clone(),
-        });
-        let batches: Vec<Batch> = batches.collect();
-        for batch in &batches {
-            *self.next_sequences.entry(batch.partition).or_default() += batch.records.len() as u64;
-        }
         self.in_flight = true;
         // Capacity one and nothing in flight: this never waits.
-        if self.to_writer.send((group, batches)).is_err() {
+        if self.to_writer.send(group).is_err() {
             self.shared.fatal("the journal's writer has ended");
         }
     }
@@ -175,12 +202,13 @@ impl Owner {
         self.in_flight = false;
         let mut rows: Vec<Row> = Vec::new();
         let now = self.shared.clock.now();
-        for record in done.group.batches.values().flatten() {
+        for record in done.group.batches.iter().flat_map(|batch| &batch.records) {
             self.shared.steps.note(record, now);
             rows.extend(apply(record));
         }
-        self.shared.view.publish(rows.iter().cloned());
+        let changed = self.shared.view.put_all(rows.iter().cloned());
         reply_all(done.group.replies);
+        self.shared.view.tell(&changed);
         self.shared.work.follow(&rows);
         self.shared.note_rows(rows, done.position);
     }
@@ -188,13 +216,13 @@ impl Owner {
 
 fn write(
     mut lane: Box<dyn LaneStore>,
-    groups: &Receiver<(Group, Vec<Batch>)>,
+    groups: &Receiver<Group>,
     done: &Sender<Committed>,
     shared: &Shared,
 ) {
-    for (group, batches) in groups {
+    for group in groups {
         // Commit point. Crash before: nothing happened; after: replay goes on at publication.
-        match lane.append(&batches) {
+        match lane.append(&group.batches) {
             Appended::Written(position) => {
                 if done.send(Committed { group, position }).is_err() {
                     return;
@@ -218,9 +246,22 @@ fn write(
     }
 }
 
-fn reply_all(replies: Vec<(Reply, Outcome)>) {
-    for (reply, outcome) in replies {
-        reply(Ok(outcome));
+fn reply_all(replies: Vec<(Reply, Answer)>) {
+    for (reply, answer) in replies {
+        reply(answer);
+    }
+}
+
+/// Whatever was asked for, a record that the journal would refuse is refused before it is decided.
+fn fit(records: &[Record]) -> Result<(), CommandError> {
+    let is_long = |record: &&Record| record.to_bytes().len() > limits::RECORD_BYTES_MAX;
+    match records.iter().find(is_long) {
+        None => Ok(()),
+        Some(record) => Err(CommandError::Refused(format!(
+            "what was asked for makes a {} record of more than {} octets; shorten it",
+            record.name(),
+            limits::RECORD_BYTES_MAX
+        ))),
     }
 }
 

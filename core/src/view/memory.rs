@@ -40,6 +40,16 @@ struct Registry {
 struct Folders {
     folders: BTreeMap<FolderId, Arc<FolderView>>,
     usage: u64,
+    last: LastFolder,
+}
+
+/// The highest that a mailbox's folders have had since the start, those that went included.
+#[derive(Debug, Default, Clone, Copy)]
+pub struct LastFolder {
+    /// Number.
+    pub number: u32,
+    /// UIDVALIDITY.
+    pub uid_validity: u32,
 }
 
 /// Open work: what recovery finds and the certifier takes.
@@ -140,6 +150,12 @@ impl View {
         self.folders_of(id)?.read().folders.get(&folder).cloned()
     }
 
+    /// What a new folder of the mailbox must be above of: sessions and clients remember those that went.
+    pub fn last_folder(&self, id: MailboxId) -> LastFolder {
+        let folders = self.folders_of(id);
+        folders.map_or_else(LastFolder::default, |folders| folders.read().last)
+    }
+
     /// Octets used in a mailbox.
     pub fn usage(&self, id: MailboxId) -> u64 {
         self.folders_of(id)
@@ -174,9 +190,15 @@ impl View {
         self.watchers.write().push(watcher);
     }
 
-    /// Makes rows visible, then tells the watchers. Called by the owner after the commit, by recovery
-    /// and by the loader of the views, in the order of the journal.
+    /// Makes rows visible, then tells the watchers. Called by recovery and by the loader of the views,
+    /// in the order of the journal.
     pub fn publish(&self, rows: impl IntoIterator<Item = Row>) {
+        let changed = self.put_all(rows);
+        self.tell(&changed);
+    }
+
+    /// Makes rows visible; answers the mailboxes that changed. Called by the owner after the commit.
+    pub(crate) fn put_all(&self, rows: impl IntoIterator<Item = Row>) -> Vec<MailboxId> {
         let mut changed = Vec::new();
         for row in rows {
             if let Some(mailbox) = self.put(row)
@@ -187,8 +209,13 @@ impl View {
         }
         changed.sort_unstable();
         changed.dedup();
+        changed
+    }
+
+    /// Tells the watchers of mailboxes that changed.
+    pub(crate) fn tell(&self, changed: &[MailboxId]) {
         let watchers = self.watchers.read();
-        for mailbox in changed {
+        for &mailbox in changed {
             watchers.iter().for_each(|watcher| watcher(mailbox));
         }
     }
@@ -267,6 +294,9 @@ impl View {
 
 impl Folders {
     fn set_folder(&mut self, id: FolderId, row: Option<FolderRow>) {
+        let validity = row.as_ref().map_or(0, |row| row.uid_validity);
+        self.last.number = self.last.number.max(id.0);
+        self.last.uid_validity = self.last.uid_validity.max(validity);
         let Some(row) = row else {
             self.folders.remove(&id);
             return;

@@ -299,6 +299,7 @@ impl Session {
             CommandError::NotFound(_) => "[NONEXISTENT] it does not exist",
             CommandError::Exists(_) => "[ALREADYEXISTS] the name is taken",
             CommandError::OverQuota => "[OVERQUOTA] the mailbox is full",
+            CommandError::TooMany(_) => "[LIMIT] too many messages at once; name fewer",
             CommandError::NotInService(_) => "[NOPERM] the mailbox is not in service",
             CommandError::Refused(_) => "[CANNOT] this cannot be done",
         };

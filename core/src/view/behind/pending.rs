@@ -20,6 +20,8 @@ enum Key {
     Errand(RecipientKey),
     Delivery(RecipientKey),
     Answer(RecipientKey),
+    /// Before what the folder, or a new one of the same number, has afterwards.
+    FolderGone(MailboxId, FolderId),
     Folder(MailboxId, FolderId),
     Counter(MailboxId, FolderId),
     Message(MailboxId, FolderId, Uid),
@@ -83,6 +85,7 @@ impl Pending {
 
     /// The messages of a folder go with it.
     fn empty_folder(&mut self, mailbox: MailboxId, folder: FolderId) {
+        self.0.remove(&Key::Folder(mailbox, folder));
         self.0.remove(&Key::Counter(mailbox, folder));
         let messages =
             Key::Message(mailbox, folder, Uid::MIN)..=Key::Message(mailbox, folder, Uid::MAX);
@@ -112,7 +115,8 @@ fn key(row: &Row) -> Key {
         Row::Domain(name, _) => Key::Domain(name.as_str().to_owned()),
         Row::Mailbox(row) => Key::Mailbox(row.id),
         Row::History(mailbox, number, _) => Key::History(*mailbox, *number),
-        Row::Folder(mailbox, folder, _) => Key::Folder(*mailbox, *folder),
+        Row::Folder(mailbox, folder, None) => Key::FolderGone(*mailbox, *folder),
+        Row::Folder(mailbox, folder, Some(_)) => Key::Folder(*mailbox, *folder),
         Row::Counter(mailbox, folder, _) | Row::Modseq(mailbox, folder, _) => {
             Key::Counter(*mailbox, *folder)
         }

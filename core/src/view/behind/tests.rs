@@ -359,6 +359,21 @@ fn a_mailbox_file_of_mostly_dead_rows_is_rewritten() {
 }
 
 #[test]
+fn a_folder_made_in_place_of_one_that_went_begins_empty() {
+    let mut house = House::new();
+    house.run(|house, behind| {
+        house.note(behind, folder(1, 1, Some(folder_row("INBOX"))));
+        house.note(behind, folder(1, 2, Some(folder_row("Old"))));
+        (1..=3).for_each(|uid| house.note(behind, filed(1, 2, uid)));
+    });
+    house.run(|house, behind| {
+        house.note(behind, folder(1, 2, None));
+        house.note(behind, folder(1, 2, Some(folder_row("New"))));
+    });
+    assert_eq!(house.seen().0, house.truth());
+}
+
+#[test]
 fn what_came_and_went_is_never_written_unless_it_may_be_stored() {
     let key = super::super::row::RecipientKey {
         identifier: Identifier::parse("a@pec.example").unwrap(),
