@@ -173,6 +173,9 @@ pub const DISK_RESERVE_BYTES: u64 = 256 * MEGABYTE;
 pub const HELD_SENTENCES_MAX: usize = 100;
 /// Facts of messages under way that the certifier keeps at hand: some kilobytes each.
 pub const FACTS_CACHED_MAX: usize = 1024;
+/// Longer facts, of many recipients, are read again instead: all that is kept takes some 64 MB at most.
+pub const FACTS_CACHED_BYTES_MAX: u64 = 32 * 1024;
+const _: () = assert!(FACTS_CACHED_MAX as u64 * FACTS_CACHED_BYTES_MAX <= 32 * MEGABYTE);
 /// Facts of one message: 1,000 paths and a rope.
 pub const FACTS_BYTES_MAX: u64 = 4 * MEGABYTE;
 

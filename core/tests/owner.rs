@@ -83,7 +83,10 @@ impl House {
     }
 
     fn append(&self, folder: FolderId) -> Result<Outcome, CommandError> {
-        let blob = self.state.blobs().store(Partition(1), &mut &b"A: b\r\n"[..]);
+        let blob = self
+            .state
+            .blobs()
+            .store(Partition(1), &mut &b"A: b\r\n"[..]);
         self.order(MailboxOrder::Append {
             folder,
             flags: Vec::new(),
@@ -128,14 +131,20 @@ fn what_is_too_long_for_a_record_is_refused_and_the_house_lives() {
     let word = "k".repeat(60_000);
     let answers = [house.keyword(word.clone() + "1"), house.keyword(word + "2")];
     for answer in answers {
-        assert!(matches!(answer, Err(CommandError::Refused(_))), "{answer:?}");
+        assert!(
+            matches!(answer, Err(CommandError::Refused(_))),
+            "{answer:?}"
+        );
     }
     let order = RegistryOrder::SetHolder(
         Address::parse("anna@pec.test").unwrap(),
         holder(&"x".repeat(limits::RECORD_BYTES_MAX)),
     );
     let answer = house.state.ask(Command::Registry(order, "test".to_owned()));
-    assert!(matches!(answer, Err(CommandError::Refused(_))), "{answer:?}");
+    assert!(
+        matches!(answer, Err(CommandError::Refused(_))),
+        "{answer:?}"
+    );
     house.assert_lives();
 }
 
@@ -178,7 +187,10 @@ fn hs_05_the_backlog_has_a_bound_and_places_come_back() {
     let address = Address::parse("anna@pec.test").unwrap();
     for _ in 0..3 {
         let place = house.state.reserve().unwrap();
-        let body = house.state.blobs().store(Partition(1), &mut &b"A: b\r\n"[..]);
+        let body = house
+            .state
+            .blobs()
+            .store(Partition(1), &mut &b"A: b\r\n"[..]);
         let submission = Submission {
             mailbox: house.mailbox,
             sender: address.clone(),
@@ -245,7 +257,10 @@ fn move_all(view: &View) -> Result<(Vec<Record>, Outcome), CommandError> {
 fn op_08_the_largest_move_that_is_taken_fits_one_group() {
     let most = u32::try_from(limits::MESSAGES_PER_COPY_MAX).unwrap();
     let (records, _) = move_all(&full_inbox(most)).unwrap();
-    let octets: usize = records.iter().map(|record| 40 + record.to_bytes().len()).sum();
+    let octets: usize = records
+        .iter()
+        .map(|record| 40 + record.to_bytes().len())
+        .sum();
     assert!(octets < limits::GROUP_BYTES_MAX, "{octets}");
     let refused = move_all(&full_inbox(most + 1));
     assert!(matches!(refused, Err(CommandError::TooMany(_))));

@@ -253,10 +253,7 @@ impl Desk<'_> {
         };
         let gone = rows.iter().map(|row| row.uid).collect();
         let usage = self.newest.usage(self.mailbox);
-        Ok((
-            self.removal(&view, &rows, usage),
-            Outcome::Expunged(gone),
-        ))
+        Ok((self.removal(&view, &rows, usage), Outcome::Expunged(gone)))
     }
 
     /// Each record counts the room of its own messages, so that each is true by itself.

@@ -181,8 +181,11 @@ impl Drafter {
         }
     }
 
-    /// Facts just committed, so that the next step need not read them.
+    /// Facts just written, so that the next step need not read them; unusually long ones are read again.
     pub(super) fn remember(&self, blob: BlobRef, facts: EnvelopeFacts) {
+        if blob.length > limits::FACTS_CACHED_BYTES_MAX {
+            return;
+        }
         let mut cache = self.cache.lock();
         if cache.len() >= limits::FACTS_CACHED_MAX {
             cache.clear();

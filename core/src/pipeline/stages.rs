@@ -1,5 +1,6 @@
 //! The threads of the certifier and what each does with a batch.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::thread::{Builder, JoinHandle};
 use std::time::Duration;
@@ -28,8 +29,17 @@ pub(super) fn spawn(
     let (to_sign, from_draft) = bounded::<Vec<Drafted>>(1);
     let (to_commit, from_sign) = bounded::<Signed>(1);
     let drafter = Arc::new(Drafter::new(shared.clone(), scanner.clone(), held.clone()));
-    let start =
-        |name: &str, run: Box<dyn FnOnce() + Send>| Builder::new().name(name.to_owned()).spawn(run);
+    let start = |name: &'static str, run: Box<dyn FnOnce() + Send>| {
+        let shared = shared.clone();
+        let run = move || {
+            if catch_unwind(AssertUnwindSafe(run)).is_err() {
+                shared.fatal(&format!(
+                    "the certifier's {name} thread failed: a fault in this program"
+                ));
+            }
+        };
+        Builder::new().name(name.to_owned()).spawn(run)
+    };
     let courier = drafter.clone();
     let (queue, signer) = (shared.clone(), signer.clone());
     let (done, facts) = (shared.clone(), drafter.clone());
@@ -96,8 +106,8 @@ fn draft(drafter: &Arc<Drafter>, to_sign: &Sender<Vec<Drafted>>) {
 
 /// Drafts one; a fault in it sets that message aside and touches no other.
 fn draft_one(drafter: &Drafter, work: Work) -> Option<Drafted> {
-    let attempt = std::panic::AssertUnwindSafe(|| drafter.draft(&work));
-    let result = std::panic::catch_unwind(attempt).unwrap_or_else(|_| {
+    let attempt = AssertUnwindSafe(|| drafter.draft(&work));
+    let result = catch_unwind(attempt).unwrap_or_else(|_| {
         Err(Setback::Held(
             "drafting failed: a fault in this program".into(),
         ))

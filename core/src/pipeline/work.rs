@@ -58,11 +58,11 @@ impl WorkQueue {
             };
             waiting.put(work);
         }
-        for key in open
-            .deliveries
-            .keys()
-            .filter(|key| !open.answers.contains_key(key))
-        {
+        // Oldest first: deadlines run from the instants of these steps (HS-05).
+        let unanswered = |(key, _): &(&RecipientKey, _)| !open.answers.contains_key(key);
+        let mut deliveries: Vec<_> = open.deliveries.iter().filter(unanswered).collect();
+        deliveries.sort_by_key(|(_, row)| row.evidence.at);
+        for (key, _) in deliveries {
             waiting.put(Work::Delivery(key.clone()));
         }
         for (key, _) in open.errands.iter().filter(|(_, errand)| errand.local) {
@@ -70,7 +70,9 @@ impl WorkQueue {
                 waiting.put(Work::Store(key.clone()));
             }
         }
-        for (identifier, row) in &open.submissions {
+        let mut submissions: Vec<_> = open.submissions.iter().collect();
+        submissions.sort_by_key(|(_, row)| row.at);
+        for (identifier, row) in submissions {
             waiting.put(Work::Submission(row.mailbox, identifier.clone()));
         }
         self.changed.notify_all();

@@ -285,10 +285,15 @@ impl Writer {
         Ok(())
     }
 
-    /// Writes the rows of the journal up to what was noted when it began, then goes back to notes if
-    /// nothing was noted meanwhile.
+    /// Writes the rows of the journal up to what was noted when it began; what is noted meanwhile waits
+    /// as rows again, so that following ends under any load.
     fn follow(&mut self) -> Result<(), ViewError> {
-        let (from, until) = (self.store.written, self.shared.state.lock().noted);
+        let from = self.store.written;
+        let until = {
+            let mut state = self.shared.state.lock();
+            state.is_following = false;
+            state.noted
+        };
         let (store, shared, fence) = (&mut self.store, &self.shared, self.fence);
         let mut pending = Pending::default();
         let mut broken = None;
@@ -307,10 +312,13 @@ impl Writer {
             }
             let mut state = shared.state.lock();
             state.written = entry.position;
-            match state.is_stopping {
-                true => Err(JournalError::Stopped("stopping".to_owned())),
-                false => Ok(()),
+            if !state.is_stopping {
+                return Ok(());
             }
+            // The rows between here and the notes were not read.
+            state.pending.clear();
+            state.is_following = true;
+            Err(JournalError::Stopped("stopping".to_owned()))
         });
         if let Some(error) = broken {
             return Err(error);
@@ -327,9 +335,7 @@ impl Writer {
             }
         }
         self.store.write(pending.into_rows(), until)?;
-        let mut state = self.shared.state.lock();
-        state.written = until;
-        state.is_following = state.noted != until;
+        self.shared.state.lock().written = until;
         Ok(())
     }
 }
