@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use crossbeam_channel::{Receiver, Sender, bounded};
 use rayon::iter::{IntoParallelIterator, ParallelIterator};
+use rayon::{ThreadPool, ThreadPoolBuilder};
 
 use super::draft::{Drafted, Drafter, Setback};
 use super::work::Work;
@@ -43,9 +44,10 @@ pub(super) fn spawn(
     let courier = drafter.clone();
     let (queue, signer) = (shared.clone(), signer.clone());
     let (done, facts) = (shared.clone(), drafter.clone());
+    let pool = drafting_pool()?;
     Ok(vec![
         start("courier", Box::new(move || carry(&courier)))?,
-        start("draft", Box::new(move || draft(&drafter, &to_sign)))?,
+        start("draft", Box::new(move || draft(&drafter, &pool, &to_sign)))?,
         start(
             "sign",
             Box::new(move || sign(&queue, &*signer, &from_draft, &to_commit)),
@@ -88,16 +90,35 @@ pub(super) fn give(shared: &Arc<Shared>, command: Command, work: Work) {
 /// Between two tries of work that could not be done.
 pub(super) const RETRY: Duration = Duration::from_millis(500);
 
-fn draft(drafter: &Arc<Drafter>, to_sign: &Sender<Vec<Drafted>>) {
+/// The threads that draft and digest: one per core, behind those that answer users.
+fn drafting_pool() -> std::io::Result<ThreadPool> {
+    let step_back = |_| {
+        // Without the right to do so, drafting shares the cores as an equal.
+        let thread = Some(rustix::thread::gettid());
+        let _ = rustix::process::setpriority_process(thread, DRAFTING_NICENESS);
+    };
+    ThreadPoolBuilder::new()
+        .thread_name(|number| format!("draft-{number}"))
+        .start_handler(step_back)
+        .build()
+        .map_err(std::io::Error::other)
+}
+
+/// Below the rings and the owner, above the keeper of views.
+const DRAFTING_NICENESS: i32 = 5;
+
+fn draft(drafter: &Arc<Drafter>, pool: &ThreadPool, to_sign: &Sender<Vec<Drafted>>) {
     while let Some(works) = drafter
         .shared
         .work
         .take_signable(limits::BATCH_MESSAGES_MAX)
     {
-        let drafted: Vec<Drafted> = works
-            .into_par_iter()
-            .filter_map(|work| draft_one(drafter, work))
-            .collect();
+        let drafted: Vec<Drafted> = pool.install(|| {
+            works
+                .into_par_iter()
+                .filter_map(|work| draft_one(drafter, work))
+                .collect()
+        });
         if !drafted.is_empty() && to_sign.send(drafted).is_err() {
             return;
         }
