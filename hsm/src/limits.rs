@@ -18,6 +18,9 @@ pub const AVAILABILITY_POLL: Duration = Duration::from_millis(50);
 pub const REOPEN_PAUSE_MIN: Duration = Duration::from_millis(100);
 /// Longest pause: a token that returns is used within these.
 pub const REOPEN_PAUSE_MAX: Duration = Duration::from_secs(5);
+/// Between two initialisations of a module that shows no token: one reads all its tokens, and workers take
+/// turns at trying.
+pub const MODULE_RENEWAL_PAUSE: Duration = Duration::from_secs(1);
 /// How long an ending pool waits for its workers; a call into a module cannot be cancelled.
 pub const SHUTDOWN_WAIT_MAX: Duration = Duration::from_secs(2);
 /// Octets of a PIN file; PKCS#11 tokens take some 255 at most.

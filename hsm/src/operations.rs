@@ -12,7 +12,7 @@ use ceralacca_core::smime::{SigningCertificate, profile};
 use crate::csr;
 use crate::error::HsmError;
 use crate::limits::{CERTIFICATE_FILE_BYTES_MAX, KEY_LABEL_BYTES_MAX, TOKEN_LABEL_BYTES_MAX};
-use crate::pkcs11::token::{Token, away};
+use crate::pkcs11::token::{Token, TokenSession, away};
 use crate::pkcs11::{Pkcs11Settings, Pkcs11Signer};
 use crate::protected::{Pin, refused};
 use crate::public_key::PublicKey;
@@ -231,12 +231,12 @@ impl Operations {
         &self,
         settings: &Pkcs11Settings,
         read_write: bool,
-        act: impl FnOnce(&Token, &cryptoki::session::Session) -> Result<T, HsmError>,
+        act: impl FnOnce(&Token, &TokenSession) -> Result<T, HsmError>,
     ) -> Result<T, HsmError> {
         let token = Token::new(settings)?;
-        let session = token.open(read_write)?;
+        let session = token.renewing(|| token.open(read_write))?;
         let result = act(&token, &session);
-        Token::close(session);
+        session.close();
         result
     }
 

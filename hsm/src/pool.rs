@@ -170,6 +170,26 @@ impl SigningPool {
             .sum()
     }
 
+    /// Hands the requests at `wanted` out, and gathers what comes back in time.
+    fn round(
+        &self,
+        requests: &[SigningRequest],
+        wanted: &[usize],
+        results: &mut [Option<Result<Signature, SignerError>>],
+    ) {
+        let is_abandoned = Arc::new(AtomicBool::new(false));
+        let (reply, answers) = bounded(wanted.len());
+        let jobs = self.shared.jobs(requests, wanted, &reply, &is_abandoned);
+        drop(reply);
+        match jobs.and_then(|jobs| self.submit(jobs)) {
+            Ok(()) => self.collect(&answers, results),
+            Err(error) => results.iter_mut().for_each(|place| {
+                place.get_or_insert_with(|| Err(error.clone()));
+            }),
+        }
+        is_abandoned.store(true, Ordering::Relaxed);
+    }
+
     fn submit(&self, jobs: Vec<Job>) -> Result<(), SignerError> {
         let Some(queue) = &self.queue else {
             return Err(self.shared.unavailable());
@@ -218,18 +238,18 @@ impl SigningPool {
 impl Signer for SigningPool {
     fn sign(&self, requests: &[SigningRequest]) -> Vec<Result<Signature, SignerError>> {
         let mut results: Vec<Option<Result<Signature, SignerError>>> = vec![None; requests.len()];
-        if self.shared.is_available() {
-            let is_abandoned = Arc::new(AtomicBool::new(false));
-            let (reply, answers) = bounded(requests.len());
-            let jobs = self.shared.jobs(requests, &reply, &is_abandoned);
-            drop(reply);
-            match jobs.and_then(|jobs| self.submit(jobs)) {
-                Ok(()) => self.collect(&answers, &mut results),
-                Err(error) => results.iter_mut().for_each(|place| {
-                    place.get_or_insert_with(|| Err(error.clone()));
-                }),
+        let mut wanted: Vec<usize> = (0..requests.len()).collect();
+        // What a lost session answered goes to another. The lost one is out of service by then, so that
+        // the rounds end, and dead sessions that wait for work are all met at once.
+        for _ in 0..=self.shared.workers.len() {
+            if wanted.is_empty() || !self.shared.is_available() {
+                break;
             }
-            is_abandoned.store(true, Ordering::Relaxed);
+            self.round(requests, &wanted, &mut results);
+            wanted.retain(|index| {
+                let answer = results.get(*index);
+                matches!(answer, Some(Some(Err(SignerError::Unavailable(_)))))
+            });
         }
         results
             .into_iter()
@@ -280,6 +300,7 @@ impl Shared {
     fn jobs(
         &self,
         requests: &[SigningRequest],
+        wanted: &[usize],
         reply: &Sender<(usize, Result<Signature, SignerError>)>,
         is_abandoned: &Arc<AtomicBool>,
     ) -> Result<Vec<Job>, SignerError> {
@@ -294,7 +315,10 @@ impl Shared {
                 is_abandoned: Arc::clone(is_abandoned),
             })
         };
-        requests.iter().enumerate().map(draft).collect()
+        let named = wanted
+            .iter()
+            .filter_map(|index| Some((*index, requests.get(*index)?)));
+        named.map(draft).collect()
     }
 
     fn is_available(&self) -> bool {

@@ -12,6 +12,9 @@ use crate::report::Report;
 
 /// Work that the certifier has left behind this much is worth a look.
 const WAITING_WARNING: usize = 10_000;
+/// What a signer that is away means (HS-05).
+pub const CANNOT_SIGN: &str =
+    "cannot sign now; messages are taken in and wait, receipts come when it is back";
 
 /// Looks at everything; `signer` when the appliance runs.
 pub fn health(appliance: &Appliance, signer: Option<&dyn Signer>) -> Vec<Finding> {
@@ -134,10 +137,7 @@ fn key(appliance: &Appliance, signer: Option<&dyn Signer>) -> Finding {
     if !about.is_available {
         return Finding::bad(
             subject,
-            format!(
-                "{}: cannot sign now; accepted messages wait for it",
-                about.name
-            ),
+            format!("{}: {CANNOT_SIGN}", marked(&about.name, about.is_software)),
         );
     }
     if about.is_software {

@@ -43,7 +43,7 @@ use crate::lock::Lock;
 use crate::reach;
 use crate::report::{Failure, Report};
 
-pub use health::{health, relay_words};
+pub use health::{CANNOT_SIGN, health, relay_words};
 pub use serving::Serving;
 
 /// Who sets the provider's record to what `appliance.toml` says.

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
-use crate::appliance::{Appliance, Serving, relay_words};
+use crate::appliance::{Appliance, CANNOT_SIGN, Serving, relay_words};
 use crate::keys::marked;
 use crate::lock::Lock;
 use crate::report::{Failure, Report, Voice};
@@ -47,6 +47,9 @@ fn words(serving: &Serving) -> String {
     }
     let name = marked(&about.name, about.is_software);
     words.push_str(&format!("signs with: {name}\n"));
+    if !about.is_available {
+        words.push_str(&format!("warning: the signer {CANNOT_SIGN}\n"));
+    }
     words.push_str("virus scanner: none, no message is scanned\n");
     for found in opening.cut.iter().chain(&opening.rebuilt) {
         words.push_str(&format!("at start: {found}\n"));
@@ -72,7 +75,8 @@ fn object(serving: &Serving) -> Value {
     let state = serving.appliance().state();
     json!({
         "listens": serving.listens(),
-        "signer": { "name": about.name, "software": about.is_software },
+        "signer": { "name": about.name, "software": about.is_software,
+                    "available": about.is_available },
         "errands_relay": state.status().errands_relay,
         "replayed": state.opening().replayed,
     })

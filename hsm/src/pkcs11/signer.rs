@@ -1,42 +1,50 @@
 //! The signer of production: a pool of logged-in sessions on one token.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use aws_lc_rs::digest;
 use ceralacca_core::ports::{Signature, Signer, SignerDescription, SignerError, SigningRequest};
 use ceralacca_core::smime::SigningCertificate;
 use cryptoki::error::{Error, RvError};
-use cryptoki::session::Session as TokenSession;
 
 use super::Pkcs11Settings;
-use super::token::{PrivateKey, Token, away};
+use super::token::{PrivateKey, Token, TokenSession, away};
 use crate::error::HsmError;
 use crate::pool::{PoolName, SessionSource, SigningPool, SigningSession};
+use crate::protected::Pin;
 use crate::public_key::PublicKey;
 
 /// Signs with a key that a PKCS#11 module holds.
-pub struct Pkcs11Signer(SigningPool);
+pub struct Pkcs11Signer {
+    pool: SigningPool,
+    token: Arc<Token>,
+}
 
 impl Pkcs11Signer {
-    /// Opens the sessions. What the operator must mend (module, PIN, label of the key, a certificate of
-    /// another key, a key that wants a login per signature) is an error; a token that is away is not:
-    /// [`SignerDescription::is_available`] says so, and it is used once it comes.
+    /// Opens the sessions. What the operator must mend (module, PIN file, PIN, label of the key, a
+    /// certificate of another key, a key that wants a login per signature) is an error; a token that is
+    /// away, or a module that cannot start for now, is not: [`SignerDescription::is_available`] says so,
+    /// and it is used once it comes (HS-05).
     pub fn start(
         settings: &Pkcs11Settings,
         certificate: Arc<SigningCertificate>,
     ) -> Result<Self, HsmError> {
-        let token = Token::new(settings)?;
+        // Read here for its faults only: while the token is away nobody else would meet them.
+        Pin::read(&settings.pin_file)?;
+        let token = Arc::new(Token::new(settings)?);
         let name = PoolName {
             name: format!("PKCS#11 token \"{}\"", settings.token),
             is_software: token.is_software(),
         };
         let source = Source {
-            token: Arc::new(token),
+            token: Arc::clone(&token),
             key_label: settings.key_label.clone(),
             certified: PublicKey::from_certificate(&certificate.certificate)?,
+            was_usable: AtomicBool::new(false),
         };
         let pool = SigningPool::start(source, settings.sessions, certificate, name)?;
-        Ok(Self(pool))
+        Ok(Self { pool, token })
     }
 }
 
@@ -44,6 +52,8 @@ struct Source {
     token: Arc<Token>,
     key_label: String,
     certified: PublicKey,
+    /// The key was there once.
+    was_usable: AtomicBool,
 }
 
 struct Session {
@@ -57,6 +67,22 @@ impl SessionSource for Source {
     type Session = Session;
 
     fn open(&self) -> Result<Session, HsmError> {
+        match self.token.renewing(|| self.open_once()) {
+            Ok(session) => {
+                self.was_usable.store(true, Ordering::Relaxed);
+                Ok(session)
+            }
+            // A token that is on its way out or back may show itself without its objects.
+            Err(error @ HsmError::NoKey(_)) if self.was_usable.load(Ordering::Relaxed) => {
+                Err(HsmError::Away(error.to_string()))
+            }
+            Err(error) => Err(error),
+        }
+    }
+}
+
+impl Source {
+    fn open_once(&self) -> Result<Session, HsmError> {
         let session = self.token.open(false)?;
         match self.usable_key(&session) {
             Ok(key) => Ok(Session {
@@ -65,14 +91,12 @@ impl SessionSource for Source {
                 session: Some(session),
             }),
             Err(error) => {
-                Token::close(session);
+                session.close();
                 Err(error)
             }
         }
     }
-}
 
-impl Source {
     fn usable_key(&self, session: &TokenSession) -> Result<PrivateKey, HsmError> {
         let key = self.token.key(session, &self.key_label)?;
         Token::refuse_always_authenticate(session, &key)?;
@@ -103,7 +127,7 @@ impl SigningSession for Session {
 impl Drop for Session {
     fn drop(&mut self) {
         if let Some(session) = self.session.take() {
-            Token::close(session);
+            session.close();
         }
     }
 }
@@ -123,14 +147,18 @@ fn is_gone(error: &Error) -> bool {
 
 impl Signer for Pkcs11Signer {
     fn sign(&self, requests: &[SigningRequest]) -> Vec<Result<Signature, SignerError>> {
-        self.0.sign(requests)
+        self.pool.sign(requests)
     }
 
     fn certificate(&self) -> Arc<SigningCertificate> {
-        self.0.certificate()
+        self.pool.certificate()
     }
 
     fn describe(&self) -> SignerDescription {
-        self.0.describe()
+        SignerDescription {
+            // Only a module that has started tells all of itself.
+            is_software: self.token.is_software(),
+            ..self.pool.describe()
+        }
     }
 }

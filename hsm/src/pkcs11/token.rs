@@ -1,5 +1,6 @@
 //! One token: found by its label at each opening (a token that was pulled may come back in another
-//! slot), logged in with the PIN read anew from its file, so that the PIN does not stay in memory.
+//! slot), logged in with the PIN read anew from its file, so that the PIN does not stay in memory. A
+//! session keeps its module from being renewed.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -12,7 +13,7 @@ use cryptoki::types::AuthPin;
 use parking_lot::Mutex;
 
 use super::Pkcs11Settings;
-use super::module::{Module, load};
+use super::module::{Module, Visit, load};
 use crate::error::HsmError;
 use crate::protected::Pin;
 use crate::public_key::PublicKey;
@@ -30,6 +31,13 @@ pub(crate) struct Token {
     pin_file: PathBuf,
     /// One login at a time, and none after the PIN was refused.
     login_gate: Mutex<Option<HsmError>>,
+}
+
+/// A session that is logged in. Dropped without [`close`](Self::close) it is given up as lost: its handle
+/// may be somebody else's by now.
+pub(crate) struct TokenSession {
+    session: Session,
+    visit: Visit,
 }
 
 /// A private key as one session sees it.
@@ -62,56 +70,54 @@ impl Token {
 
     /// The key lies in software (HS-01).
     pub(crate) fn is_software(&self) -> bool {
-        self.module.is_software
+        self.module.is_software()
+    }
+
+    /// Acts; where the token is away and nobody is in its module, acts once more on the module anew.
+    pub(crate) fn renewing<T>(&self, act: impl Fn() -> Result<T, HsmError>) -> Result<T, HsmError> {
+        match act() {
+            Err(error) if error.is_transient() && self.module.renew() => act(),
+            result => result,
+        }
     }
 
     /// Slots whose initialised token bears the label.
-    fn slots(&self) -> Result<Vec<Slot>, HsmError> {
-        let slots = self
-            .module
-            .pkcs11
-            .get_slots_with_token()
-            .map_err(|e| away(&e))?;
+    fn slots(&self, visit: &Visit) -> Result<Vec<Slot>, HsmError> {
+        let pkcs11 = visit.pkcs11();
+        let slots = pkcs11.get_slots_with_token().map_err(|e| away(&e))?;
         let bears_label = |slot: &Slot| {
-            self.module
-                .pkcs11
-                .get_token_info(*slot)
-                .is_ok_and(|facts| facts.token_initialized() && facts.label() == self.label)
+            let facts = pkcs11.get_token_info(*slot);
+            facts.is_ok_and(|facts| facts.token_initialized() && facts.label() == self.label)
         };
         Ok(slots.into_iter().filter(bears_label).collect())
     }
 
-    fn slot(&self) -> Result<Slot, HsmError> {
-        match self.slots()?.as_slice() {
+    fn slot(&self, visit: &Visit) -> Result<Slot, HsmError> {
+        match self.slots(visit)?.as_slice() {
             [] => Err(HsmError::NoToken(self.label.clone())),
             [slot] => Ok(*slot),
             _ => Err(HsmError::SeveralTokens(self.label.clone())),
         }
     }
 
-    /// A session logged in as the user. Its owner closes it ([`close`](Self::close)), unless it was
-    /// lost: a lost handle may already be somebody else's.
-    pub(crate) fn open(&self, read_write: bool) -> Result<Session, HsmError> {
-        let slot = self.slot()?;
-        let pkcs11 = &self.module.pkcs11;
+    /// A session logged in as the user.
+    pub(crate) fn open(&self, read_write: bool) -> Result<TokenSession, HsmError> {
+        let visit = self.module.enter()?;
+        let slot = self.slot(&visit)?;
         let session = if read_write {
-            pkcs11.open_rw_session_no_drop(slot)
+            visit.pkcs11().open_rw_session_no_drop(slot)
         } else {
-            pkcs11.open_ro_session_no_drop(slot)
+            visit.pkcs11().open_ro_session_no_drop(slot)
         };
         let session = session.map_err(|e| away(&e))?;
-        match self.log_in(&session) {
+        let session = TokenSession { session, visit };
+        match self.log_in(&session.session) {
             Ok(()) => Ok(session),
             Err(error) => {
-                Self::close(session);
+                session.close();
                 Err(error)
             }
         }
-    }
-
-    /// Closes a session; one that is gone already is closed.
-    pub(crate) fn close(session: Session) {
-        let _ = session.close();
     }
 
     fn log_in(&self, session: &Session) -> Result<(), HsmError> {
@@ -135,7 +141,7 @@ impl Token {
     }
 
     /// The one RSA private key with this label.
-    pub(crate) fn key(&self, session: &Session, label: &str) -> Result<PrivateKey, HsmError> {
+    pub(crate) fn key(&self, session: &TokenSession, label: &str) -> Result<PrivateKey, HsmError> {
         let mut found = self.keys(session, Some(label))?;
         match (found.pop(), found.len()) {
             (Some(key), 0) => Ok(key),
@@ -147,7 +153,7 @@ impl Token {
     /// RSA private keys, all or those with a label.
     pub(crate) fn keys(
         &self,
-        session: &Session,
+        session: &TokenSession,
         label: Option<&str>,
     ) -> Result<Vec<PrivateKey>, HsmError> {
         let mut template = vec![
@@ -155,6 +161,7 @@ impl Token {
             Attribute::KeyType(KeyType::RSA),
         ];
         template.extend(label.map(|label| Attribute::Label(label.as_bytes().to_vec())));
+        let session = &session.session;
         let handles = session.find_objects(&template).map_err(|e| away(&e))?;
         let read = |handle| read_key(session, handle);
         handles.into_iter().map(read).collect()
@@ -162,11 +169,12 @@ impl Token {
 
     /// Refuses keys that ask for the PIN at each signature.
     pub(crate) fn refuse_always_authenticate(
-        session: &Session,
+        session: &TokenSession,
         key: &PrivateKey,
     ) -> Result<(), HsmError> {
         let wanted = [AttributeType::AlwaysAuthenticate];
         let attributes = session
+            .session
             .get_attributes(key.handle, &wanted)
             .map_err(|e| away(&e))?;
         if attributes.contains(&Attribute::AlwaysAuthenticate(true)) {
@@ -178,19 +186,20 @@ impl Token {
     /// RSASSA-PKCS1-v1_5 over a SHA-256 hash: 51 octets cross the border (HS-02).
     pub(crate) fn sign_hash(
         &self,
-        session: &Session,
+        session: &TokenSession,
         key: &PrivateKey,
         hash: &[u8],
     ) -> Result<Vec<u8>, Error> {
         let mut info = [&DIGEST_INFO_SHA256, hash].concat();
         let size = key.public.bits().div_ceil(8);
-        self.module.raw.sign(session, key.handle, &mut info, size)
+        let raw = session.visit.raw();
+        raw.sign(&session.session, key.handle, &mut info, size)
     }
 
     /// Makes an RSA pair that stays inside: sensitive, not extractable.
     pub(crate) fn generate(
         &self,
-        session: &Session,
+        session: &TokenSession,
         label: &str,
         bits: usize,
     ) -> Result<PrivateKey, HsmError> {
@@ -217,6 +226,7 @@ impl Token {
             Attribute::Label(label.as_bytes().to_vec()),
             Attribute::Id(id),
         ];
+        let session = &session.session;
         let (_, handle) = session
             .generate_key_pair(&Mechanism::RsaPkcsKeyPairGen, &public, &private)
             .map_err(|e| away(&e))?;
@@ -225,11 +235,12 @@ impl Token {
 
     /// Gives a free slot's token its label, SO PIN and user PIN.
     pub(crate) fn initialise(&self, so_pin: &Pin) -> Result<(), HsmError> {
-        if !self.slots()?.is_empty() {
+        let visit = self.module.enter()?;
+        if !self.slots(&visit)?.is_empty() {
             return Err(HsmError::TokenExists(self.label.clone()));
         }
         let user_pin = Pin::read(&self.pin_file)?;
-        let pkcs11 = &self.module.pkcs11;
+        let pkcs11 = visit.pkcs11();
         let slots = pkcs11.get_slots_with_token().map_err(|e| away(&e))?;
         let free = slots.into_iter().find(|slot| {
             let facts = pkcs11.get_token_info(*slot);
@@ -240,7 +251,8 @@ impl Token {
         pkcs11
             .init_token(slot, &so_pin, &self.label)
             .map_err(|e| away(&e))?;
-        let session = pkcs11.open_rw_session(self.slot()?).map_err(|e| away(&e))?;
+        let slot = self.slot(&visit)?;
+        let session = pkcs11.open_rw_session(slot).map_err(|e| away(&e))?;
         session
             .login(UserType::So, Some(&so_pin))
             .map_err(|e| away(&e))?;
@@ -248,6 +260,13 @@ impl Token {
             .init_pin(&auth_pin(&user_pin))
             .map_err(|e| away(&e))?;
         session.logout().map_err(|e| away(&e))
+    }
+}
+
+impl TokenSession {
+    /// Closes it; one that is gone already is closed.
+    pub(crate) fn close(self) {
+        let _ = self.session.close();
     }
 }
 
