@@ -11,8 +11,10 @@ use ceralacca_core::mailbox::MailboxId;
 use ceralacca_core::owner::{Command, Outcome, RegistryOrder, Submission};
 use ceralacca_core::ports::{Clock, Signer, SystemClock, VirusScanner};
 use ceralacca_core::registry::{Holder, HolderKind};
+use ceralacca_core::smime::SigningCertificate;
 use ceralacca_core::state::{Options, State};
-use ceralacca_hsm::{Authority, SoftwareKey, SoftwareSigner};
+use ceralacca_hsm::sim::{SimFaults, SimSettings};
+use ceralacca_hsm::{Authority, SimSigner, SoftwareKey, SoftwareSigner};
 
 use crate::appliance::{DOMAIN, HOST, PROVIDER, SERVICE_ADDRESS};
 use crate::mailbox::ARRIVAL_WAIT;
@@ -25,6 +27,17 @@ pub struct Inside {
 impl Inside {
     /// A provider on `disk`, its mail scanned by `scanner`.
     pub fn start(disk: Arc<dyn Disk>, scanner: Arc<dyn VirusScanner>) -> Self {
+        let (key, certificate) = evaluation_key();
+        let signer = SoftwareSigner::start(key, certificate).expect("a signer");
+        Self::with_signer(disk, scanner, Arc::new(signer))
+    }
+
+    /// As [`Self::start`], signed by `signer`.
+    pub fn with_signer(
+        disk: Arc<dyn Disk>,
+        scanner: Arc<dyn VirusScanner>,
+        signer: Arc<dyn Signer>,
+    ) -> Self {
         let fatal = Arc::new(|sentence: &str| panic!("{sentence}"));
         let folder = DataFolder(PathBuf::from("/simulated"));
         let mut options = Options::new(disk, folder, Arc::new(SystemClock), fatal);
@@ -36,7 +49,7 @@ impl Inside {
             domain: Domain::parse(DOMAIN).expect("a domain"),
             host: HOST.to_owned(),
         });
-        let started = inside.state.start_pipeline(evaluation_signer(), scanner);
+        let started = inside.state.start_pipeline(signer, scanner);
         started.expect("the certifier starts");
         inside
     }
@@ -86,15 +99,21 @@ impl Inside {
         assert!(matches!(outcome, Ok(Outcome::Submitted(_))), "{outcome:?}");
     }
 
+    /// Messages in all folders of a mailbox.
+    pub fn held(&self, mailbox: MailboxId) -> usize {
+        let folders = self.state.view().folders(mailbox);
+        folders.iter().map(|f| f.messages.size()).sum()
+    }
+
     /// Waits until the mailbox holds `count` messages in all its folders.
     pub fn wait_for(&self, mailbox: MailboxId, count: usize) {
         let end = Instant::now() + ARRIVAL_WAIT;
-        let held = || {
-            let folders = self.state.view().folders(mailbox);
-            folders.iter().map(|f| f.messages.size()).sum::<usize>()
-        };
-        while held() < count {
-            assert!(Instant::now() < end, "{} of {count} messages came", held());
+        while self.held(mailbox) < count {
+            assert!(
+                Instant::now() < end,
+                "{} of {count} messages came",
+                self.held(mailbox)
+            );
             std::thread::sleep(Duration::from_millis(5));
         }
     }
@@ -106,12 +125,23 @@ impl Drop for Inside {
     }
 }
 
-fn evaluation_signer() -> Arc<dyn Signer> {
+/// A signer that behaves as a token, with the switches that take it away.
+pub fn simulated_signer() -> (Arc<dyn Signer>, Arc<SimFaults>) {
+    let (key, certificate) = evaluation_key();
+    let settings = SimSettings {
+        delay: Duration::ZERO,
+        parallelism: 2,
+    };
+    let signer = SimSigner::start(key, certificate, settings).expect("a signer");
+    let faults = signer.faults();
+    (Arc::new(signer), faults)
+}
+
+fn evaluation_key() -> (Arc<SoftwareKey>, Arc<SigningCertificate>) {
     let now = SystemClock.now();
     let authority = Authority::create("Autorita di Prova", now).expect("an authority");
     let key = Arc::new(SoftwareKey::generate(2048).expect("a key"));
     let certificate =
         authority.signing_certificate(key.public(), PROVIDER, SERVICE_ADDRESS, 365, now);
-    let certificate = Arc::new(certificate.expect("a certificate"));
-    Arc::new(SoftwareSigner::start(key, certificate).expect("a signer"))
+    (key, Arc::new(certificate.expect("a certificate")))
 }

@@ -61,33 +61,41 @@ impl TokenFolder {
         self.folder.path().join("pin")
     }
 
-    /// Takes the token away: its files move aside.
+    /// Takes the token away: its files move aside. SoftHSM lists tokens when a process begins to use it
+    /// and never again, so a process sees this, and the return, from its next start.
     pub fn pull_out(&self) {
-        let from = self.folder.path().join("tokens");
-        std::fs::rename(from, self.folder.path().join("away")).expect("moved");
+        let (from, to) = (
+            self.folder.path().join("tokens"),
+            self.folder.path().join("away"),
+        );
+        std::fs::rename(&from, to).expect("moved");
+        std::fs::create_dir(from).expect("an empty reader");
     }
 
     /// Puts it back.
     pub fn put_back(&self) {
-        let from = self.folder.path().join("away");
-        std::fs::rename(from, self.folder.path().join("tokens")).expect("moved");
+        let to = self.folder.path().join("tokens");
+        std::fs::remove_dir(&to).expect("it was empty");
+        std::fs::rename(self.folder.path().join("away"), to).expect("moved");
     }
 
-    /// Names and attributes of the objects in it, as `pkcs11-tool` shows them.
-    pub fn objects(&self, label: &str) -> String {
+    fn tool(&self, label: &str, action: &[&str]) -> String {
         let conf = format!("SOFTHSM2_CONF={}", arg(&self.conf()));
         let library = module();
         let fixed = [
+            conf.as_str(),
             "pkcs11-tool",
             "--module",
             arg(&library),
             "--token-label",
             label,
         ];
-        let mut arguments = vec![conf.as_str()];
-        arguments.extend(fixed);
-        arguments.extend(["--login", "--pin", PIN, "--list-objects"]);
-        run_well("env", &arguments)
+        run_well("env", &[&fixed[..], action].concat())
+    }
+
+    /// Names and attributes of the objects in it, as `pkcs11-tool` shows them.
+    pub fn objects(&self, label: &str) -> String {
+        self.tool(label, &["--login", "--pin", PIN, "--list-objects"])
     }
 }
 

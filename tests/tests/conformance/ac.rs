@@ -6,6 +6,7 @@ use ceralacca_tests::appliance::{Appliance, PASSWORD};
 use ceralacca_tests::compose::unique;
 use ceralacca_tests::mailbox::Mailbox;
 use ceralacca_tests::program::arg;
+use ceralacca_tests::wire::Wire;
 
 use crate::Trio;
 
@@ -27,8 +28,13 @@ fn ac_01_submission_on_465_is_tls_first_and_authenticated() {
     );
     assert_eq!(session.mail(&trio.from.address).code, 250);
     // In clear on 465 nobody is served.
-    let clear = ceralacca_tests::smtp::SmtpClient::plain(trio.from.appliance.port(465));
-    drop(clear.map(|c| panic!("a greeting in clear: {:?}", c.greeting)));
+    let mut clear = Wire::plain(trio.from.appliance.port(465)).unwrap();
+    clear.send(b"EHLO client.example\r\n").unwrap();
+    let said = clear.rest();
+    assert!(
+        !said.windows(4).any(|w| w == b"220 " || w == b"250 "),
+        "{said:?}"
+    );
 }
 
 #[test]

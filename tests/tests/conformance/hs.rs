@@ -1,9 +1,13 @@
 //! Keys and modules.
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use ceralacca_core::disk::SimDisk;
+use ceralacca_core::ports::NoScanner;
 use ceralacca_tests::appliance::Appliance;
 use ceralacca_tests::compose::Draft;
+use ceralacca_tests::inside::{self, Inside};
 use ceralacca_tests::judge;
 use ceralacca_tests::program::{arg, run_well, said};
 use ceralacca_tests::token::{PIN, TokenFolder};
@@ -204,8 +208,8 @@ fn hs_03_many_sessions_sign_at_once_and_lost_ones_are_opened_again() {
     };
     send(20);
     trio.from.wait_for(40);
-    token.pull_out();
-    token.put_back();
+    // Another process logs in, writes and logs out meanwhile; SoftHSM rereads its files.
+    token.objects(Appliance::TOKEN_LABEL);
     send(20);
     let all: Vec<_> = trio.from.wait_for(80);
     judge::all_accept(&appliance, &all.iter().collect::<Vec<_>>()[60..]);
@@ -213,25 +217,52 @@ fn hs_03_many_sessions_sign_at_once_and_lost_ones_are_opened_again() {
 
 #[test]
 fn hs_05_with_the_token_away_mail_is_taken_in_and_receipts_come_when_it_is_back() {
+    a_simulated_token_goes_and_comes();
     let (mut appliance, token) = appliance_with_token();
     let [from, to] = ["da", "a"].map(|n| appliance.mailbox(n).address);
-    at(&appliance, &from).send_well(&[&to], &Draft::new(&from, &[&to]).bytes());
-    at(&appliance, &from).wait_for(2);
     appliance.stop();
     token.pull_out();
     appliance.serve();
-    at(&appliance, &from).send_well(&[&to], &Draft::new(&from, &[&to]).bytes());
+    for _ in 0..3 {
+        at(&appliance, &from).send_well(&[&to], &Draft::new(&from, &[&to]).bytes());
+    }
     let asked = std::time::Instant::now();
-    while asked.elapsed() < Duration::from_secs(2) {
-        assert_eq!(
-            at(&appliance, &from).messages().len(),
-            2,
+    while asked.elapsed() < Duration::from_secs(1) {
+        assert!(
+            at(&appliance, &from).messages().is_empty(),
             "nothing can be signed now"
         );
     }
+    assert!(
+        appliance.log().contains("receipts come when it is back"),
+        "{}",
+        appliance.log()
+    );
+    appliance.stop();
     token.put_back();
-    at(&appliance, &from).wait_for(4);
-    at(&appliance, &to).wait_for(2);
+    appliance.serve();
+    at(&appliance, &from).wait_for(6);
+    at(&appliance, &to).wait_for(3);
+}
+
+/// A running certifier loses its token and goes on by itself when it is back.
+fn a_simulated_token_goes_and_comes() {
+    let (signer, faults) = inside::simulated_signer();
+    let inside = Inside::with_signer(Arc::new(SimDisk::new()), Arc::new(NoScanner), signer);
+    let (from, to) = ("da@pec.test", "a@pec.test");
+    let ids = [from, to].map(|address| inside.mailbox(address));
+    let send = || inside.submit((ids[0], from), to, &Draft::new(from, &[to]).bytes());
+    send();
+    inside.wait_for(ids[0], 2);
+    faults.be_away_for(Duration::from_secs(3600));
+    (0..5).for_each(|_| send());
+    let asked = std::time::Instant::now();
+    while asked.elapsed() < Duration::from_millis(500) {
+        assert_eq!(inside.held(ids[0]), 2, "nothing can be signed now");
+    }
+    faults.come_back();
+    inside.wait_for(ids[0], 12);
+    inside.wait_for(ids[1], 6);
 }
 
 #[test]
