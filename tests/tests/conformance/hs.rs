@@ -196,6 +196,7 @@ fn hs_02_messages_signed_by_the_module_verify_everywhere() {
 
 #[test]
 fn hs_03_many_sessions_sign_at_once_and_lost_ones_are_opened_again() {
+    a_simulated_token_goes_and_comes();
     let (appliance, token) = appliance_with_token();
     let trio = Trio::at(&appliance);
     let send = |count: usize| {
