@@ -165,6 +165,25 @@ impl Appliance {
         self.folder.path().join("data")
     }
 
+    /// Sets a key of `[policy]` in `appliance.toml`; the next start reads it.
+    pub fn set_policy(&self, key: &str, value: impl Into<toml::Value>) {
+        let file = self.data().join("appliance.toml");
+        let text = std::fs::read_to_string(&file).expect("the settings");
+        let mut table: toml::Table = text.parse().expect("the settings are TOML");
+        let policy = table.entry("policy").or_insert(toml::Table::new().into());
+        let policy = policy.as_table_mut().expect("[policy] is a table");
+        policy.insert(key.to_owned(), value.into());
+        std::fs::write(&file, table.to_string()).expect("written");
+    }
+
+    /// `serve` ends with a sentence that names the key of a policy that the law forbids.
+    pub fn refuses_policy(key: &str, value: i64) {
+        let mut appliance = Self::initialised(&[]);
+        appliance.set_policy(key, value);
+        let said = appliance.try_serve().expect_err("a policy below the law");
+        assert!(said.contains(key), "{said}");
+    }
+
     /// A file beside the data directory.
     pub fn beside(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)

@@ -270,3 +270,39 @@ fn sections(appliance: &Appliance, address: &str) -> Vec<(u32, Part, Vec<u8>)> {
     };
     answer.untagged.iter().filter_map(one).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn counted(acceptances: usize, envelopes: usize, deliveries: usize) -> Count {
+        let each = |n| BTreeMap::from([("a@pec.test".to_owned(), n)]);
+        Count {
+            acceptances,
+            envelopes: each(envelopes),
+            deliveries: each(deliveries),
+        }
+    }
+
+    fn faults(is_answered: bool, count: Option<Count>) -> usize {
+        let sent = BTreeMap::from([("<1>".to_owned(), is_answered)]);
+        let counts = count.into_iter().map(|c| ("<1>".to_owned(), c)).collect();
+        wrong(&counts, &sent, &["A@pec.test".to_owned()]).len()
+    }
+
+    #[test]
+    fn what_is_lost_or_doubled_is_found() {
+        assert_eq!(faults(true, Some(counted(1, 1, 1))), 0);
+        assert_eq!(faults(false, None), 0);
+        assert_eq!(faults(true, None), 1, "answered and lost");
+        for harmed in [
+            counted(2, 1, 1),
+            counted(1, 2, 1),
+            counted(1, 1, 2),
+            counted(1, 1, 0),
+        ] {
+            assert_eq!(faults(true, Some(harmed.clone())), 1);
+            assert_eq!(faults(false, Some(harmed)), 1);
+        }
+    }
+}

@@ -2,6 +2,13 @@
 //! folder and on ports of its own, speaks SMTP and IMAP to it octet by octet, takes certified messages
 //! apart with code that owes nothing to the product, and calls the independent judges (`openssl`,
 //! `xmllint`, Python). A program that is missing fails the test and says `run make setup`.
+//!
+//! - `tests/journeys.rs` real mail programs; `tests/conformance/` one test per requirement;
+//!   `tests/corpus.rs` real input; `tests/crash.rs` kill -9; `tests/simulated_disk.rs` power cuts;
+//!   `tests/memory.rs`; `tests/fuzz.rs`; `tests/tidy.rs` the shape of the house.
+//! - `CERALACCA_SEED` repeats a run of chance, `CERALACCA_CRASH_RUNS` (20) and
+//!   `CERALACCA_FUZZ_SECONDS` (2 per target) make it longer, `CERALACCA_BIN` tests another binary,
+//!   `CERALACCA_TEST_DIR` puts the data folders on another disk.
 #![allow(
     clippy::unwrap_used,
     clippy::panic,

@@ -5,7 +5,6 @@ use std::sync::{Arc, Mutex};
 
 use ceralacca_core::disk::SimDisk;
 use ceralacca_core::limits;
-use ceralacca_core::policy::Policy;
 use ceralacca_core::ports::{ScanVerdict, ScannerAway, VirusScanner};
 use ceralacca_tests::appliance::{Appliance, OTHER_DOMAIN, SERVICE_ADDRESS};
 use ceralacca_tests::compose::{Draft, filler, multipart_body, unique};
@@ -242,12 +241,13 @@ fn ap_08_bcc_with_a_value_fails_and_an_empty_one_passes() {
 fn ap_09_size_up_to_the_maximum_passes_and_above_it_fails() {
     let mut refusals = Refusals::new();
     let limit = usize::try_from(limits::MESSAGE_BYTES_FLOOR).unwrap();
-    let head = refusals.simple().body("").bytes().len();
+    let draft = refusals.simple();
+    let head = draft.clone().body("").bytes().len();
     let mut body = filler(limit - head);
     let tail = body.len() - (limit - head);
     body.truncate(body.len() - tail - 2);
     body.extend_from_slice(b"\r\n");
-    let octets = refusals.simple().body(body.clone()).bytes();
+    let octets = draft.body(body).bytes();
     assert_eq!(octets.len(), limit);
     let over = [&octets[..octets.len() - 2], b"x\r\n"].concat();
     let notice = refusals.check("one octet above 30 MB", &over);
@@ -256,11 +256,7 @@ fn ap_09_size_up_to_the_maximum_passes_and_above_it_fails() {
     trio.from.send_well(&[&trio.to.address], &octets);
     let delivered = trio.to.wait_for(1).remove(0);
     assert!(delivered.message.raw.len() > limit);
-    let low = Policy {
-        message_bytes_max: limits::MESSAGE_BYTES_FLOOR - 1,
-        ..Policy::default()
-    };
-    assert_eq!(low.checked().unwrap_err().key, "message_bytes_max");
+    Appliance::refuses_policy("message_bytes_max", 31_457_279);
 }
 
 #[test]
@@ -275,11 +271,7 @@ fn ap_10_size_times_recipients_is_bounded() {
     // The same to one, named twice, is 16 MB.
     refusals.trio.from.send_well(&[&to, &to], &octets);
     refusals.trio.to.wait_for(1);
-    let low = Policy {
-        message_product_max: 31_457_279,
-        ..Policy::default()
-    };
-    assert_eq!(low.checked().unwrap_err().key, "message_product_max");
+    Appliance::refuses_policy("message_product_max", 31_457_279);
 }
 
 #[test]
@@ -293,11 +285,7 @@ fn ap_11_fifty_recipients_pass_and_fifty_one_fail() {
     let acceptance = trio.from.wait_for(2).remove(1);
     assert_eq!(acceptance.field("X-Ricevuta"), "accettazione");
     assert_eq!(acceptance.data().all("destinatari").len(), 50);
-    let low = Policy {
-        recipients_max: 49,
-        ..Policy::default()
-    };
-    assert_eq!(low.checked().unwrap_err().key, "recipients_max");
+    Appliance::refuses_policy("recipients_max", 49);
 }
 
 #[test]
@@ -359,11 +347,7 @@ fn ap_15_above_the_second_threshold_there_is_no_notice() {
         "552 5.3.4"
     );
     trio.certify_simple(&trio.simple());
-    let low = Policy {
-        notice_bytes_max: 30 * 1024 * 1024 - 1,
-        ..Policy::default()
-    };
-    assert_eq!(low.checked().unwrap_err().key, "notice_bytes_max");
+    Appliance::refuses_policy("notice_bytes_max", 31_457_279);
 }
 
 #[test]
@@ -548,8 +532,8 @@ fn ap_25_eight_bit_leaves_are_re_encoded_and_eight_bit_inside_a_signature_fails(
     let inner = format!("Content-Type: multipart/signed; boundary=\"=_firma\"\r\n\r\n{signed}");
     let attached = format!("Content-Type: message/rfc822\r\n\r\nSubject: x\r\n{inner}");
     let mut refusals = Refusals::new();
-    for part in [inner, attached] {
-        let octets = refusals.simple().mixed(&[&part]).bytes();
+    for part in [&inner, &attached] {
+        let octets = refusals.simple().mixed(&[part]).bytes();
         let notice = refusals.check("8 bits inside multipart/signed", &octets);
         let reason = notice.data().one("errore-esteso");
         assert!(
@@ -558,6 +542,18 @@ fn ap_25_eight_bit_leaves_are_re_encoded_and_eight_bit_inside_a_signature_fails(
         );
     }
     refusals.end();
+
+    // Where policy lets it pass it is enclosed as it came, labelled 8bit.
+    let mut appliance = Appliance::initialised(&[]);
+    appliance.set_policy("eight_bit_signed_passes", true);
+    appliance.serve();
+    let trio = Trio::at(&appliance);
+    let sent = trio.simple().mixed(&[&inner]);
+    let certified = trio.certify_simple(&sent);
+    let part = certified.envelope().named("postacert.eml").unwrap();
+    assert_eq!(part.encoding(), "8bit");
+    let original = certified.envelope().original().unwrap();
+    assert_eq!(original.body(), Part::parse(&sent.bytes()).body());
 }
 
 /// Remembers what it was given.

@@ -103,6 +103,21 @@ fn tm_02_the_text_shows_legal_time_with_its_offset() {
             message.text()
         );
     }
+    // Policy can write the colon of the RFC's grammar, in the text alone.
+    let mut appliance = Appliance::initialised(&[]);
+    appliance.set_policy("zone_with_colon", true);
+    appliance.serve();
+    let trio = Trio::at(&appliance);
+    let certified = trio.certify_simple(&trio.simple());
+    for message in certified.all() {
+        let zone = message.data().attribute("data", "zona");
+        let colon = format!("({}:{})", &zone[..3], &zone[3..]);
+        assert!(
+            message.text().contains(&colon),
+            "{colon} in {}",
+            message.text()
+        );
+    }
 }
 
 #[test]
