@@ -23,6 +23,7 @@ use ceralacca_core::ports::{Signer, SigningRequest};
 use ceralacca_core::receipt;
 use ceralacca_core::rope::{self, Rope};
 use ceralacca_core::smime::cms;
+use ceralacca_core::wording::SERVICE_LOCAL_PART;
 use ceralacca_hsm::authority::Authority;
 use ceralacca_hsm::{SoftwareKey, SoftwareSigner};
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
@@ -68,7 +69,7 @@ fn acceptance() -> SignedDraft {
     let domain = Domain::parse("pec.test").expect("a domain");
     let issuer = Issuer {
         provider: "Prova S.p.A.".to_owned(),
-        service_address: Address::of("posta-certificata", &domain).expect("an address"),
+        service_address: Address::of(SERVICE_LOCAL_PART, &domain).expect("an address"),
         domain,
         zone_with_colon: false,
     };
@@ -86,7 +87,7 @@ fn signer() -> SoftwareSigner {
         .signing_certificate(
             key.public(),
             "Prova S.p.A.",
-            "posta-certificata@pec.test",
+            &format!("{SERVICE_LOCAL_PART}@pec.test"),
             365,
             now(),
         )

@@ -101,7 +101,7 @@ fn compose(sender: &str, to: &[&str], number: usize, octets: usize) -> Vec<u8> {
         "From: {sender}\r\nTo: {to}\r\nSubject: Prova {number}\r\n\
          Date: Sun, 22 Nov 2026 05:19:00 +0100\r\nMessage-ID: <{number}@bench.test>\r\n\
          MIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=\"limite\"\r\n\r\n\
-         --limite\r\nContent-Type: text/plain\r\n\r\nUn testo breve.\r\n\
+         --limite\r\nContent-Type: text/plain\r\n\r\nUn testo.\r\n\
          --limite\r\nContent-Type: application/octet-stream; name=\"dati.bin\"\r\n\
          Content-Transfer-Encoding: base64\r\n\r\n"
     );
