@@ -2,6 +2,7 @@
 //! certification data say.
 
 use ceralacca_core::certification::CertificationData;
+use ceralacca_core::mime::words::neutralised;
 use ceralacca_core::verdict::{Check, Verdict};
 use ceralacca_core::wording::words::MessageKind;
 use serde_json::{Value, json};
@@ -68,14 +69,17 @@ fn data_words(data: &CertificationData) -> String {
         .iter()
         .map(|recipient| recipient.address.as_str())
         .collect();
+    // One line each, whatever strangers wrote.
+    let subject = original.subject.as_deref().map(neutralised);
+    let issuer = neutralised(&data.issuer);
     format!(
         "  identifier: {}\n  issued by: {}, {}\n  from: {}\n  to: {}\n  subject: {}\n",
         original.identifier,
-        data.issuer,
+        issuer,
         data.at.rfc3339(),
         original.sender,
         recipients.join(", "),
-        original.subject.as_deref().unwrap_or("(none)"),
+        subject.as_deref().unwrap_or("(none)"),
     )
 }
 

@@ -46,6 +46,11 @@ pub fn check(
     }
 }
 
+/// The common name or the organization contains the provider's name (SG-09).
+pub fn names_provider(leaf_der: &[u8], provider_name: &str) -> bool {
+    read(leaf_der).is_ok_and(|certificate| name_point(&certificate, provider_name).is_none())
+}
+
 /// Whole days of validity that remain at `now`; negative once it has expired (SG-12).
 pub fn days_left(leaf_der: &[u8], now: Instant) -> Result<i64, ProfileError> {
     let not_after = read(leaf_der)?.not_after;

@@ -57,6 +57,9 @@ pub enum VerifyError {
     /// `multipart/signed` needs a detached signature.
     #[error("the signature holds its own content where it should be detached")]
     NotDetached,
+    /// RFC 8551 §2.4.1: what mail signs is plain data.
+    #[error("the signature is over content of type {0}, not over a message")]
+    NotMail(String),
     /// The other way round.
     #[error("the signature is detached where it should hold its content")]
     NoContent,
@@ -149,6 +152,9 @@ pub fn verify_detached(cms_der: &[u8], content: &mut dyn Read) -> Result<SignerF
     let parts = SignedData::read(&octets)?;
     if parts.content.is_some() {
         return Err(VerifyError::NotDetached);
+    }
+    if !oid::is(parts.content_type, &oid::DATA) {
+        return Err(VerifyError::NotMail(oid::dotted(parts.content_type)));
     }
     parts.check(content)
 }
@@ -382,8 +388,10 @@ impl<'a> Attributes<'a> {
     }
 }
 
-/// Identifier and value of each attribute; one value each, as RFC 5652 §11 demands of those we use.
-fn read_attributes(set: Element<'_>) -> Result<Vec<(&[u8], Element<'_>)>, VerifyError> {
+/// An attribute's identifier, its first value, and whether it has no other.
+type Attribute<'a> = (&'a [u8], Element<'a>, bool);
+
+fn read_attributes(set: Element<'_>) -> Result<Vec<Attribute<'_>>, VerifyError> {
     let mut reader = set.reader();
     let mut all = Vec::new();
     while !reader.is_empty() {
@@ -394,23 +402,24 @@ fn read_attributes(set: Element<'_>) -> Result<Vec<(&[u8], Element<'_>)>, Verify
         let id = fields.expect(tag::OID)?.content;
         let mut values = fields.expect(tag::SET)?.reader();
         if let Ok(value) = values.any() {
-            all.push((id, value));
+            all.push((id, value, values.is_empty()));
         }
     }
     Ok(all)
 }
 
+/// The value of an attribute; RFC 5652 §11 allows those we use once, with one value.
 fn one<'a>(
-    all: &[(&'a [u8], Element<'a>)],
+    all: &[Attribute<'a>],
     id: &ObjectIdentifier,
     name: &'static str,
 ) -> Result<Option<Element<'a>>, VerifyError> {
-    let mut found = all.iter().filter(|(found, _)| oid::is(found, id));
-    let first = found.next().map(|(_, value)| *value);
-    if found.next().is_some() {
-        return Err(VerifyError::Attribute(name));
+    let mut found = all.iter().filter(|(found, ..)| oid::is(found, id));
+    match (found.next(), found.next()) {
+        (None, _) => Ok(None),
+        (Some((_, value, true)), None) => Ok(Some(*value)),
+        _ => Err(VerifyError::Attribute(name)),
     }
-    Ok(first)
 }
 
 /// First ESSCertIDv2 of SigningCertificateV2 (RFC 5035 §3).

@@ -120,6 +120,15 @@ impl Examination<'_> {
         if !self.goes_to_sender(kind, data) {
             return altered("To", text("To"), original.sender.as_str());
         }
+        if kind == MessageKind::TransportEnvelope {
+            let on_behalf = format!("{}{}", words::ON_BEHALF_OF, original.sender);
+            if !self.is_on_behalf_of(&on_behalf) {
+                return altered("From", text("From"), &on_behalf);
+            }
+            if !self.replies_go_to(&original.replies) {
+                return altered("Reply-To", text("Reply-To"), &original.replies);
+            }
+        }
         Ok("the outer header repeats the signed data".to_owned())
     }
 
@@ -143,6 +152,42 @@ impl Examination<'_> {
         let to = self.scan.fields_named("To").map(|field| field.value);
         AddressList::of_fields(to).addresses == [data.original.sender.clone()]
     }
+}
+
+impl Examination<'_> {
+    /// TE-04: whom programs show as the sender.
+    fn is_on_behalf_of(&self, wanted: &str) -> bool {
+        let Some(field) = self.scan.field("From") else {
+            return false;
+        };
+        display_name(&mime_words::decode(field.value)).eq_ignore_ascii_case(wanted)
+    }
+
+    /// TE-03, CD-07: answers may go nowhere else; an envelope without the field leads nobody astray.
+    fn replies_go_to(&self, signed: &str) -> bool {
+        let fields = self.scan.fields_named("Reply-To").map(|field| field.value);
+        let outer = AddressList::of_fields(fields).addresses;
+        let signed = AddressList::parse(signed.as_bytes()).addresses;
+        outer.is_empty() || signed.is_empty() || outer == signed
+    }
+}
+
+/// What stands before the angle brackets, without quotes.
+fn display_name(text: &str) -> String {
+    let phrase = text
+        .rsplit_once('<')
+        .map_or("", |(phrase, _)| phrase)
+        .trim();
+    let inner = phrase.strip_prefix('"').and_then(|p| p.strip_suffix('"'));
+    let mut name = String::new();
+    let mut escaped = false;
+    for c in inner.unwrap_or(phrase).chars() {
+        escaped = c == '\\' && !escaped;
+        if !escaped {
+            name.push(c);
+        }
+    }
+    name
 }
 
 /// The marker of the outer header says the same as the signed data.

@@ -7,6 +7,7 @@ use crate::certification::{CertificationData, CertificationKind, ErrorKind};
 use crate::instant::Instant;
 use crate::limits;
 use crate::mime::Scan;
+use crate::mime::words::neutralised;
 use crate::smime::certificate::Certificate;
 use crate::smime::verify::SignerFacts;
 use crate::wording::words::{self, MessageKind};
@@ -55,6 +56,9 @@ impl<'a> Examination<'a> {
         if signed.is_none() {
             self.not_reached("certification data");
         }
+        if let (Some(signer), Some(data)) = (&signer, &data) {
+            self.warn_of_issuer(signer, &data.issuer);
+        }
         let kind = self.kind_checks(signed.is_some(), data.as_ref());
         self.verdict(kind, data, signer)
     }
@@ -90,6 +94,8 @@ impl<'a> Examination<'a> {
             Ok((found, sentence)) => (Some(found), Outcome::Passed, sentence),
             Err(sentence) => (None, Outcome::Failed, sentence),
         };
+        // What strangers wrote stands in it: no line of its own for them, no order to a terminal.
+        let sentence = neutralised(&sentence);
         self.checks.push(Check {
             name,
             outcome,

@@ -5,7 +5,7 @@ use crate::certification::CertificationData;
 use crate::certification::xml::{self, XmlFault};
 use crate::limits;
 use crate::mime::content::TransferEncoding;
-use crate::mime::{Part, Scan, Shape, Span};
+use crate::mime::{ContentField, Part, Scan, Shape, Span};
 use crate::wording::words;
 
 /// Why a message is no signed message, or not a whole one.
@@ -19,6 +19,10 @@ pub(super) enum StructureFault {
     NotSigned(String),
     #[error("the signature is not detached: the message is {0}")]
     Opaque(String),
+    #[error("the message has several \"{0}:\" fields, of which programs may follow another")]
+    Repeated(&'static str),
+    #[error("the message says that it is encoded as a whole, which no signed message can be")]
+    Encoded,
     #[error("the message is cut: the closing boundary \"--{0}--\" is missing")]
     Cut(String),
     #[error("something was added after the closing boundary of the signed message")]
@@ -30,6 +34,13 @@ pub(super) enum StructureFault {
     #[error("the signature part cannot be decoded")]
     BadEncoding,
 }
+
+/// What says how the whole message is read: a program that follows another of them shows what nobody
+/// signed.
+const CONTENT_FIELDS: [(ContentField, &str); 2] = [
+    (ContentField::Type, "Content-Type"),
+    (ContentField::TransferEncoding, "Content-Transfer-Encoding"),
+];
 
 /// A `multipart/signed` message.
 #[derive(Debug)]
@@ -55,6 +66,14 @@ impl<'a> SignedMessage<'a> {
         let Some(boundary) = boundary.filter(|_| is_signed) else {
             return Err(StructureFault::NotSigned(media(root)));
         };
+        for (kind, name) in CONTENT_FIELDS {
+            if root.fields_of(kind).nth(1).is_some() {
+                return Err(StructureFault::Repeated(name));
+            }
+        }
+        if !root.encoding.is_identity() {
+            return Err(StructureFault::Encoded);
+        }
         let children: Vec<usize> = scan.children(0).collect();
         match epilogue(message, scan, &children, boundary) {
             None => {

@@ -75,6 +75,17 @@ impl Examination<'_> {
         ))
     }
 
+    /// SG-09, CD-10: who issued is who signed. The index decides, where it is asked; here names may be
+    /// written in more than one way.
+    pub(super) fn warn_of_issuer(&mut self, signer: &SignerFacts, issuer: &str) {
+        if !profile::names_provider(&signer.certificate, issuer) {
+            let warning = format!(
+                "the certificate does not name {issuer:?}, which the signed data say issued"
+            );
+            self.warnings.push(warning);
+        }
+    }
+
     /// The one address of `From:` (SG-05).
     fn from(&mut self) -> Result<String, String> {
         let mut fields = self.scan.fields_named("From");

@@ -53,7 +53,18 @@ impl Authority {
 
     /// DER of a detached signature.
     pub fn sign(&self, digest: &[u8; 32], at: Instant) -> Vec<u8> {
+        self.sign_altered(digest, at, |attributes| attributes)
+    }
+
+    /// The same with other attributes, which are signed as they are.
+    pub fn sign_altered(
+        &self,
+        digest: &[u8; 32],
+        at: Instant,
+        alter: impl Fn(Vec<u8>) -> Vec<u8>,
+    ) -> Vec<u8> {
         let attributes = cms::signed_attributes(&self.certificate.certificate, digest, at).unwrap();
+        let attributes = alter(attributes);
         let value = signed(&self.key, &attributes);
         cms::signed_data(&Signature {
             signed_attributes: attributes,

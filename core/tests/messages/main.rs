@@ -7,4 +7,5 @@ mod authority;
 mod built;
 mod headers;
 mod house;
+mod odd;
 mod verdicts;

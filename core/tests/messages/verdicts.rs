@@ -4,11 +4,12 @@ use ceralacca_core::blob::BlobRef;
 use ceralacca_core::certification::CertificationKind;
 use ceralacca_core::receipt::{acceptance, delivery};
 use ceralacca_core::rope::Rope;
+use ceralacca_core::smime::der::{self, tag};
 use ceralacca_core::verdict::{Expected, Outcome, Verdict, examine};
 
 use super::authority::{Authority, trusted};
 use super::house::{
-    Blob, SERVICE, address, at, blobs, envelope, facts, issuer, original, signed, step,
+    Blob, SERVICE, address, at, blobs, envelope, facts, issuer, octets, original, signed, step,
 };
 
 fn judged(message: &[u8]) -> Verdict {
@@ -157,11 +158,116 @@ fn sg_17_an_outer_header_that_contradicts_the_signed_data_is_told() {
             "X-Riferimento-Message-ID: <x2@",
             "header",
         ),
+        (
+            "Per conto di: mario@prova",
+            "Per conto di: maria@prova",
+            "header",
+        ),
+        ("\"Per conto di: mario@prova.test\" <", "<", "header"),
+        ("Reply-To: mario@", "Reply-To: maria@", "header"),
+        (
+            "MIME-Version: 1.0\r\n",
+            "MIME-Version: 1.0\r\nContent-Type: text/html\r\n",
+            "structure",
+        ),
+        (
+            "micalg=\"sha-256\"",
+            "micalg=\"sha-256\"\r\nContent-Type: text/html",
+            "structure",
+        ),
+        (
+            "MIME-Version: 1.0\r\n",
+            "MIME-Version: 1.0\r\nContent-Transfer-Encoding: base64\r\n",
+            "structure",
+        ),
     ];
     for (from, to, check) in cases {
         let verdict = judged(&altered(from, to));
         assert_eq!(fault(&verdict).0, check, "{:#?}", verdict.checks);
     }
+}
+
+/// The envelope with signed attributes, and then a signature, that `alter` has changed.
+fn signed_otherwise(alter: impl Fn(Vec<u8>) -> Vec<u8>) -> Vec<u8> {
+    let draft = envelope();
+    let digest = draft.digest(&blobs()).unwrap();
+    let p7s = trusted().sign_altered(&digest, step().at, &alter);
+    octets(&draft.finish(&alter(p7s)), &blobs())
+}
+
+fn replaced(octets: &[u8], from: &[u8], to: &[u8]) -> Vec<u8> {
+    let mut out = Vec::new();
+    let mut rest = octets;
+    while let Some((first, after)) = rest.split_first() {
+        match rest.strip_prefix(from) {
+            Some(after) => {
+                out.extend_from_slice(to);
+                rest = after;
+            }
+            None => {
+                out.push(*first);
+                rest = after;
+            }
+        }
+    }
+    out
+}
+
+#[test]
+fn sg_17_a_signature_over_something_other_than_a_message_is_told() {
+    assert!(judged(&signed_otherwise(|octets| octets)).is_genuine());
+    // id-data becomes digestedData, in the attributes and around them.
+    let data = [0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 7, 1];
+    let other = [0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 7, 5];
+    let message = signed_otherwise(|octets| replaced(&octets, &data, &other));
+    let (name, sentence) = fault(&judged(&message));
+    assert_eq!(name, "signature");
+    assert!(sentence.contains("not over a message"), "{sentence}");
+}
+
+#[test]
+fn sg_17_an_attribute_of_two_values_is_told() {
+    let twice = |octets: Vec<u8>| {
+        let Ok(set) = der::Reader::new(&octets).expect(tag::SET) else {
+            return octets;
+        };
+        let mut reader = set.reader();
+        let mut attributes = Vec::new();
+        while let Ok(attribute) = reader.any() {
+            let mut fields = attribute.reader();
+            let (id, values) = (fields.any().unwrap(), fields.any().unwrap());
+            let is_digest = id.content.ends_with(&[1, 9, 4]);
+            let both = der::element(tag::SET, &[values.content, values.content].concat());
+            let values = if is_digest { &both } else { values.raw };
+            attributes.push(der::sequence(&[id.raw, values]));
+        }
+        let attributes: Vec<&[u8]> = attributes.iter().map(Vec::as_slice).collect();
+        der::set_of(tag::SET, &attributes)
+    };
+    let (name, sentence) = fault(&judged(&signed_otherwise(twice)));
+    assert_eq!(name, "signature");
+    assert!(sentence.contains("messageDigest"), "{sentence}");
+}
+
+#[test]
+fn se_06_a_sentence_holds_no_control_character_of_the_message() {
+    let message =
+        b"Content-Type: multipart/signed; boundary=\"a\x1b[2J\"\r\n\r\n--a\x1b[2J\r\n\r\n";
+    let verdict = judged(message);
+    let controls =
+        |check: &ceralacca_core::verdict::Check| check.sentence.contains(char::is_control);
+    assert!(!verdict.checks.iter().any(controls), "{:?}", verdict.checks);
+}
+
+#[test]
+fn sg_09_an_issuer_that_the_certificate_does_not_name_is_warned_of() {
+    let mut issuer = issuer();
+    issuer.provider = "Altri PEC S.p.A.".to_owned();
+    let draft = acceptance(&issuer, &original(), Some("Saluti"), step());
+    let verdict = judged(&signed(draft, &blobs()));
+    let names = |warning: &String| warning.contains("Altri PEC S.p.A.");
+    assert!(verdict.warnings.iter().any(names), "{:?}", verdict.warnings);
+    assert!(judged(&genuine()).warnings.is_empty());
 }
 
 #[test]
