@@ -239,11 +239,17 @@ pub const IMAP_CHUNK_BYTES: usize = 64 * 1024;
 pub const IMAP_FETCH_ITEMS_MAX: usize = 100;
 /// Keys of one SEARCH.
 pub const IMAP_SEARCH_KEYS_MAX: usize = 200;
+/// TEXT and BODY keys of one SEARCH: each looks through the whole message.
+pub const IMAP_SEARCH_TEXTS_MAX: usize = 20;
+/// Rows that SEARCH judges, times its keys, before it lets others run: a microsecond each at most.
+pub const IMAP_SEARCH_ROUND_STEPS: usize = 4096;
+/// Characters of pattern times characters of name that LIST compares before it lets others run.
+pub const IMAP_LIST_ROUND_STEPS: usize = 1_000_000;
 /// Octets of one text part that SEARCH TEXT and BODY look at: the part is decoded in memory.
 pub const IMAP_SEARCH_PART_BYTES_MAX: u64 = 4 * MEGABYTE;
 /// Messages that SEARCH looks into before it lets others run.
 pub const IMAP_SEARCH_ROUND_MESSAGES: usize = 64;
-/// Octets of messages that SEARCH looks into before it lets others run, one message at least.
+/// Octets of messages that SEARCH or FETCH looks into before it lets others run, one message at least.
 pub const IMAP_SEARCH_ROUND_BYTES: u64 = MESSAGE_BYTES_FLOOR;
 /// Structures of messages that a session remembers.
 pub const IMAP_STRUCTURES_KEPT: usize = 4;
@@ -256,5 +262,7 @@ pub const IMAP_BODY_SILENCE_S: u64 = 5 * 60;
 /// Pieces of answers made at once on threads that may wait for the disk, per ring: each holds a few
 /// parts of a message ([`IMAP_SEARCH_PART_BYTES_MAX`]) at most.
 pub const IMAP_ASIDE_PER_RING_MAX: usize = 8;
+/// The whole message of an APPEND, as long as one of submission may take.
+pub const IMAP_BODY_SECONDS_MAX: u64 = SMTP_BODY_SECONDS_MAX;
 /// RFC 9051 §5.4: no session ends for want of commands in less than 30 minutes.
 pub const IMAP_IDLE_TIMEOUT_S: u64 = 30 * 60;

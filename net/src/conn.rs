@@ -17,7 +17,7 @@ use crate::ring::stream::Stream;
 /// Why a connection cannot go on. All are the peer's doing, or the line's.
 #[derive(Debug, thiserror::Error)]
 pub enum ConnError {
-    /// Nothing came in the time allowed; the connection can still be written to.
+    /// Nothing came in the time allowed, or not the last of it; the connection can still be written to.
     #[error("the peer was silent for too long")]
     PeerSilent,
     /// The peer did not take our octets.
@@ -141,6 +141,10 @@ impl Connection {
             return Err(ConnError::PeerFlooded);
         }
         while !self.ended {
+            // A peer that always has more for us may not outlive its time.
+            if Instant::now() >= deadline {
+                return Err(ConnError::PeerSilent);
+            }
             let chunk = timeout_at(deadline, self.stream.chunk()).await;
             let Some(chunk) = chunk.map_err(|_| ConnError::PeerSilent)?? else {
                 self.ended = true;
@@ -401,6 +405,24 @@ mod tests {
             assert!(connection.input().is_empty());
             fill_to(&mut connection, 6).await;
             assert_eq!(&**connection.input(), b"QUIT\r\n");
+            connection.close().await;
+        });
+    }
+
+    #[test]
+    fn se_10_a_deadline_holds_for_a_peer_that_never_stops_too() {
+        let client = move |address| {
+            let mut client = Client::plain(address);
+            client.send("AAAA");
+            assert_eq!(client.read(2), b"OK");
+        };
+        with_client(client, async |mut connection| {
+            fill_to(&mut connection, 4).await;
+            connection.write_all(b"OK").await.expect("written");
+            // The end of the stream is there to be read by now, or soon.
+            tokio::time::sleep(Duration::from_millis(1)).await;
+            let late = connection.fill_until(Instant::now()).await;
+            assert!(matches!(late, Err(ConnError::PeerSilent)));
             connection.close().await;
         });
     }

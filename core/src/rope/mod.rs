@@ -8,7 +8,7 @@ mod reader;
 mod tests;
 mod transfer;
 
-pub use reader::{RopeReader, sha256};
+pub use reader::{Bookmark, RopeReader, sha256};
 pub use transfer::encoded_length;
 
 use crate::blob::{BlobError, BlobRead, BlobRef};
@@ -167,11 +167,24 @@ impl Rope {
         start: u64,
         length: usize,
     ) -> Result<Vec<u8>, BlobError> {
+        self.read_on(blobs, &mut None, start, length)
+    }
+
+    /// [`Rope::read_range`] for who reads one range after the other: `bookmark` is where the last one
+    /// ended, of this very rope.
+    pub fn read_on(
+        &self,
+        blobs: &dyn BlobRead,
+        bookmark: &mut Option<Bookmark>,
+        start: u64,
+        length: usize,
+    ) -> Result<Vec<u8>, BlobError> {
         let left = self.len().saturating_sub(start);
         let length = usize::try_from(left).map_or(length, |left| left.min(length));
         let mut octets = Vec::with_capacity(length);
-        let mut reader = RopeReader::starting_at(self, blobs, start)?;
+        let mut reader = RopeReader::on_from(self, blobs, bookmark.take(), start)?;
         reader.take_into(&mut octets, length)?;
+        *bookmark = Some(reader.stop(start.saturating_add(octets.len() as u64)));
         Ok(octets)
     }
 

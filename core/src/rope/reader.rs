@@ -21,7 +21,54 @@ pub struct RopeReader<'a> {
     handed: usize,
 }
 
+/// Where a reading of a rope stopped. An encoder's text has no other way in than its beginning: who reads
+/// range after range and started over each time would read the square of its length.
+#[derive(Debug)]
+pub struct Bookmark {
+    at: u64,
+    pieces_left: usize,
+    taken: u64,
+    encoder: Encoder,
+    ready: Vec<u8>,
+    handed: usize,
+}
+
 impl<'a> RopeReader<'a> {
+    /// From `start`: on from `bookmark` where it lies there, else as [`RopeReader::starting_at`].
+    pub(super) fn on_from(
+        rope: &'a Rope,
+        blobs: &'a dyn BlobRead,
+        bookmark: Option<Bookmark>,
+        start: u64,
+    ) -> Result<Self, BlobError> {
+        let Some(mark) = bookmark.filter(|mark| mark.at == start) else {
+            return Self::starting_at(rope, blobs, start);
+        };
+        let pieces = rope.pieces();
+        let read = pieces.len().saturating_sub(mark.pieces_left);
+        Ok(Self {
+            pieces: pieces.get(read..).unwrap_or(&[]),
+            blobs,
+            taken: mark.taken,
+            encoder: mark.encoder,
+            chunk: Vec::new(),
+            ready: mark.ready,
+            handed: mark.handed,
+        })
+    }
+
+    /// Stops at octet `at` of what the rope writes.
+    pub(super) fn stop(self, at: u64) -> Bookmark {
+        Bookmark {
+            at,
+            pieces_left: self.pieces.len(),
+            taken: self.taken,
+            encoder: self.encoder,
+            ready: self.ready,
+            handed: self.handed,
+        }
+    }
+
     /// From the first octet.
     pub fn new(rope: &'a Rope, blobs: &'a dyn BlobRead) -> Self {
         let mut reader = Self {

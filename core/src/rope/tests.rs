@@ -1,6 +1,7 @@
 //! Reading and cutting ropes.
 
 use std::io::Read;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use proptest::prelude::{ProptestConfig, any, prop_assert_eq, proptest};
 
@@ -71,6 +72,35 @@ fn a_range_past_the_end_is_cut_and_asks_for_no_memory() {
     assert_eq!(read(3, 2), b"34");
     assert!(read(10, 5).is_empty());
     assert!(read(u64::MAX, 5).is_empty());
+}
+
+#[test]
+fn ranges_one_after_the_other_read_each_octet_once() {
+    struct Counting(MemoryBlobs, AtomicUsize);
+    impl crate::blob::BlobRead for Counting {
+        fn read_at(&self, blob: BlobRef, at: u64, into: &mut [u8]) -> Result<usize, BlobError> {
+            let read = self.0.read_at(blob, at, into)?;
+            self.1.fetch_add(read, Ordering::Relaxed);
+            Ok(read)
+        }
+    }
+    let (blobs, blob) = MemoryBlobs::of("perch\u{e9} no\r\n".repeat(50_000));
+    let mut rope = Rope::text("head\r\n");
+    rope.push_encoded(&blobs, blob, 0, blob.length, Transfer::QuotedPrintable)
+        .expect("the blob is there");
+    let whole = blobs.written(&rope);
+    let blobs = Counting(blobs, AtomicUsize::new(0));
+    let (mut read, mut bookmark) = (Vec::new(), None);
+    while (read.len() as u64) < rope.len() {
+        let start = read.len() as u64;
+        let range = rope.read_on(&blobs, &mut bookmark, start, 5_000);
+        read.extend(range.expect("reads"));
+    }
+    assert_eq!(read, whole);
+    assert_eq!(blobs.1.load(Ordering::Relaxed) as u64, blob.length);
+    // Elsewhere than at the bookmark is as if there were none.
+    let there = rope.read_on(&blobs, &mut bookmark, 100, 50).expect("reads");
+    assert_eq!(there, &whole[100..150]);
 }
 
 #[test]

@@ -11,9 +11,10 @@ use ceralacca_core::limits;
 use ceralacca_core::mailbox::{Content, MailboxId};
 use ceralacca_core::owner::Command;
 use ceralacca_core::proof::Durable;
-use ceralacca_core::rope::Rope;
+use ceralacca_core::rope::{Bookmark, Rope};
 use ceralacca_core::state::State;
 use ceralacca_core::view::View;
+use parking_lot::Mutex;
 use tokio::time::Instant;
 
 use super::codec::{Input, Reader};
@@ -179,18 +180,22 @@ impl Rim {
     ) -> Result<Step, ConnError> {
         self.reader.accept();
         let row = self.shared.state.view().mailbox(mailbox);
-        let begun = match row {
-            Some(row) => self.shared.spool.begin(row.partition).await,
-            None => Err(SpoolError::Busy),
+        let slot = self.shared.message_from(mailbox);
+        let begun = match (row, &slot) {
+            (Some(row), Some(_)) => self.shared.spool.begin(row.partition).await,
+            _ => Err(SpoolError::Busy),
         };
         let (mut body, mut refusal) = match begun {
             Ok(body) => (Some(body), None),
-            Err(_) => (None, Some(SpoolRefusal::NoRoom)),
+            Err(SpoolError::Busy) => (None, Some(SpoolRefusal::Busy)),
+            Err(SpoolError::NoSpace) => (None, Some(SpoolRefusal::NoRoom)),
         };
+        let whole = Instant::now() + Duration::from_secs(limits::IMAP_BODY_SECONDS_MAX);
         let clean = loop {
             if self.connection.input().is_empty() {
                 let wait = Duration::from_secs(limits::IMAP_BODY_SILENCE_S);
-                let filled = self.connection.fill_until(Instant::now() + wait).await;
+                let until = whole.min(Instant::now() + wait);
+                let filled = self.connection.fill_until(until).await;
                 if !matches!(filled, Ok(1..)) {
                     give_up(body).await;
                     return filled.map(|_| Step::Close);
@@ -314,18 +319,28 @@ impl Store for Stored {
     fn open(&self, content: Content) -> Result<Arc<dyn Octets>, ReadError> {
         let blobs = Arc::clone(self.0.blobs());
         let rope = blobs.rope(content)?;
-        Ok(Arc::new(StoredMessage { blobs, rope }))
+        let bookmark = Mutex::default();
+        Ok(Arc::new(StoredMessage {
+            blobs,
+            rope,
+            bookmark,
+        }))
     }
 }
 
 struct StoredMessage {
     blobs: Arc<BlobStore>,
     rope: Rope,
+    /// Where the last reading ended: most go on there.
+    bookmark: Mutex<Option<Bookmark>>,
 }
 
 impl Octets for StoredMessage {
     fn read_at(&self, at: u64, into: &mut [u8]) -> Result<usize, ReadError> {
-        let octets = self.rope.read_range(&*self.blobs, at, into.len())?;
+        let mut bookmark = self.bookmark.lock();
+        let octets = self
+            .rope
+            .read_on(&*self.blobs, &mut bookmark, at, into.len())?;
         let length = octets.len().min(into.len());
         into[..length].copy_from_slice(&octets[..length]);
         Ok(length)

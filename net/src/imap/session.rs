@@ -83,6 +83,8 @@ pub enum Answer {
 pub enum SpoolRefusal {
     /// The disk has no room.
     NoRoom,
+    /// Too many messages are on their way, of this mailbox or of all (SE-10).
+    Busy,
     /// It held a NUL, which no IMAP literal may (RFC 3501 §4.3).
     Nul,
     /// Something other than a line end came after it.

@@ -125,6 +125,8 @@ struct Client {
     body: Vec<u8>,
     /// The most that was ever to be written at once.
     most: usize,
+    /// Pieces of answers that were made, others running in between.
+    rounds: usize,
     written: Vec<u8>,
 }
 
@@ -142,6 +144,7 @@ impl Client {
             step: Step::Read,
             body: Vec::new(),
             most: 0,
+            rounds: 0,
             written: Vec::new(),
         };
         client.flush();
@@ -225,7 +228,10 @@ impl Client {
                     let answer = self.house.order(order);
                     self.session.resume(Answer::Ordered(answer))
                 }
-                Step::Produce(_) => self.session.resume(Answer::Go),
+                Step::Produce(_) => {
+                    self.rounds += 1;
+                    self.session.resume(Answer::Go)
+                }
                 other => {
                     self.reader
                         .expect_line(matches!(other, Step::Line | Step::Idle));
@@ -947,4 +953,65 @@ mod any_input {
             prop_assert!(client.most < 3 * limits::IMAP_CHUNK_BYTES);
         }
     }
+}
+
+#[test]
+fn se_10_patterns_made_to_be_slow_let_others_run() {
+    let mut client = Client::selected(&house());
+    let name = "a".repeat(200);
+    for n in 0..50 {
+        assert!(
+            client
+                .say(&format!("c CREATE {name}{n}\r\n"))
+                .contains("c OK")
+        );
+    }
+    client.rounds = 0;
+    let pattern = "*a".repeat(250);
+    let said = client.say(&format!("l LIST \"\" \"{pattern}\"\r\n"));
+    assert!(said.ends_with("l OK done\r\n"), "{said}");
+    assert!(client.rounds > 5, "{}", client.rounds);
+    assert_eq!(
+        client.say("l LIST \"\" *\r\n").matches("* LIST").count(),
+        55
+    );
+    assert_eq!(
+        client.say("l LSUB \"\" aaa*\r\n").matches("* LSUB").count(),
+        50
+    );
+    let long = "*".repeat(600);
+    for command in ["LIST", "LSUB"] {
+        let said = client.say(&format!("l {command} \"{long}\" *\r\n"));
+        assert!(said.starts_with("l NO [CANNOT]"), "{said}");
+    }
+}
+
+#[test]
+fn se_10_many_keys_over_many_rows_let_others_run() {
+    let house = house();
+    (0..60).for_each(|_| house.deliver(MESSAGE));
+    let mut client = Client::selected(&house);
+    client.rounds = 0;
+    let keys = "NOT ON 1-Jan-2020 ".repeat(limits::IMAP_SEARCH_KEYS_MAX / 2 - 1);
+    let said = client.say(&format!("s SEARCH {keys}ALL\r\n"));
+    assert!(said.contains(" 59 60\r\ns OK done\r\n"), "{said}");
+    assert!(client.rounds > 1, "{}", client.rounds);
+    let texts = "TEXT x ".repeat(limits::IMAP_SEARCH_TEXTS_MAX + 1);
+    let said = client.say(&format!("s SEARCH {texts}ALL\r\n"));
+    assert_eq!(said, "s BAD too many keys\r\n");
+}
+
+#[test]
+fn se_10_what_fetch_picks_is_in_memory_one_item_at_a_time() {
+    let house = house();
+    let field = format!("X-Long: {}\r\n", "x".repeat(900));
+    house.deliver(&format!("{}Subject: s\r\n\r\nbody\r\n", field.repeat(300)));
+    let mut client = Client::selected(&house);
+    let items: Vec<String> = (0..40)
+        .map(|n| format!("BODY.PEEK[HEADER.FIELDS.NOT (N{n})]"))
+        .collect();
+    let said = client.say(&format!("f FETCH 1 ({})\r\n", items.join(" ")));
+    assert_eq!(said.matches("Subject: s").count(), 40);
+    assert!(said.ends_with(")\r\nf OK done\r\n"));
+    assert!(client.most < 400_000, "{}", client.most);
 }

@@ -5,7 +5,7 @@ use std::cell::RefCell;
 use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering, fence};
 
 use ceralacca_core::mailbox::MailboxId;
 use ceralacca_core::view::View;
@@ -60,6 +60,7 @@ impl Changes {
             .or_default()
             .push(Rc::clone(&notify));
         self.changed.watching.fetch_add(1, Ordering::AcqRel);
+        fence(Ordering::SeqCst);
         Watch {
             mailbox,
             notify,
@@ -72,6 +73,9 @@ impl Changes {
 impl Changed {
     /// On the owner's thread: must not block. The lock is held for one insertion or one swap.
     fn tell(&self, mailbox: MailboxId) {
+        // What was published before this is seen by who begins to watch after it: one of the two
+        // sees the other, on any processor.
+        fence(Ordering::SeqCst);
         if self.watching.load(Ordering::Acquire) > 0 && self.mailboxes.lock().insert(mailbox) {
             self.wake.notify_one();
         }

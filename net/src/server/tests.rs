@@ -9,7 +9,7 @@ use ceralacca_core::disk::real::RealDisk;
 use ceralacca_core::journal::record::Submitted;
 use ceralacca_core::owner::{Command, RegistryOrder};
 use ceralacca_core::ports::SystemClock;
-use ceralacca_core::registry::{Holder, HolderKind, MailboxState, Passwords, hash};
+use ceralacca_core::registry::{Holder, HolderKind, MailboxState, Passwords};
 use ceralacca_core::state::{Options, State};
 use tempfile::TempDir;
 
@@ -21,6 +21,10 @@ mod imap;
 const ROSSI: &str = "rossi@pec.example";
 /// `\0rossi@pec.example\0correct horse`
 const SIGN_IN: &str = "AUTH PLAIN AHJvc3NpQHBlYy5leGFtcGxlAGNvcnJlY3QgaG9yc2U=";
+
+/// Argon2id of `correct horse`, with less memory and time than real ones so that tests may sign in often.
+const HASH: &str =
+    "$argon2id$v=19$m=8,t=1,p=1$MDEyMzQ1Njc4OWFiY2RlZg$M7jw0GQI4Kfcxf+xPldfNRYttP89scc9XVAYAcaZ0U0";
 
 struct House {
     state: Arc<State>,
@@ -35,6 +39,10 @@ fn order(state: &State, order: RegistryOrder) {
 }
 
 fn house() -> House {
+    house_on(2)
+}
+
+fn house_on(rings: usize) -> House {
     let folder = tempfile::tempdir().expect("a folder");
     let options = Options::new(
         Arc::new(RealDisk),
@@ -66,7 +74,7 @@ fn house() -> House {
                 contacts: Vec::new(),
                 documents: Vec::new(),
             },
-            password: Some(hash(b"correct horse").expect("hashed")),
+            password: Some(HASH.to_owned()),
             quota: None,
         },
     );
@@ -82,7 +90,7 @@ fn house() -> House {
             submissions: any.clone(),
             imaps: any,
         },
-        rings: 2,
+        rings,
     })
     .expect("serving");
     House {

@@ -65,6 +65,9 @@ impl Work for Spooling {
             Answer::Spooled(Err(SpoolRefusal::Trailing)) => {
                 return session.bad(&self.tag, "one message at a time");
             }
+            Answer::Spooled(Err(SpoolRefusal::Busy)) => {
+                return session.refused(&self.tag, &CommandError::Busy);
+            }
             _ => return session.refused(&self.tag, &CommandError::DiskFull),
         };
         let order = MailboxOrder::Append {

@@ -56,6 +56,7 @@ pub fn start(
         depth,
         next: 0,
         literal: None,
+        looked: 0,
         failed: false,
     };
     if unseen.is_empty() {
@@ -258,14 +259,16 @@ struct Fetching {
     /// The message whose answer comes next, or is in the middle.
     next: usize,
     literal: Option<Literal>,
+    /// Octets looked into in this round.
+    looked: u64,
     failed: bool,
 }
 
 /// A message in the middle of its answer.
 struct Literal {
     octets: Arc<dyn Octets>,
-    sections: Vec<Found>,
-    /// The item that is being written.
+    structure: Arc<Structure>,
+    /// The item that comes next: what an item picks is in memory only while it is written.
     item: usize,
     /// What is left of its octets in the message.
     left: std::ops::Range<u64>,
@@ -277,7 +280,8 @@ impl Work for Fetching {
             // `\Seen` that could not be set keeps nobody from reading.
             Answer::Ordered(_) => self.note_seen(session),
             Answer::Go => {
-                while session.out.len() < limits::IMAP_CHUNK_BYTES {
+                self.looked = 0;
+                while !self.is_round_full(session) {
                     match self.advance(session) {
                         Ok(true) => {}
                         Ok(false) => return self.end(session),
@@ -299,6 +303,12 @@ impl Fetching {
             Depth::Octets | Depth::Header | Depth::Parts => Pace::Aside,
         };
         session.wait(self, Step::Produce(pace))
+    }
+
+    /// Enough is written, or looked into: others run, and our place is theirs.
+    fn is_round_full(&self, session: &Session) -> bool {
+        session.out.len() >= limits::IMAP_CHUNK_BYTES
+            || self.looked >= limits::IMAP_SEARCH_ROUND_BYTES
     }
 
     /// The rows are taken anew after `\Seen` was set, so that FLAGS tells it.
@@ -377,9 +387,8 @@ impl Fetching {
         self.next += 1;
     }
 
-    /// Finds everything before the first octet of the answer is written. Envelope and structure go
-    /// into the sections as the text that will be written.
-    fn prepare(&self, session: &mut Session, target: &Target) -> Result<Literal, ReadError> {
+    /// Opens the message and reads its structure, before the first octet of the answer is written.
+    fn prepare(&mut self, session: &mut Session, target: &Target) -> Result<Literal, ReadError> {
         let row = &target.row;
         let octets = session.store.open(row.content)?;
         let shallow = match self.depth {
@@ -389,22 +398,21 @@ impl Fetching {
         };
         let structure = match shallow {
             Some(structure) => Arc::new(structure),
-            None => session.structures.of(row, &*octets)?,
+            None => {
+                self.looked = self.looked.saturating_add(row.size);
+                session.structures.of(row, &*octets)?
+            }
         };
-        let mut sections = Vec::with_capacity(self.items.len());
-        for item in &self.items {
-            sections.push(self.find(item, &structure, &octets, row.size)?);
-        }
         Ok(Literal {
             octets,
-            sections,
+            structure,
             item: 0,
             left: 0..0,
         })
     }
 
+    /// What an item tells; envelope and structure as the text that will be written.
     fn find(
-        &self,
         item: &Item,
         structure: &Structure,
         octets: &Arc<dyn Octets>,
@@ -444,13 +452,20 @@ impl Fetching {
             .as_ref()
             .map(|s| s.told().row.keywords.clone());
         let keywords = keywords.unwrap_or_default();
-        let out = &mut session.out;
         if at.item == 0 {
+            let out = &mut session.out;
             out.text("* ").number(target.number.into()).text(" FETCH (");
         }
+        let header = at.structure.parts.first().map_or(0, |part| part.header.end);
         while let Some(item) = self.items.get(at.item) {
+            if at.item > 0 && self.is_round_full(session) {
+                self.literal = Some(at);
+                return Ok(());
+            }
+            let out = &mut session.out;
             out.text(if at.item > 0 { " " } else { "" });
-            let found = at.sections.get(at.item).unwrap_or(&Found::Nothing);
+            let found = Self::find(item, &at.structure, &at.octets, target.row.size)?;
+            self.looked = self.looked.saturating_add(header);
             at.item += 1;
             match item {
                 Item::Envelope => out.text("ENVELOPE "),
@@ -466,18 +481,18 @@ impl Fetching {
             match found {
                 Found::Nothing => out.text("NIL"),
                 Found::Picked(octets) if is_literal => {
-                    out.announce(octets.len() as u64).octets(octets)
+                    out.announce(octets.len() as u64).octets(&octets)
                 }
-                Found::Picked(octets) => out.octets(octets),
+                Found::Picked(octets) => out.octets(&octets),
                 Found::Range(range) => {
                     out.announce(range.end - range.start);
-                    at.left = range.clone();
+                    at.left = range;
                     self.literal = Some(at);
                     return Ok(());
                 }
             };
         }
-        out.text(")").end();
+        session.out.text(")").end();
         self.next += 1;
         Ok(())
     }

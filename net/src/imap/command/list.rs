@@ -3,6 +3,7 @@
 //! it speak of is shown as not existing.
 
 use std::collections::BTreeMap;
+use std::ops::Bound;
 use std::sync::Arc;
 
 use ceralacca_core::limits;
@@ -14,7 +15,7 @@ use imap_types::status::StatusDataItemName;
 
 use super::{folder_name, status};
 use crate::imap::codec::{self, ListRequest, Request, utf7};
-use crate::imap::session::{Session, Step, Telling};
+use crate::imap::session::{Answer, Pace, Session, Step, Telling, Work};
 
 /// LIST
 pub fn list(session: &mut Session, tag: &str, mailbox: MailboxId, request: &ListRequest) -> Step {
@@ -34,17 +35,8 @@ pub fn list(session: &mut Session, tag: &str, mailbox: MailboxId, request: &List
     let Some(items) = status_items(request) else {
         return session.bad(tag, "the items of STATUS are not understood");
     };
-    let levels = Levels::of(session, mailbox);
-    for (name, folder) in &levels.all {
-        let is_wanted = patterns.iter().any(|pattern| matches(pattern, name));
-        if is_wanted && levels.is_selected(request, name, folder.as_ref()) {
-            line(session, &levels, request, name, folder.as_ref());
-            if let (Some(folder), false) = (folder, items.is_empty()) {
-                status::write(&mut session.out, folder, &items);
-            }
-        }
-    }
-    session.ok(tag, "done", Telling::All)
+    let asked = Asked::List(request.clone(), items);
+    go_through(session, tag, mailbox, asked, patterns)
 }
 
 /// LSUB
@@ -59,20 +51,90 @@ pub fn lsub(
         ListMailbox::Token(token) => token.as_ref(),
         ListMailbox::String(string) => string.as_ref(),
     };
-    let (Some(reference), Some(wildcard)) = (folder_name(reference), pattern(wildcard)) else {
+    let pattern = folder_name(reference).and_then(|reference| pattern(&reference, wildcard));
+    let Some(pattern) = pattern else {
         return session.no(
             tag,
             "[CANNOT] the name is not in modified UTF-7, or too long",
         );
     };
-    let pattern = reference + &wildcard;
-    for (name, folder) in Levels::of(session, mailbox).all {
-        let is_subscribed = folder.is_some_and(|folder| folder.row.subscribed);
-        if is_subscribed && matches(&pattern, &name) {
-            session.out.text("* LSUB () \"/\" ").folder(&name).end();
+    go_through(session, tag, mailbox, Asked::Lsub, vec![pattern])
+}
+
+/// What is told of the folders that match.
+enum Asked {
+    List(ListRequest, Vec<StatusDataItemName>),
+    Lsub,
+}
+
+/// A LIST or LSUB that goes on.
+struct Listing {
+    tag: String,
+    asked: Asked,
+    patterns: Vec<String>,
+    levels: Levels,
+    /// The name that was looked at last.
+    after: Option<String>,
+}
+
+fn go_through(
+    session: &mut Session,
+    tag: &str,
+    mailbox: MailboxId,
+    asked: Asked,
+    patterns: Vec<String>,
+) -> Step {
+    let work = Listing {
+        tag: tag.to_owned(),
+        asked,
+        patterns,
+        levels: Levels::of(session, mailbox),
+        after: None,
+    };
+    session.wait(work, Step::Produce(Pace::Here))
+}
+
+impl Work for Listing {
+    fn resume(mut self: Box<Self>, session: &mut Session, answer: Answer) -> Step {
+        if !matches!(answer, Answer::Go) {
+            return Step::Close;
+        }
+        let from = self.after.take().map_or(Bound::Unbounded, Bound::Excluded);
+        let mut steps = 0;
+        for (name, folder) in self.levels.all.range((from, Bound::Unbounded)) {
+            let cost = |pattern: &String| (pattern.len() + 1) * (name.len() + 1);
+            steps += self.patterns.iter().map(cost).sum::<usize>();
+            self.tell(session, name, folder.as_ref());
+            if steps >= limits::IMAP_LIST_ROUND_STEPS {
+                self.after = Some(name.clone());
+                break;
+            }
+        }
+        match self.after.is_some() {
+            true => session.wait(*self, Step::Produce(Pace::Here)),
+            false => session.ok(&self.tag, "done", Telling::All),
         }
     }
-    session.ok(tag, "done", Telling::All)
+}
+
+impl Listing {
+    fn tell(&self, session: &mut Session, name: &str, folder: Option<&Arc<FolderView>>) {
+        if !self.patterns.iter().any(|pattern| matches(pattern, name)) {
+            return;
+        }
+        match &self.asked {
+            Asked::List(request, items) if self.levels.is_selected(request, name, folder) => {
+                line(session, &self.levels, request, name, folder);
+                if let (Some(folder), false) = (folder, items.is_empty()) {
+                    status::write(&mut session.out, folder, items);
+                }
+            }
+            Asked::Lsub if folder.is_some_and(|folder| folder.row.subscribed) => {
+                session.out.text("* LSUB () \"/\" ").folder(name).end();
+            }
+            _ => {}
+        }
+    }
 }
 
 /// Folders by name, with the levels above them that are no folders.
@@ -165,14 +227,16 @@ fn special_use(special_use: SpecialUse) -> &'static str {
 
 fn patterns(request: &ListRequest) -> Option<Vec<String>> {
     let reference = utf7::decode(&request.reference)?;
-    let full = |wire: &Vec<u8>| Some(reference.clone() + &pattern(wire)?);
-    request.patterns.iter().map(full).collect()
+    let whole = |wire: &Vec<u8>| pattern(&reference, wire);
+    request.patterns.iter().map(whole).collect()
 }
 
-/// A pattern in UTF-8; longer than any name is no pattern.
-fn pattern(wire: &[u8]) -> Option<String> {
-    let is_short = wire.len() <= 2 * limits::FOLDER_NAME_BYTES_MAX;
-    utf7::decode(wire).filter(|_| is_short)
+/// A pattern in UTF-8 after its reference; much longer than any name is no pattern.
+fn pattern(reference: &str, wire: &[u8]) -> Option<String> {
+    let is_short = reference.len() + wire.len() <= 2 * limits::FOLDER_NAME_BYTES_MAX;
+    is_short
+        .then(|| utf7::decode(wire))?
+        .map(|pattern| format!("{reference}{pattern}"))
 }
 
 /// RFC 5819: the items of RETURN (STATUS (…)) as STATUS itself reads them.
@@ -210,6 +274,9 @@ fn matches(pattern: &str, name: &str) -> bool {
             next[i] = stays || moves;
         }
         reach = next;
+        if !reach.contains(&true) {
+            return false;
+        }
     }
     reach[name.len()]
 }

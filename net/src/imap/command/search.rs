@@ -45,6 +45,7 @@ pub fn start(
         Cost::Header | Cost::Content => Pace::Aside,
     };
     let targets = selected.all().collect();
+    let keys = limits::IMAP_SEARCH_KEYS_MAX.saturating_sub(keys_left);
     session.out.text("* SEARCH");
     let work = Searching {
         tag,
@@ -53,6 +54,7 @@ pub fn start(
         next: 0,
         by_uid,
         pace,
+        rows: limits::IMAP_SEARCH_ROUND_STEPS / keys.max(1),
         failed: false,
     };
     session.wait(work, Step::Produce(pace))
@@ -153,6 +155,11 @@ fn all_of(
 
 fn make(selected: &Selected, key: &SearchKey<'_>, left: &mut usize) -> Result<Criterion, Unfit> {
     *left = left.checked_sub(1).ok_or(Unfit::TooMany)?;
+    if matches!(key, SearchKey::Body(_) | SearchKey::Text(_)) {
+        // They cost more than a key: so few of them fit.
+        let most = limits::IMAP_SEARCH_KEYS_MAX / limits::IMAP_SEARCH_TEXTS_MAX;
+        *left = left.checked_sub(most - 1).ok_or(Unfit::TooMany)?;
+    }
     let header = |name: &str, text: &[u8]| Criterion::Header(name.into(), Needle::new(text));
     let not = |flags| Criterion::Not(Box::new(Criterion::Has(flags)));
     let keyword = |word: &str| {
@@ -252,6 +259,8 @@ struct Searching {
     next: usize,
     by_uid: bool,
     pace: Pace,
+    /// Of one round, when nothing but rows is looked at.
+    rows: usize,
     failed: bool,
 }
 
@@ -291,7 +300,7 @@ impl Searching {
     fn round_end(&self) -> usize {
         let rest = &self.targets[self.next..];
         if self.pace == Pace::Here {
-            return self.targets.len();
+            return self.next + self.rows.max(1).min(rest.len());
         }
         let mut octets = 0;
         let fits = |target: &&Target| {

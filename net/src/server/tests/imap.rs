@@ -114,6 +114,30 @@ fn refused_messages_leave_the_connection_in_order_and_nothing_behind() {
 }
 
 #[test]
+fn se_10_one_mailbox_leaves_room_for_the_messages_of_others() {
+    let house = house_on(1);
+    let begin = |client: &mut Client| {
+        client.send("a APPEND INBOX {3}\r\n");
+        assert_eq!(client.line(), "+ send it");
+    };
+    let mut clients: Vec<Client> = (0..=limits::BODIES_PER_MAILBOX_MAX)
+        .map(|_| house.selected())
+        .collect();
+    clients.iter_mut().for_each(begin);
+    let mut last = clients.pop().expect("one");
+    last.send("abc\r\n");
+    assert!(lines_to(&mut last, "a ").contains("a NO [UNAVAILABLE] too much work"));
+    let mut first = clients.swap_remove(0);
+    first.send("abc\r\n");
+    assert!(lines_to(&mut first, "a ").contains("a OK [APPENDUID"));
+    begin(&mut last);
+    last.send("abc\r\n");
+    assert!(lines_to(&mut last, "a ").contains("a OK [APPENDUID"));
+    drop(clients);
+    house.running.stop();
+}
+
+#[test]
 fn ac_04_no_command_counts_before_tls_and_wrong_passwords_end_the_connection() {
     let house = house();
     let mut plain = Client::plain(house.running.addresses().imaps[0]);

@@ -238,10 +238,11 @@ impl Session {
     /// For the driver's deadlines.
     pub fn waits(&self) -> Waits {
         match self.phase {
+            // A chunk that a stranger sends is thrown away, and buys no time.
+            _ if self.account.is_none() => Waits::SignIn,
             Phase::Data(..) | Phase::Chunk(..) => Waits::Body,
             // Between two chunks the message is still on its way.
             _ if self.mail.as_ref().is_some_and(|m| m.chunks.is_some()) => Waits::Body,
-            _ if self.account.is_none() => Waits::SignIn,
             _ => Waits::Command,
         }
     }

@@ -7,7 +7,7 @@ use ceralacca_core::limits;
 use ceralacca_core::mailbox::MailboxId;
 use proptest::prelude::*;
 
-use super::{Account, Action, Session};
+use super::{Account, Action, Session, Waits};
 use crate::smtp::settings::Settings;
 
 const SIZE: u64 = 1000;
@@ -266,6 +266,16 @@ fn se_10_failed_sign_ins_end_the_connection() {
     );
     assert_eq!(codes.last().map(String::as_str), Some("421 4.7.0"));
     assert_eq!(driver.done.last(), Some(&Done::Closed));
+}
+
+#[test]
+fn se_10_a_strangers_chunk_buys_no_time() {
+    let mut driver = Driver::new(Some("TLSv1.3"));
+    driver.hear(b"EHLO pc.example\r\nBDAT 99999999999\r\n");
+    assert_eq!(driver.session.waits(), Waits::SignIn);
+    let mut driver = Driver::signed_in();
+    driver.hear(b"BDAT 99999999999\r\n");
+    assert_eq!(driver.session.waits(), Waits::Body);
 }
 
 #[test]
