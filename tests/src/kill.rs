@@ -12,9 +12,7 @@ use std::time::{Duration, Instant};
 
 use crate::appliance::{Appliance, PASSWORD};
 use crate::compose::Draft;
-use crate::imap::uid_of;
 use crate::mailbox::{ARRIVAL_WAIT, Mailbox};
-use crate::message::Part;
 use crate::sealed::Sealed;
 use crate::seed::Chance;
 
@@ -41,41 +39,52 @@ struct Count {
 type Sent = Mutex<BTreeMap<String, bool>>;
 
 const SENDERS: usize = 3;
+const RECIPIENTS: usize = 2;
+/// Runs after which everything is counted anew, not only what came.
+const FULL_COUNT_EVERY: u32 = 20;
+
+/// Who takes part.
+struct House<'a> {
+    appliance: &'a Appliance,
+    senders: &'a [String],
+    to: &'a [String],
+}
 
 /// Runs the plan; fails the test when one message is lost or doubled.
 pub fn execute(plan: &Plan) {
     let mut appliance = Appliance::start();
     let mut chance = Chance::new(plan.seed);
-    let names = |word: &str| {
-        (0..SENDERS)
-            .map(|n| format!("{word}{n}"))
-            .collect::<Vec<_>>()
+    let made = |word: &str, number: usize| -> Vec<String> {
+        let names = (0..number).map(|n| format!("{word}{n}"));
+        names.map(|name| appliance.mailbox(&name).address).collect()
     };
-    let addresses = |appliance: &Appliance, names: Vec<String>| -> Vec<String> {
-        names.iter().map(|n| appliance.mailbox(n).address).collect()
-    };
-    let senders = addresses(&appliance, names("da"));
-    let recipients = addresses(&appliance, names("a"));
-    let sent = Sent::default();
-    for run in 0..plan.runs {
+    let (senders, to) = (made("da", SENDERS), made("a", RECIPIENTS));
+    // In a long run the mailboxes hold more than their usual capacity.
+    for address in senders.iter().chain(&to) {
+        appliance.well(&["mailbox", "quota", address, "20000000000"]);
+    }
+    let (sent, mut ledger) = (Sent::default(), Ledger::default());
+    for run in 1..=plan.runs {
         let pause = Duration::from_millis(30 + u64::try_from(chance.below(700)).unwrap_or(0));
-        load(&mut appliance, &senders, &recipients, &sent, pause);
+        load(&mut appliance, &senders, &to, &sent, pause);
         let harm = if plan.damage { chance.below(4) } else { 0 };
         damage(&appliance.data().join("views"), harm, &mut chance);
         if chance.below(3) == 0 {
             let after = u64::try_from(chance.below(150)).unwrap_or(0);
             appliance.serve_and_kill(Duration::from_millis(after));
         }
-        appliance
-            .try_serve()
-            .unwrap_or_else(|why| panic!("run {run}, damage {harm}: {why}"));
-        settle(
-            &appliance,
-            &senders,
-            &recipients,
-            &sent,
-            &format!("run {run}, damage {harm}"),
-        );
+        let story = format!("run {run}, damage {harm}");
+        let served = appliance.try_serve();
+        served.unwrap_or_else(|why| panic!("{story}: {why}"));
+        if run % FULL_COUNT_EVERY == 0 || run == plan.runs {
+            ledger = Ledger::default();
+        }
+        let house = House {
+            appliance: &appliance,
+            senders: &senders,
+            to: &to,
+        };
+        ledger.settle(&house, &sent, &story);
     }
     let sent = sent.into_inner().expect("no thread panicked");
     let answered = sent.values().filter(|seen| **seen).count();
@@ -119,7 +128,7 @@ fn load(
 
 fn submit_on(mailbox: &Mailbox<'_>, recipients: &[String], sent: &Sent) -> std::io::Result<()> {
     let mut session = mailbox.try_submission()?;
-    let to: Vec<&str> = recipients.iter().take(2).map(String::as_str).collect();
+    let to: Vec<&str> = recipients.iter().map(String::as_str).collect();
     loop {
         let draft = Draft::new(&mailbox.address, &to).field("X-TipoRicevuta", "sintetica");
         let id = draft.value("Message-ID");
@@ -172,31 +181,73 @@ fn list(folder: &Path, files: &mut Vec<std::path::PathBuf>) {
     }
 }
 
-/// Waits until every message has all or nothing, answered ones all; then nothing may be doubled.
-fn settle(
-    appliance: &Appliance,
-    senders: &[String],
-    recipients: &[String],
-    sent: &Sent,
-    story: &str,
-) {
-    let sent = sent.lock().expect("no thread panicked").clone();
-    let to = &recipients[..2];
-    let end = Instant::now() + ARRIVAL_WAIT;
-    let wrong = loop {
-        let counts = count(appliance, senders, to);
-        let unsettled = wrong(&counts, &sent, to);
-        if unsettled.is_empty() || Instant::now() > end {
-            break unsettled;
+/// What the mailboxes hold, counted once per message; a long run looks only at what is new.
+#[derive(Default)]
+struct Ledger {
+    counts: BTreeMap<String, Count>,
+    seen: BTreeMap<String, (u32, usize)>,
+}
+
+impl Ledger {
+    /// Waits until every message has all or nothing, answered ones all; then nothing may be doubled.
+    fn settle(&mut self, house: &House<'_>, sent: &Sent, story: &str) {
+        let sent = sent.lock().expect("no thread panicked").clone();
+        let end = Instant::now() + ARRIVAL_WAIT;
+        let wrong = loop {
+            self.look(house);
+            let unsettled = wrong(&self.counts, &sent, house.to);
+            if unsettled.is_empty() || Instant::now() > end {
+                break unsettled;
+            }
+            std::thread::sleep(Duration::from_millis(50));
+        };
+        let log = house.appliance.log();
+        assert!(wrong.is_empty(), "{story}:\n{}\n{log}", wrong.join("\n"));
+    }
+
+    fn look(&mut self, house: &House<'_>) {
+        for recipient in house.to {
+            for message in self.new_in(house.appliance, recipient) {
+                let id = message.field("X-Riferimento-Message-ID");
+                let count = self.counts.entry(id).or_default();
+                *count.envelopes.entry(recipient.to_lowercase()).or_default() += 1;
+            }
         }
-        std::thread::sleep(Duration::from_millis(100));
-    };
-    assert!(
-        wrong.is_empty(),
-        "{story}:\n{}\n{}",
-        wrong.join("\n"),
-        appliance.log()
-    );
+        for sender in house.senders {
+            for message in self.new_in(house.appliance, sender) {
+                let id = message.field("X-Riferimento-Message-ID");
+                let count = self.counts.entry(id).or_default();
+                match message.field("X-Ricevuta").as_str() {
+                    "accettazione" => count.acceptances += 1,
+                    "avvenuta-consegna" => {
+                        let recipient = message.data().one("consegna").to_lowercase();
+                        *count.deliveries.entry(recipient).or_default() += 1;
+                    }
+                    other => panic!("{other} in {sender}"),
+                }
+            }
+        }
+    }
+
+    /// What came into INBOX since the last look; what was there must still be.
+    fn new_in(&mut self, appliance: &Appliance, address: &str) -> Vec<Sealed> {
+        let mut imap = Mailbox::new(appliance, address, PASSWORD).imap();
+        let there = imap.ok("SELECT INBOX").exists().expect("EXISTS");
+        let (next, known) = self.seen.entry(address.to_owned()).or_insert((1, 0));
+        assert!(
+            there >= *known,
+            "{address} held {known} messages and holds {there}"
+        );
+        let found = imap.messages_from(*next).expect("a fetch");
+        *known += found.len();
+        if let Some((last, _)) = found.last() {
+            *next = last + 1;
+        }
+        found
+            .iter()
+            .map(|(_, octets)| Sealed::parse(octets))
+            .collect()
+    }
 }
 
 fn wrong(
@@ -224,51 +275,6 @@ fn wrong(
     let unknown = counts.keys().filter(|id| !sent.contains_key(*id));
     wrong.extend(unknown.map(|id| format!("{id} was never sent")));
     wrong
-}
-
-fn count(appliance: &Appliance, senders: &[String], to: &[String]) -> BTreeMap<String, Count> {
-    let mut counts: BTreeMap<String, Count> = BTreeMap::new();
-    for recipient in to {
-        for (_, header, _) in sections(appliance, recipient) {
-            let count = counts
-                .entry(header.field("X-Riferimento-Message-ID"))
-                .or_default();
-            *count.envelopes.entry(recipient.to_lowercase()).or_default() += 1;
-        }
-    }
-    for sender in senders {
-        for (_, header, data) in sections(appliance, sender) {
-            let count = counts
-                .entry(header.field("X-Riferimento-Message-ID"))
-                .or_default();
-            match header.field("X-Ricevuta").as_str() {
-                "accettazione" => count.acceptances += 1,
-                "avvenuta-consegna" => {
-                    let text = String::from_utf8(data).expect("UTF-8");
-                    let recipient = crate::daticert::Daticert(text).one("consegna");
-                    *count
-                        .deliveries
-                        .entry(recipient.to_lowercase())
-                        .or_default() += 1;
-                }
-                other => panic!("{other} in {sender}"),
-            }
-        }
-    }
-    counts
-}
-
-/// UID, header and certification data of all in INBOX.
-fn sections(appliance: &Appliance, address: &str) -> Vec<(u32, Part, Vec<u8>)> {
-    let mut inbox = Mailbox::new(appliance, address, PASSWORD).inbox();
-    let answer = inbox.ok("UID FETCH 1:* (UID BODY.PEEK[])");
-    let one = |line: &crate::imap::ResponseLine| {
-        let octets = line.literals.first()?;
-        let sealed = Sealed::parse(octets);
-        let data = sealed.data().0.into_bytes();
-        Some((uid_of(&line.text)?, sealed.message, data))
-    };
-    answer.untagged.iter().filter_map(one).collect()
 }
 
 #[cfg(test)]
