@@ -61,21 +61,15 @@ impl TokenFolder {
         self.folder.path().join("pin")
     }
 
-    /// Takes the token away: its files move aside. SoftHSM lists tokens when a process begins to use it
-    /// and never again, so a process sees this, and the return, from its next start.
+    /// Takes the token away: its folder moves aside.
     pub fn pull_out(&self) {
-        let (from, to) = (
-            self.folder.path().join("tokens"),
-            self.folder.path().join("away"),
-        );
-        std::fs::rename(&from, to).expect("moved");
-        std::fs::create_dir(from).expect("an empty reader");
+        let from = self.folder.path().join("tokens");
+        std::fs::rename(from, self.folder.path().join("away")).expect("moved");
     }
 
     /// Puts it back.
     pub fn put_back(&self) {
         let to = self.folder.path().join("tokens");
-        std::fs::remove_dir(&to).expect("it was empty");
         std::fs::rename(self.folder.path().join("away"), to).expect("moved");
     }
 
