@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::thread::JoinHandle;
 
-use crossbeam_channel::{Sender, TrySendError, bounded};
+use crossbeam_channel::{SendError, Sender, bounded, unbounded};
 use parking_lot::{Mutex, RwLock};
 
 use crate::blob::{BlobError, BlobStore};
@@ -176,8 +176,9 @@ impl State {
             Some(store) => Some(Behind::spawn(store, lane.reader())?),
             None => None,
         };
-        // Room for every reserved place beside all other commands.
-        let (inbox, all) = bounded(2 * limits::OWNER_QUEUE_MAX);
+        // Its bounds are the places and [`Shared::send`]'s. Unlike a bounded channel it drops what is left
+        // in it with the owner, so that nobody waits for an answer that cannot come.
+        let (inbox, all) = unbounded();
         let (from_certifier, certifier) = bounded(limits::GROUP_COMMANDS_MAX);
         let inboxes = Inboxes { all, certifier };
         let newest = view.copy();
@@ -307,9 +308,17 @@ impl State {
         if taken + waiting > shared.backlog_max || taken > limits::OWNER_QUEUE_MAX {
             return Err(CommandError::Busy);
         }
+        self.has_room().map(|()| place)
+    }
+
+    /// Whether a body may be taken in: [`CommandError::DiskFull`] below the disk's reserve, which is kept
+    /// for finishing accepted work.
+    pub fn has_room(&self) -> Result<(), CommandError> {
+        let shared = &self.shared;
         match shared.disk.free_bytes(&shared.folder.0) {
-            Ok(free) if free < shared.disk_reserve_bytes => Err(CommandError::DiskFull),
-            _ => Ok(place),
+            Ok(free) if free >= shared.disk_reserve_bytes => Ok(()),
+            // A disk that cannot be asked takes nothing in either.
+            _ => Err(CommandError::DiskFull),
         }
     }
 
@@ -379,24 +388,15 @@ impl Shared {
     /// The certifier's commands: they wait for room, and are never refused for want of it.
     pub(crate) fn send_waiting(&self, command: Command, reply: Reply) {
         let message = Message::Command(Box::new(command), reply);
-        if let Err(crossbeam_channel::SendError(Message::Command(_, reply))) =
-            self.from_certifier.send(message)
-        {
+        if let Err(SendError(Message::Command(_, reply))) = self.from_certifier.send(message) {
             reply(Err(CommandError::Stopping));
         }
     }
 
     fn put(&self, command: Command, reply: Reply) {
-        match self
-            .inbox
-            .try_send(Message::Command(Box::new(command), reply))
-        {
-            Ok(()) => {}
-            Err(TrySendError::Full(Message::Command(_, reply))) => reply(Err(CommandError::Busy)),
-            Err(TrySendError::Disconnected(Message::Command(_, reply))) => {
-                reply(Err(CommandError::Stopping));
-            }
-            Err(_) => {}
+        let message = Message::Command(Box::new(command), reply);
+        if let Err(SendError(Message::Command(_, reply))) = self.inbox.send(message) {
+            reply(Err(CommandError::Stopping));
         }
     }
 

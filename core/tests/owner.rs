@@ -290,3 +290,32 @@ fn a_removal_in_several_records_counts_the_room_of_each() {
     assert_eq!(removals[0].1, after_copies - first);
     assert_eq!(removals[1].1, usage);
 }
+
+#[test]
+fn nobody_waits_for_an_owner_that_has_ended() {
+    for _ in 0..20 {
+        let house = house(10);
+        let (state, mailbox) = (house.state.clone(), house.mailbox);
+        let (answers, answered) = crossbeam_channel::unbounded();
+        let asking = std::thread::spawn(move || {
+            for number in 0..50 {
+                let name = format!("{number}");
+                let special_use = None;
+                let order = MailboxOrder::CreateFolder { name, special_use };
+                let answer = answers.clone();
+                let reply = Box::new(move |outcome: Result<_, _>| drop(answer.send(outcome)));
+                state.send(Command::Mailbox(mailbox, order), reply);
+            }
+        });
+        house.state.stop();
+        asking.join().unwrap();
+        // Each reply was called or dropped: the channel ends.
+        loop {
+            match answered.recv_timeout(PATIENCE) {
+                Ok(_) => {}
+                Err(crossbeam_channel::RecvTimeoutError::Disconnected) => break,
+                Err(late) => panic!("{late}"),
+            }
+        }
+    }
+}

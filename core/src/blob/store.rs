@@ -61,6 +61,9 @@ pub enum BlobError {
     Failed(String),
 }
 
+/// What [`BlobStore::verify`] reads at a time.
+const VERIFIED_CHUNK_BYTES: u64 = 256 * 1024;
+
 /// Opens segments and reads from them; hands out new segment numbers to those who write (each ring, the
 /// certifier). Shared by all threads.
 #[derive(Debug)]
@@ -231,6 +234,22 @@ impl BlobStore {
         }
         match crc32c::crc32c(&content) == checksum {
             true => Ok(content),
+            false => Err(damaged(blob, "the content does not have its checksum")),
+        }
+    }
+
+    /// Reads all of a blob in bounded memory and compares its checksum: what is signed is what came.
+    pub fn verify(&self, blob: BlobRef) -> Result<(), BlobError> {
+        let (file, checksum) = self.find(blob)?;
+        let mut chunk = vec![0; blob.length.min(VERIFIED_CHUNK_BYTES) as usize];
+        let (mut at, mut found) = (0, 0);
+        while at < blob.length {
+            let count = self.read_content(&*file, blob, at, &mut chunk)?;
+            found = crc32c::crc32c_append(found, &chunk[..count]);
+            at += count as u64;
+        }
+        match found == checksum {
+            true => Ok(()),
             false => Err(damaged(blob, "the content does not have its checksum")),
         }
     }
@@ -525,10 +544,13 @@ mod tests {
             assert!(matches!(read, Err(BlobError::Damaged { .. })), "{read:?}");
         }
         let file = segment(&disk, blob);
+        store.verify(blob).unwrap();
         file.write_all_at(b"C", blob.offset + BLOB_HEADER_BYTES)
             .unwrap();
         let read = store.read(blob, 100);
         assert!(matches!(read, Err(BlobError::Damaged { .. })), "{read:?}");
+        let verified = store.verify(blob);
+        assert!(matches!(verified, Err(BlobError::Damaged { .. })));
         file.set_len(blob.offset + 10).unwrap();
         let read = store.read_at(blob, 0, &mut [0; 4]);
         assert!(matches!(read, Err(BlobError::Damaged { .. })), "{read:?}");

@@ -245,6 +245,7 @@ impl Drafter {
     /// The access point (RFC 6109 §3.1): one instant for receipt, envelope, XML and log (TM-01).
     fn submission(&self, work: &Work, row: &Submitted) -> Result<Drafted, Setback> {
         let blobs = &*self.shared.blobs;
+        blobs.verify(row.body)?;
         let scan = Scan::of(blobs, row.body)?;
         let described = access::describe(&scan);
         let original = self.original_facts(row, &described)?;

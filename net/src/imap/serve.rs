@@ -182,6 +182,7 @@ impl Rim {
         let row = self.shared.state.view().mailbox(mailbox);
         let slot = self.shared.message_from(mailbox);
         let begun = match (row, &slot) {
+            _ if self.shared.state.has_room().is_err() => Err(SpoolError::NoSpace),
             (Some(row), Some(_)) => self.shared.spool.begin(row.partition).await,
             _ => Err(SpoolError::Busy),
         };

@@ -5,6 +5,7 @@
 //! process.
 
 use std::io;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::sync::Arc;
@@ -237,7 +238,8 @@ impl OwnSegment {
         let segment = house.next_segment();
         let path = house.folder().join(segment_name(segment));
         let mut options = OpenOptions::new();
-        let opened = options.write(true).create_new(true).open(&path).await;
+        options.write(true).create_new(true).mode(0o600);
+        let opened = options.open(&path).await;
         Ok(Self {
             segment,
             file: check_write(house, &path, opened)?,
