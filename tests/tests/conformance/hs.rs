@@ -238,6 +238,8 @@ fn hs_05_with_the_token_away_mail_is_taken_in_and_receipts_come_when_it_is_back(
     appliance.serve();
     (0..2).for_each(|_| send(&appliance));
     stays_at(&appliance, &from, 8);
+    let shown = said(&appliance.command(&["check"]));
+    assert!(shown.contains("cannot sign now"), "{shown}");
     token.put_back();
     at(&appliance, &from).wait_for(12);
     at(&appliance, &to).wait_for(6);
