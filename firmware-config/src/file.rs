@@ -18,7 +18,7 @@ impl Settings {
         let text = read(&file)?;
         let settings: Self = toml::from_str(&text).map_err(|error| SettingsError::Syntax {
             file: file.clone(),
-            reason: error.to_string().trim_end().to_owned(),
+            reason: told(&text, &error),
         })?;
         settings.checked(data)
     }
@@ -61,6 +61,30 @@ fn read(file: &Path) -> Result<String, SettingsError> {
         .read_to_string(&mut text)
         .map_err(|error| unreadable(file, &error))?;
     Ok(text)
+}
+
+/// Where and what, without any value of the file: a PIN put there by mistake is not printed (HS-09).
+fn told(text: &str, error: &toml::de::Error) -> String {
+    let message = error.message();
+    let message = match message.split_once(", expected ") {
+        Some((found, expected)) if found.starts_with("invalid ") => {
+            format!("a value of the wrong kind, expected {expected}")
+        }
+        _ => message.to_owned(),
+    };
+    let before = error.span().and_then(|span| text.get(..span.start));
+    let Some(before) = before else {
+        return message;
+    };
+    let number = before.matches('\n').count();
+    let line = text.lines().nth(number).unwrap_or_default();
+    let key = line.split_once('=').map_or("", |(key, _)| key.trim());
+    let is_key = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');
+    if !key.is_empty() && key.chars().all(is_key) {
+        format!("line {}, {key}: {message}", number + 1)
+    } else {
+        format!("line {}: {message}", number + 1)
+    }
 }
 
 fn unreadable(file: &Path, error: &std::io::Error) -> SettingsError {
@@ -206,6 +230,26 @@ mod tests {
         set_mode(&folder.path().join("pin"), 0o640);
         let sentence = Settings::load(&data).unwrap_err().to_string();
         assert!(sentence.contains("chmod 600"), "{sentence}");
+    }
+
+    #[test]
+    fn hs_09_a_pin_among_the_settings_is_not_printed() {
+        let (_folder, data) = folder();
+        let good = settings().render();
+        let line = good.lines().find(|line| line.starts_with("pin_file"));
+        for (bad, named) in [
+            ("pin = \"47110815\"", "`pin`"),
+            ("pin = 47110815", "`pin`"),
+            ("pin_file = 47110815", "expected"),
+            ("pin_file = [\"47110815\"]", "expected"),
+            ("pin_file = \"47110815", "line "),
+            ("pin_file = 47110815x", "line "),
+            ("47110815", "line "),
+        ] {
+            let sentence = refusal(&data, &good.replace(line.unwrap(), bad));
+            assert!(sentence.contains(named), "{sentence}");
+            assert!(!sentence.contains("47110815"), "{sentence}");
+        }
     }
 
     #[test]
