@@ -35,5 +35,7 @@ pub fn run_from(line: impl IntoIterator<Item = OsString>) -> ExitCode {
     let voice = report::Voice {
         json: arguments.json,
     };
-    voice.finish(command::run(arguments, voice))
+    // Before anything secret is read: every command may meet a PIN or a key (HS-09).
+    let undumped = ceralacca_hsm::protected::forbid_dumps().map_err(report::Failure::refused);
+    voice.finish(undumped.and_then(|()| command::run(arguments, voice)))
 }

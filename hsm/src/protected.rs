@@ -94,7 +94,7 @@ pub fn write_secret(path: &Path, octets: &[u8]) -> Result<(), HsmError> {
 }
 
 /// Asks the kernel never to dump this process, whose memory holds PINs for moments and software keys for
-/// long, and to let no other process of the user read it. For `serve` and `hsm …`, at their start.
+/// long, and to let no other process of the user read it. For every command, at its start.
 pub fn forbid_dumps() -> std::io::Result<()> {
     use rustix::process::{DumpableBehavior, set_dumpable_behavior};
     Ok(set_dumpable_behavior(DumpableBehavior::NotDumpable)?)
