@@ -40,8 +40,9 @@ impl Keys<'_> {
             .keygen(self.label(label), bits)
             .map_err(|error| self.remedy(error))?;
         let (label, held_by) = (&made.label, &made.held_by);
+        let holder = marked(held_by, made.is_software);
         Ok(Report::done(
-            format!("the key `{label}`, RSA {bits}, is in {held_by}; next: `hsm csr`"),
+            format!("the key `{label}`, RSA {bits}, is in {holder}; next: `hsm csr`"),
             json!({ "label": label, "bits": made.bits, "held_by": held_by,
                     "software": made.is_software }),
         ))
