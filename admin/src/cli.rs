@@ -1,4 +1,4 @@
-//! The command line as types: names and shapes of design §11. What each command does is in
+//! The command line as types: names and shapes. What each command does is in
 //! [`crate::command`].
 
 use std::net::IpAddr;

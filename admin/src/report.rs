@@ -1,5 +1,5 @@
 //! What a command answers and how it is printed: words on stdout, or with `--json` one object on stdout
-//! and the words on stderr; exit codes of design §11.
+//! and the words on stderr; exit codes 0 to 3.
 
 use std::io::Write;
 use std::process::ExitCode;

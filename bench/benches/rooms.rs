@@ -1,5 +1,5 @@
-//! The rooms of one message, each alone: scan and draft, digest, CMS assembly, journal commit. Budgets
-//! are in the design; a change that doubles one of these numbers wants a reason.
+//! The rooms of one message, each alone: scan and draft, digest, CMS assembly, journal commit. A change
+//! that doubles one of these numbers wants a reason.
 #![allow(missing_docs)]
 
 use std::hint::black_box;

@@ -16,6 +16,57 @@
 //! [`receipt`] and [`notice`] make the messages of RFC 6109, [`smime`] signs and verifies them;
 //! [`point`] decides. State: [`journal`] is the truth, [`blob`] holds bodies, [`view`] answers
 //! questions, [`owner`] decides and commits, [`pipeline`] certifies.
+//!
+//! What follows is the design that the rooms keep to; a comment that says *see Commit* means it.
+//!
+//! # Partitions
+//!
+//! State is cut into partitions: 0 is the registry (provider, domains, mailboxes, holders), 1 to 255
+//! hold mail; a mailbox's is drawn at its birth and never computed again. Order is promised only inside
+//! one. What must happen together is one record. What concerns two is a chain: the first record leaves
+//! an *errand*, the other side acts once per key (identifier, recipient, step), its answer strikes the
+//! errand. A lane is a physical journal: one folder, one writer; an appliance has one for all partitions.
+//!
+//! # Commit
+//!
+//! 1. The body is appended to a blob segment and synced. *Crash: octets that nobody names.* A record
+//!    never names a blob that is not durable.
+//! 2. The command goes to the owner, in a place reserved before `354`.
+//! 3. The owner decides against the newest state, undurable records included, and adds the records to
+//!    the open group.
+//! 4. The writer writes and syncs the group: the **commit point**. *Crash before: nothing happened;
+//!    after: replay goes on at 5.*
+//! 5. Rows are published in memory, then replies go out, then notices: who was told can read what he
+//!    wrote, and nobody reads what may vanish.
+//! 6. Rows are written behind, in large batches, to sled and mailbox files.
+//!
+//! A failed write or sync of the journal, or a failed sync of a blob, stops the process and is never
+//! retried: the kernel may have dropped the pages and call them clean. The next start reads the
+//! journal's tail past the page cache, cuts what is torn above the last durable mark, and refuses to
+//! serve where something below it is damaged or a view is ahead. No room for a body is that message's
+//! `452`; below the reserve that finishes accepted work, intake answers `451`.
+//!
+//! # Keeping
+//!
+//! The journal and the blobs are the truth; everything under `views/` can be deleted and is rebuilt.
+//! Legal fields, with a random salt, are in the record of each event ([`journal::record::Evidence`]).
+//! Not there yet: checkpoints (each start verifies the whole journal and replays what the views lack),
+//! reclaim of blobs that nobody names any more, removal of old segments.
+//!
+//! # Threads
+//!
+//! | thread | owns | never |
+//! |---|---|---|
+//! | ring, one per core | connections, its blob segment | hashes a password, parses a whole message |
+//! | owner | the newest state, the open group | waits for the disk |
+//! | writer | journal segments | anything else |
+//! | courier, draft, sign, commit | a stage of the [`pipeline`] each | wait for a batch to fill |
+//! | drafting pool, one per core | drafts and digests, at lower priority | touches state |
+//! | signers | sessions of the module or the software key | see an octet of mail |
+//! | views | sled and mailbox files | are waited for by mail |
+//! | passwords, two | Argon2id | touch a ring |
+//!
+//! Every queue has its bound in [`limits`]; places are reserved before the work.
 
 pub mod address;
 pub mod blob;

@@ -52,7 +52,7 @@ pub const CERTIFICATION_DEPTH_MAX: usize = 8;
 /// CD-15: attributes of one element; the format has two at most.
 pub const CERTIFICATION_ATTRIBUTES_MAX: usize = 16;
 
-/// A record holds facts, never bodies (design: what may be longer is a blob that the record names).
+/// A record holds facts, never bodies (what may be longer is a blob that the record names).
 pub const RECORD_BYTES_MAX: usize = 64 * 1024;
 /// Addresses that a record holds itself; a longer list is a blob. 100 × 256 octets leave room for
 /// the rest of the record.

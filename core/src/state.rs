@@ -40,7 +40,7 @@ pub struct Options {
     pub backlog_max: usize,
     /// Free disk below which intake stops.
     pub disk_reserve_bytes: u64,
-    /// Told when the state must not go on (design §5); the real one ends the process.
+    /// Told when the state must not go on (see *Commit*); the real one ends the process.
     pub on_fatal: FatalHandler,
 }
 
@@ -360,8 +360,8 @@ impl State {
         wait.recv().unwrap_or(Err(CommandError::Stopping))
     }
 
-    /// A body or the journal could not be made durable: stops the process with this sentence (design
-    /// §5), in tests the simulated appliance.
+    /// A body or the journal could not be made durable: stops the process with this sentence (crate
+    /// docs, *Commit*), in tests the simulated appliance.
     pub fn fatal(&self, sentence: &str) -> ! {
         self.shared.fatal(sentence);
         loop {

@@ -19,7 +19,7 @@ const CRATES: [&str; 7] = [
     "tests",
 ];
 
-/// What each crate may use of the others (design §1).
+/// What each crate may use of the others (the map in the README).
 const ARROWS: [(&str, &[&str]); 7] = [
     ("core", &[]),
     ("hsm", &["ceralacca-core"]),
@@ -208,7 +208,7 @@ fn crates_use_only_what_is_below_them() {
             }
         }
     }
-    none("arrows that the design does not draw", &wrong);
+    none("arrows that the README does not draw", &wrong);
 }
 
 #[test]

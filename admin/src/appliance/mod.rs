@@ -20,7 +20,7 @@
 //! round: the socket, the rings with their transactions, the pipeline, the owner, the views. What is
 //! open then goes on at the next start.
 //!
-//! A failure that could lose mail ends the process at once (design §5): exit code 1, the sentence on
+//! A failure that could lose mail ends the process at once (see *Commit*): exit code 1, the sentence on
 //! stderr; the next start recovers.
 
 mod health;

@@ -15,7 +15,7 @@ use crate::control::{Answer, ControlServer, Request};
 use crate::keys::Keys;
 use crate::report::Failure;
 
-/// Threads that hash passwords (design §7).
+/// Threads that hash passwords (see *Threads*).
 const PASSWORD_THREADS: usize = 2;
 
 /// It runs; dropped or stopped, it ends in order.

@@ -1,6 +1,6 @@
 //! All blobs of an appliance: reads any segment, writes its own. A segment is never written again after
 //! a restart, so a torn end harms nobody: no record names it, since a record never names a blob before
-//! [`BlobStore::sync`]. After a failed sync nothing more is taken (design §5).
+//! [`BlobStore::sync`]. After a failed sync nothing more is taken (see *Commit*).
 
 use std::collections::HashMap;
 use std::io::{self, Read};
@@ -178,7 +178,7 @@ impl BlobStore {
         Ok(blob)
     }
 
-    /// One `fdatasync` for all that was appended; a failure must stop the process (design §5).
+    /// One `fdatasync` for all that was appended; a failure must stop the process (see *Commit*).
     pub fn sync(&self) -> Result<(), BlobError> {
         let _syncing = self.syncing.lock();
         let waiting = {

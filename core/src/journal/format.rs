@@ -1,5 +1,5 @@
 //! The octets of the journal, all numbers little-endian. Pure: what a group looks like, and whether
-//! given octets are one. Everything read is checked, whatever the octets are (design §5).
+//! given octets are one. Everything read is checked, whatever the octets are (see *Commit*).
 //!
 //! ```text
 //! segment header, one sector      group header, 96 octets          record header, 40 octets

@@ -1,6 +1,6 @@
 //! The truth: records of facts with their final values, committed by group, replayed into views.
 //!
-//! [`LaneStore`] is the port (design §3); [`Lane`] fills it with files on one machine. [`mod@format`] tells
+//! [`LaneStore`] is the port (see *Partitions*); [`Lane`] fills it with files on one machine. [`mod@format`] tells
 //! the octets, `segment` keeps the files, `recovery` tells a torn tail from damage, [`LaneReader`] replays.
 //! A reader of a journal needs [`mod@format`] and [`record`] alone: every segment, group and record explains
 //! itself, so a journal of an old release stays readable.
@@ -79,7 +79,7 @@ pub enum Appended {
     },
     /// Nothing was written, for this reason: no space, or a bug (too long). The lane lives.
     NotWritten(String),
-    /// It may be on disk or not: the process must stop, the lane takes nothing more (design §5).
+    /// It may be on disk or not: the process must stop, the lane takes nothing more (see *Commit*).
     Unknown(String),
 }
 

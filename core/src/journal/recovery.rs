@@ -1,4 +1,4 @@
-//! What a lane does before it serves (design §5): verify every group on the medium itself, tell a torn
+//! What a lane does before it serves (see *Commit*): verify every group on the medium itself, tell a torn
 //! tail from damage, cut the one and stop for the other, and make the tail durable anew.
 //!
 //! The scan follows the chain: numbers without holes, each group naming the hash of the one before. It

@@ -1,6 +1,6 @@
 //! The owner: one thread that decides every command against the newest state, undurable records
 //! included, and adds the records to the open group; the writer commits; then rows are published and
-//! replies go out, in this order (design §5).
+//! replies go out, in this order (see *Commit*).
 
 mod command;
 mod decide;

@@ -197,7 +197,7 @@ impl Owner {
         }
     }
 
-    /// Rows where every reader sees them, then replies, then notices (design §5, step 5).
+    /// Rows where every reader sees them, then replies, then notices (see *Commit*, step 5).
     fn publish(&mut self, done: Committed) {
         self.in_flight = false;
         let mut rows: Vec<Row> = Vec::new();

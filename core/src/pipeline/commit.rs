@@ -107,7 +107,7 @@ fn home_of(work: &Work) -> Partition {
 }
 
 /// Appends; waits while the disk is full, since accepted work must end. Any other failure stops the
-/// process (design §5).
+/// process (see *Commit*).
 fn append(shared: &Shared, home: Partition, octets: &[u8]) -> Result<BlobRef, draft::Setback> {
     match shared.blobs.append(home, octets) {
         Ok(blob) => Ok(blob),

@@ -1,4 +1,4 @@
-//! What a record changes in the views (design §5). A record holds final values, so this reads nothing,
+//! What a record changes in the views (see *Commit*). A record holds final values, so this reads nothing,
 //! does nothing, and gives the same rows at each replay; what remains to be done is itself a row.
 
 use super::row::{AnswerRow, DeliveryRow, FolderCounter, JourneyRow, RecipientKey, Row};

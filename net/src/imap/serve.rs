@@ -291,8 +291,8 @@ async fn settle(
 ) -> Result<Durable<Content>, SpoolRefusal> {
     match (body, refusal) {
         (Some(body), None) => match body.finish().await {
-            // The spool has synced the segment (design §5, step 1). A crash from here on leaves
-            // octets that no record names, swept after a day.
+            // The spool has synced the segment (see *Commit*, step 1). A crash from here on leaves
+            // octets that no record names.
             Ok(blob) => Ok(Durable::after_sync(Content::Whole(blob.into_inner()))),
             Err(_) => Err(SpoolRefusal::NoRoom),
         },

@@ -1,4 +1,4 @@
-//! Which mailboxes changed, told across threads as a *set* per ring with one wake (design §7): the
+//! Which mailboxes changed, told across threads as a *set* per ring with one wake (see *Threads*): the
 //! owner's thread puts a number into the set, the ring wakes those of its sessions that watch it.
 
 use std::cell::RefCell;

@@ -1,7 +1,7 @@
 //! Bodies on their way to disk, from one ring. A short body is collected in memory and goes, with those
 //! of other connections, into the ring's shared segment: one `fdatasync` for all that wait. A long one
 //! streams through a bounded buffer into a segment of its own. A reference is handed out only after the
-//! sync (design §5, step 1); a failed sync, or a failed write other than for want of room, stops the
+//! sync (see *Commit*, step 1); a failed sync, or a failed write other than for want of room, stops the
 //! process.
 
 use std::io;
@@ -68,7 +68,7 @@ pub struct Spool {
 }
 
 /// A body that is coming in. Give it to [`Body::finish`] or [`Body::abandon`]; one that is only dropped
-/// leaves octets that nobody names, swept after a day.
+/// leaves octets that nobody names.
 pub struct Body {
     spool: Spool,
     home: Partition,
@@ -172,7 +172,7 @@ impl Body {
     /// Gives the body up and its room back.
     pub async fn abandon(self) {
         if let Some(own) = self.own {
-            // Both are best effort: what stays is named by nobody and is swept after a day.
+            // Both are best effort: what stays is named by nobody.
             let _ = own.file.close().await;
             let _ = remove_file(&own.path).await;
         }

@@ -1,4 +1,4 @@
-//! The legal fields of an event, committed with it because they are in its record (design §6).
+//! The legal fields of an event, committed with it because they are in its record (see *Keeping*).
 
 use crate::address::Address;
 use crate::instant::Instant;
