@@ -126,6 +126,14 @@ pub const OWNER_QUEUE_MAX: usize = 4096;
 pub const BACKLOG_MESSAGES_MAX: usize = 100_000;
 /// Messages that one round of the certifier drafts and signs together.
 pub const BATCH_MESSAGES_MAX: usize = 64;
+/// Drafts made together before the batch is weighed: a few per core.
+pub const DRAFTED_AT_ONCE_MAX: usize = 16;
+/// Generated text that makes a batch go on before it is full: usual batches of 64 hold 1 MB. Three
+/// batches, each over it by the drafts of one round with the largest headers, stay under 200 MB.
+pub const BATCH_OCTETS_MAX: usize = 8 * MEGABYTE as usize;
+const _: () = assert!(
+    3 * (BATCH_OCTETS_MAX + DRAFTED_AT_ONCE_MAX * 2 * HEADER_BYTES_MAX) < 200 * MEGABYTE as usize
+);
 /// Custom keywords of one folder: the bits of a flag word that the system flags leave.
 pub const KEYWORDS_PER_FOLDER_MAX: usize = 58;
 /// Octets of a keyword's name: all of a folder's lie in one record.

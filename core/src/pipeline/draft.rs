@@ -28,7 +28,7 @@ use crate::owner::{Command, StoreOrder};
 use crate::point::access::{self, Described};
 use crate::ports::{ScanVerdict, SigningRequest, VirusScanner};
 use crate::receipt;
-use crate::rope::{Rope, RopeReader};
+use crate::rope::{Piece, Rope, RopeReader};
 use crate::state::Shared;
 use crate::view::row::{DeliveryRow, RecipientKey};
 use crate::wording::SERVICE_LOCAL_PART;
@@ -43,6 +43,20 @@ pub(super) struct Drafted {
     pub(super) requests: Vec<SigningRequest>,
     /// What the commit makes of them.
     pub(super) finish: Finish,
+}
+
+impl Drafted {
+    /// Octets of generated text that it holds in memory.
+    pub(super) fn octets(&self) -> usize {
+        let text = |piece: &Piece| match piece {
+            Piece::Text(text) => text.len(),
+            Piece::Slice { .. } => 0,
+        };
+        let message = |message: &SignedDraft| {
+            message.header.len() + message.content.pieces().iter().map(text).sum::<usize>()
+        };
+        self.messages.iter().map(message).sum()
+    }
 }
 
 /// What is committed once the messages are signed.

@@ -6,7 +6,7 @@ use std::thread::{Builder, JoinHandle};
 use std::time::Duration;
 
 use crossbeam_channel::{Receiver, Sender, bounded};
-use rayon::iter::{IntoParallelIterator, ParallelIterator};
+use rayon::iter::{IntoParallelRefIterator, ParallelIterator};
 use rayon::{ThreadPool, ThreadPoolBuilder};
 
 use super::draft::{Drafted, Drafter, Setback};
@@ -107,19 +107,27 @@ fn drafting_pool() -> std::io::Result<ThreadPool> {
 /// Below the rings and the owner, above the keeper of views.
 const DRAFTING_NICENESS: i32 = 5;
 
+/// Drafts what waits. A batch goes on when all that was taken is drafted, or sooner when its drafts fill
+/// the memory that a batch may hold: headers of a megabyte each are no reason to run out of it.
 fn draft(drafter: &Arc<Drafter>, pool: &ThreadPool, to_sign: &Sender<Vec<Drafted>>) {
-    while let Some(works) = drafter
-        .shared
-        .work
-        .take_signable(limits::BATCH_MESSAGES_MAX)
-    {
-        let drafted: Vec<Drafted> = pool.install(|| {
-            works
-                .into_par_iter()
-                .filter_map(|work| draft_one(drafter, work))
-                .collect()
-        });
-        if !drafted.is_empty() && to_sign.send(drafted).is_err() {
+    let queue = &drafter.shared.work;
+    while let Some(works) = queue.take_signable(limits::BATCH_MESSAGES_MAX) {
+        let mut batch = Vec::with_capacity(works.len());
+        let mut octets = 0;
+        for part in works.chunks(limits::DRAFTED_AT_ONCE_MAX) {
+            let draft = |work: &Work| draft_one(drafter, work.clone());
+            let drafted: Vec<Drafted> =
+                pool.install(|| part.par_iter().filter_map(draft).collect());
+            octets += drafted.iter().map(Drafted::octets).sum::<usize>();
+            batch.extend(drafted);
+            if octets > limits::BATCH_OCTETS_MAX {
+                octets = 0;
+                if to_sign.send(std::mem::take(&mut batch)).is_err() {
+                    return;
+                }
+            }
+        }
+        if !batch.is_empty() && to_sign.send(batch).is_err() {
             return;
         }
     }
