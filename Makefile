@@ -22,7 +22,8 @@ help:
 setup:
 	@missing=; \
 	for program in $(PROGRAMS); do command -v $$program >/dev/null || missing+=" $$program"; done; \
-	python3 -c 'import cryptography' 2>/dev/null || missing+=" python3-cryptography"; \
+	python3 -c 'import cryptography' 2>/dev/null || /usr/bin/python3 -c 'import cryptography' \
+	  2>/dev/null || missing+=" python3-cryptography"; \
 	if [ -z "$$missing" ]; then exit 0; fi; \
 	echo "missing:$$missing"; \
 	sudo=; if [ "$$(id -u)" != 0 ]; then sudo=sudo; fi; \

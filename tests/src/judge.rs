@@ -85,7 +85,20 @@ pub fn python(files: &[&str], anchors: &Path) -> std::process::Output {
     let script = workspace::tests_file("scripts/verify_cms.py");
     let mut arguments = vec![arg(&script), arg(anchors)];
     arguments.extend(files);
-    run("python3", &arguments)
+    run(python_with_cryptography(), &arguments)
+}
+
+/// The first `python3` of the path, or Debian's where that one lacks the library that `make setup`
+/// installs as a Debian package.
+fn python_with_cryptography() -> &'static str {
+    let has_library = run("python3", &["-c", "import cryptography"])
+        .status
+        .success();
+    if has_library {
+        "python3"
+    } else {
+        "/usr/bin/python3"
+    }
 }
 
 /// `ceralacca verify FILE --anchors PEM`.
