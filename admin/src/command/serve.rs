@@ -51,6 +51,12 @@ fn words(serving: &Serving) -> String {
         words.push_str(&format!("warning: the signer {CANNOT_SIGN}\n"));
     }
     words.push_str("virus scanner: none, no message is scanned\n");
+    if let Some(clock) = appliance.sandbox_clock() {
+        let minutes = clock.ahead_ms() / 60_000;
+        words.push_str(&format!(
+            "sandbox: the clock is {minutes} minutes ahead; nothing this appliance says is true\n"
+        ));
+    }
     for found in opening.cut.iter().chain(&opening.rebuilt) {
         words.push_str(&format!("at start: {found}\n"));
     }

@@ -25,6 +25,11 @@ pub enum Request {
     Domain(DomainRequest),
     /// About keys.
     Hsm(HsmRequest),
+    /// The sandbox's clock: how far it is ahead, after putting it ahead by so much.
+    SandboxClock {
+        /// Milliseconds; 0 to ask only.
+        advance_ms: u64,
+    },
 }
 
 /// About mailboxes.
