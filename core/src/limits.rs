@@ -52,6 +52,23 @@ pub const CERTIFICATION_DEPTH_MAX: usize = 8;
 /// CD-15: attributes of one element; the format has two at most.
 pub const CERTIFICATION_ATTRIBUTES_MAX: usize = 16;
 
+/// What a delivery report returns of a header, and what is read of any part of one: honest headers
+/// have some 10 kB.
+pub const REPORT_HEADER_BYTES_MAX: usize = 64 * 1024;
+/// Parts of a report that are looked at: the format has three.
+pub const REPORT_PARTS_MAX: usize = 16;
+/// Characters of a remote server's answer that a report repeats.
+pub const REPORT_DIAGNOSTIC_CHARS_MAX: usize = 1000;
+
+/// How long a report may come back to a rewritten sender (MX-06): longer than any server keeps trying.
+pub const SRS_DAYS_MAX: i64 = 21;
+
+/// MX-06: `Received:` fields of a message that is still taken in; half of what RFC 5321 §6.3 lets a
+/// server ask for at least, and twice what is seen.
+pub const HOPS_MAX: usize = 50;
+/// MX-07: how long after a message a report about it is expected: servers give up after five days.
+pub const REPORTS_DAYS_MAX: i64 = 7;
+
 /// A record holds facts, never bodies (what may be longer is a blob that the record names).
 pub const RECORD_BYTES_MAX: usize = 64 * 1024;
 /// Addresses that a record holds itself; a longer list is a blob. 100 × 256 octets leave room for

@@ -1,6 +1,7 @@
 //! The `[policy]` table: what an operator may set of [`Policy`]. Values below what the law asks are
 //! refused when the file is loaded (AP-09, AP-10, AP-11), values without reason too.
 
+use ceralacca_core::address::Domain;
 use ceralacca_core::limits::{MEGABYTE, RECIPIENTS_PER_TRANSACTION_MAX};
 use ceralacca_core::policy::Policy;
 use serde::{Deserialize, Serialize};
@@ -28,6 +29,12 @@ pub struct PolicySettings {
     pub zone_with_colon: bool,
     /// Capacity in octets of a mailbox made without `--quota` (AC-06).
     pub mailbox_bytes_default: u64,
+    /// Holders may take ordinary mail into their mailboxes (MX-10).
+    pub ordinary_accept_allowed: bool,
+    /// Holders may have ordinary mail forwarded (MX-10).
+    pub ordinary_forward_allowed: bool,
+    /// Domains whose mailboxes may do neither (MX-10).
+    pub ordinary_refused_domains: Vec<String>,
 }
 
 impl Default for PolicySettings {
@@ -41,6 +48,9 @@ impl Default for PolicySettings {
             eight_bit_signed_passes: policy.eight_bit_signed_passes,
             zone_with_colon: policy.zone_with_colon,
             mailbox_bytes_default: policy.mailbox_bytes_default,
+            ordinary_accept_allowed: policy.ordinary_accept_allowed,
+            ordinary_forward_allowed: policy.ordinary_forward_allowed,
+            ordinary_refused_domains: Vec::new(),
         }
     }
 }
@@ -64,16 +74,31 @@ impl PolicySettings {
                 ),
             ));
         }
-        self.policy().checked().map_err(|error| {
-            Fault::new(
-                policy_key(error.key),
-                format!("{} is below {}", error.given, error.floor),
-                format!("raise it: that is the least that {}", error.reason),
-            )
-        })
+        self.policy(self.refused_domains()?)
+            .checked()
+            .map_err(|error| {
+                Fault::new(
+                    policy_key(error.key),
+                    format!("{} is below {}", error.given, error.floor),
+                    format!("raise it: that is the least that {}", error.reason),
+                )
+            })
     }
 
-    fn policy(&self) -> Policy {
+    fn refused_domains(&self) -> Result<Vec<Domain>, Fault> {
+        let parsed = self.ordinary_refused_domains.iter().map(|name| {
+            Domain::parse(name).map_err(|error| {
+                Fault::new(
+                    "policy.ordinary_refused_domains",
+                    format!("`{name}`: {error}"),
+                    "write domains as in \"pec.example\"".to_owned(),
+                )
+            })
+        });
+        parsed.collect()
+    }
+
+    fn policy(&self, ordinary_refused_domains: Vec<Domain>) -> Policy {
         Policy {
             message_bytes_max: self.message_bytes_max,
             message_product_max: self.message_product_max,
@@ -82,6 +107,9 @@ impl PolicySettings {
             eight_bit_signed_passes: self.eight_bit_signed_passes,
             zone_with_colon: self.zone_with_colon,
             mailbox_bytes_default: self.mailbox_bytes_default,
+            ordinary_accept_allowed: self.ordinary_accept_allowed,
+            ordinary_forward_allowed: self.ordinary_forward_allowed,
+            ordinary_refused_domains,
         }
     }
 }

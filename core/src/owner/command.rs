@@ -7,7 +7,7 @@ use crate::journal::record::{Accepted, Certified, Paths, Refused};
 use crate::mailbox::{Content, FlagAction, FlagName, FolderId, MailboxId, SpecialUse, Uid};
 use crate::message_id::Identifier;
 use crate::proof::Durable;
-use crate::registry::{Holder, MailboxState};
+use crate::registry::{Holder, MailboxState, OrdinaryPolicy};
 
 /// A message taken in at the submission port.
 #[derive(Debug, Clone)]
@@ -62,6 +62,10 @@ pub enum RegistryOrder {
     SetQuota(Address, u64),
     /// Change the holder's data.
     SetHolder(Address, Holder),
+    /// What the mailbox does with ordinary mail (MX-08).
+    SetOrdinary(Address, OrdinaryPolicy),
+    /// Make the service mailbox of the provider's own domain, where it is not there yet.
+    SettleServiceMailbox,
 }
 
 /// Orders of a holder, or of his program, about a mailbox.

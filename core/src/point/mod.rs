@@ -2,5 +2,6 @@
 
 pub mod access;
 mod described;
+pub mod ordinary;
 
 pub use described::{Described, describe};
