@@ -153,6 +153,9 @@ pub enum MailboxCommand {
         /// At most so many.
         #[arg(long, value_name = "N", default_value_t = 1000)]
         limit: usize,
+        /// The provider's service mailbox too.
+        #[arg(long)]
+        service: bool,
     },
     /// Show a mailbox: state, holder, quota, use.
     Show {
@@ -195,6 +198,18 @@ pub enum MailboxCommand {
         /// In octets.
         octets: u64,
     },
+    /// What to do with ordinary mail: `reject`, `accept`, or `forward` to an ordinary address.
+    Ordinary {
+        /// Which.
+        #[arg(value_parser = parse_address)]
+        address: Address,
+        /// What to do with it.
+        #[arg(value_enum)]
+        what: OrdinaryChoice,
+        /// Where to, with `forward`; the mailbox's own address means `accept`.
+        #[arg(value_name = "TARGET", value_parser = parse_address, required_if_eq("what", "forward"))]
+        target: Option<Address>,
+    },
     /// Show the holder, or change what is given.
     Holder {
         /// Which.
@@ -210,6 +225,17 @@ pub enum MailboxCommand {
         #[arg(value_parser = parse_address)]
         address: Address,
     },
+}
+
+/// `mailbox ordinary`
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum OrdinaryChoice {
+    /// Refuse it; the sender is told by its server.
+    Reject,
+    /// Take it, in anomaly envelopes.
+    Accept,
+    /// Hand it on, and keep nothing.
+    Forward,
 }
 
 /// Data of a holder (AC-09).

@@ -91,6 +91,7 @@ impl Appliance {
             _lock: lock,
         };
         appliance.settle_provider()?;
+        appliance.settle_service_mailbox()?;
         Ok(appliance)
     }
 
@@ -135,6 +136,15 @@ impl Appliance {
             domain,
             host: wanted.host.clone(),
         };
+        self.state
+            .ask(Command::Registry(order, SETTINGS_AUTHOR.to_owned()))
+            .map(drop)
+            .map_err(Failure::refused)
+    }
+
+    /// The provider's own domain has its service mailbox (TC-08), in data of older versions too.
+    fn settle_service_mailbox(&self) -> Result<(), Failure> {
+        let order = RegistryOrder::SettleServiceMailbox;
         self.state
             .ask(Command::Registry(order, SETTINGS_AUTHOR.to_owned()))
             .map(drop)

@@ -58,8 +58,6 @@ impl Timers {
         }
         taken
     }
-
-    /// When the next is due.
 }
 
 impl Running {
