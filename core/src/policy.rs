@@ -14,6 +14,10 @@ pub struct Policy {
     pub recipients_max: u32,
     /// Above this size the answer is `552 5.3.4` and no notice; EHLO `SIZE` announces it (AP-15).
     pub notice_bytes_max: u64,
+    /// Largest message taken from other servers, in octets; their EHLO `SIZE` (IP-20).
+    pub incoming_bytes_max: u64,
+    /// Most messages that one source address may hand in at the incoming point per minute (SE-10).
+    pub incoming_per_minute_max: u32,
     /// Accept 8-bit content inside `multipart/signed` as it is instead of failing it (AP-25).
     pub eight_bit_signed_passes: bool,
     /// Write the offset of texts as `(+01:00)` instead of `(+0100)` (TM-02).
@@ -43,6 +47,8 @@ impl Default for Policy {
             message_product_max: 30 * MEGABYTE,
             recipients_max: 50,
             notice_bytes_max: 60 * MEGABYTE,
+            incoming_bytes_max: 150 * MEGABYTE,
+            incoming_per_minute_max: 600,
             eight_bit_signed_passes: false,
             zone_with_colon: false,
             mailbox_bytes_default: 1000 * MEGABYTE,
@@ -51,7 +57,7 @@ impl Default for Policy {
 }
 
 impl Policy {
-    /// Refuses values below the legal floors (AP-09, AP-10, AP-11, AP-15).
+    /// Refuses values below the legal floors (AP-09, AP-10, AP-11, AP-15, IP-20).
     pub fn checked(self) -> Result<Self, PolicyError> {
         let law = "DM 2-11-2005 art. 12 asks";
         let floors = [
@@ -78,6 +84,19 @@ impl Policy {
                 self.notice_bytes_max,
                 self.message_bytes_max,
                 "message_bytes_max allows",
+            ),
+            (
+                "incoming_bytes_max",
+                self.incoming_bytes_max,
+                self.message_bytes_max
+                    .saturating_add(limits::ROPE_BYTES_MAX),
+                "an envelope of message_bytes_max asks",
+            ),
+            (
+                "incoming_per_minute_max",
+                self.incoming_per_minute_max.into(),
+                1,
+                "takes in anything",
             ),
         ];
         for (key, given, floor, reason) in floors {

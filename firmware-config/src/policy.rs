@@ -1,7 +1,7 @@
 //! The `[policy]` table: what an operator may set of [`Policy`]. Values below what the law asks are
 //! refused when the file is loaded (AP-09, AP-10, AP-11), values without reason too.
 
-use ceralacca_core::limits::{MEGABYTE, RECIPIENTS_PER_TRANSACTION_MAX};
+use ceralacca_core::limits::{EXAMINED_BYTES_MAX, MEGABYTE, RECIPIENTS_PER_TRANSACTION_MAX};
 use ceralacca_core::policy::Policy;
 use serde::{Deserialize, Serialize};
 
@@ -22,6 +22,10 @@ pub struct PolicySettings {
     pub recipients_max: u32,
     /// Up to this size in octets a message that is too large gets a notice, above it `552` (AP-15).
     pub notice_bytes_max: u64,
+    /// Largest message in octets taken from other servers; EHLO `SIZE` of port 25 (IP-20).
+    pub incoming_bytes_max: u64,
+    /// Most messages per minute taken from one source address on port 25; past it `451` (SE-10).
+    pub incoming_per_minute_max: u32,
     /// Let 8-bit content inside `multipart/signed` pass as it is (AP-25).
     pub eight_bit_signed_passes: bool,
     /// Write offsets in texts as `(+01:00)` instead of `(+0100)` (TM-02).
@@ -38,6 +42,8 @@ impl Default for PolicySettings {
             message_product_max: policy.message_product_max,
             recipients_max: policy.recipients_max,
             notice_bytes_max: policy.notice_bytes_max,
+            incoming_bytes_max: policy.incoming_bytes_max,
+            incoming_per_minute_max: policy.incoming_per_minute_max,
             eight_bit_signed_passes: policy.eight_bit_signed_passes,
             zone_with_colon: policy.zone_with_colon,
             mailbox_bytes_default: policy.mailbox_bytes_default,
@@ -53,6 +59,13 @@ impl PolicySettings {
                 "policy.notice_bytes_max",
                 format!("{} octets", self.notice_bytes_max),
                 format!("lower it to {NOTICE_BYTES_CEILING} or less"),
+            ));
+        }
+        if self.incoming_bytes_max > EXAMINED_BYTES_MAX as u64 {
+            return Err(Fault::new(
+                "policy.incoming_bytes_max",
+                format!("{} octets", self.incoming_bytes_max),
+                format!("lower it to {EXAMINED_BYTES_MAX}, all that an examination takes"),
             ));
         }
         if self.recipients_max as usize > RECIPIENTS_PER_TRANSACTION_MAX {
@@ -79,6 +92,8 @@ impl PolicySettings {
             message_product_max: self.message_product_max,
             recipients_max: self.recipients_max,
             notice_bytes_max: self.notice_bytes_max,
+            incoming_bytes_max: self.incoming_bytes_max,
+            incoming_per_minute_max: self.incoming_per_minute_max,
             eight_bit_signed_passes: self.eight_bit_signed_passes,
             zone_with_colon: self.zone_with_colon,
             mailbox_bytes_default: self.mailbox_bytes_default,
@@ -92,6 +107,8 @@ fn policy_key(key: &str) -> &'static str {
         "message_product_max" => "policy.message_product_max",
         "recipients_max" => "policy.recipients_max",
         "notice_bytes_max" => "policy.notice_bytes_max",
+        "incoming_bytes_max" => "policy.incoming_bytes_max",
+        "incoming_per_minute_max" => "policy.incoming_per_minute_max",
         _ => "policy",
     }
 }

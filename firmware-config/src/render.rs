@@ -72,6 +72,7 @@ impl Page {
         self.set("port_base", &listen.port_base.to_string());
         self.say("Or one by one; 0: the system picks a free one, and `serve` says which.");
         for (key, usual, port) in [
+            ("incoming", 25, listen.incoming),
             ("submission_tls", 465, listen.submission_tls),
             ("submission", 587, listen.submission),
             ("imaps", 993, listen.imaps),
@@ -137,6 +138,18 @@ impl Page {
             "notice_bytes_max",
             policy.notice_bytes_max,
             usual.notice_bytes_max,
+        );
+        self.say("Largest message in octets that other servers may hand in (SIZE on port 25).");
+        self.number(
+            "incoming_bytes_max",
+            policy.incoming_bytes_max,
+            usual.incoming_bytes_max,
+        );
+        self.say("Most messages per minute that one source address may hand in on port 25.");
+        self.number(
+            "incoming_per_minute_max",
+            policy.incoming_per_minute_max.into(),
+            usual.incoming_per_minute_max.into(),
         );
         self.say("Let 8-bit content inside multipart/signed pass as it is.");
         self.switch(
