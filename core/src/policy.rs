@@ -14,16 +14,20 @@ pub struct Policy {
     pub recipients_max: u32,
     /// Above this size the answer is `552 5.3.4` and no notice; EHLO `SIZE` announces it (AP-15).
     pub notice_bytes_max: u64,
-    /// Largest message taken from other servers, in octets; their EHLO `SIZE` (IP-20).
-    pub incoming_bytes_max: u64,
     /// Most messages that one source address may hand in at the incoming point per minute (SE-10).
-    pub incoming_per_minute_max: u32,
+    pub arrivals_per_minute_max: u32,
     /// Accept 8-bit content inside `multipart/signed` as it is instead of failing it (AP-25).
     pub eight_bit_signed_passes: bool,
     /// Write the offset of texts as `(+01:00)` instead of `(+0100)` (TM-02).
     pub zone_with_colon: bool,
     /// Capacity of a new mailbox, in octets (AC-06).
     pub mailbox_bytes_default: u64,
+    /// Minutes from acceptance to the final time-out notice: from 22 to 24 hours (TO-03).
+    pub final_notice_minutes: u32,
+    /// A correct envelope with a virus is taken in charge (VI-12).
+    pub infected_is_charged: bool,
+    /// Largest message taken from other servers (IP-20).
+    pub arrival_bytes_max: u64,
 }
 
 /// A policy value that the law or reason forbids.
@@ -47,11 +51,13 @@ impl Default for Policy {
             message_product_max: 30 * MEGABYTE,
             recipients_max: 50,
             notice_bytes_max: 60 * MEGABYTE,
-            incoming_bytes_max: 150 * MEGABYTE,
-            incoming_per_minute_max: 600,
+            arrivals_per_minute_max: 600,
             eight_bit_signed_passes: false,
             zone_with_colon: false,
             mailbox_bytes_default: 1000 * MEGABYTE,
+            final_notice_minutes: 23 * 60 + 30,
+            infected_is_charged: true,
+            arrival_bytes_max: 150 * MEGABYTE,
         }
     }
 }
@@ -86,15 +92,14 @@ impl Policy {
                 "message_bytes_max allows",
             ),
             (
-                "incoming_bytes_max",
-                self.incoming_bytes_max,
-                self.message_bytes_max
-                    .saturating_add(limits::ROPE_BYTES_MAX),
-                "an envelope of message_bytes_max asks",
+                "arrival_bytes_max",
+                self.arrival_bytes_max,
+                self.message_bytes_max.saturating_mul(2),
+                "an envelope of message_bytes_max may take",
             ),
             (
-                "incoming_per_minute_max",
-                self.incoming_per_minute_max.into(),
+                "arrivals_per_minute_max",
+                self.arrivals_per_minute_max.into(),
                 1,
                 "takes in anything",
             ),

@@ -213,9 +213,9 @@ mod tests {
             ("recipients_max", "1001"),
             ("notice_bytes_max", "31457279"),
             ("notice_bytes_max", "99999999999"),
-            ("incoming_bytes_max", "31457280"),
-            ("incoming_bytes_max", "268435457"),
-            ("incoming_per_minute_max", "0"),
+            ("arrival_bytes_max", "31457280"),
+            ("arrival_bytes_max", "268435457"),
+            ("arrivals_per_minute_max", "0"),
         ] {
             let bad = good.replace("[policy]", &format!("[policy]\n{key} = {value}"));
             let sentence = refusal(&data, &bad);

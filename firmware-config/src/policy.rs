@@ -22,17 +22,24 @@ pub struct PolicySettings {
     pub recipients_max: u32,
     /// Up to this size in octets a message that is too large gets a notice, above it `552` (AP-15).
     pub notice_bytes_max: u64,
-    /// Largest message in octets taken from other servers; EHLO `SIZE` of port 25 (IP-20).
-    pub incoming_bytes_max: u64,
     /// Most messages per minute taken from one source address on port 25; past it `451` (SE-10).
-    pub incoming_per_minute_max: u32,
+    pub arrivals_per_minute_max: u32,
     /// Let 8-bit content inside `multipart/signed` pass as it is (AP-25).
     pub eight_bit_signed_passes: bool,
     /// Write offsets in texts as `(+01:00)` instead of `(+0100)` (TM-02).
     pub zone_with_colon: bool,
     /// Capacity in octets of a mailbox made without `--quota` (AC-06).
     pub mailbox_bytes_default: u64,
+    /// Minutes from acceptance to the final time-out notice, 1,320 to 1,440 (TO-03).
+    pub final_notice_minutes: u32,
+    /// Take a correct envelope in charge although it holds a virus (VI-12).
+    pub infected_is_charged: bool,
+    /// Largest message in octets taken from other servers (IP-20).
+    pub arrival_bytes_max: u64,
 }
+
+/// TO-03: from 22 to 24 hours.
+const FINAL_NOTICE_MINUTES: std::ops::RangeInclusive<u32> = 22 * 60..=24 * 60;
 
 impl Default for PolicySettings {
     fn default() -> Self {
@@ -42,11 +49,13 @@ impl Default for PolicySettings {
             message_product_max: policy.message_product_max,
             recipients_max: policy.recipients_max,
             notice_bytes_max: policy.notice_bytes_max,
-            incoming_bytes_max: policy.incoming_bytes_max,
-            incoming_per_minute_max: policy.incoming_per_minute_max,
+            arrivals_per_minute_max: policy.arrivals_per_minute_max,
             eight_bit_signed_passes: policy.eight_bit_signed_passes,
             zone_with_colon: policy.zone_with_colon,
             mailbox_bytes_default: policy.mailbox_bytes_default,
+            final_notice_minutes: policy.final_notice_minutes,
+            infected_is_charged: policy.infected_is_charged,
+            arrival_bytes_max: policy.arrival_bytes_max,
         }
     }
 }
@@ -61,10 +70,10 @@ impl PolicySettings {
                 format!("lower it to {NOTICE_BYTES_CEILING} or less"),
             ));
         }
-        if self.incoming_bytes_max > EXAMINED_BYTES_MAX as u64 {
+        if self.arrival_bytes_max > EXAMINED_BYTES_MAX as u64 {
             return Err(Fault::new(
-                "policy.incoming_bytes_max",
-                format!("{} octets", self.incoming_bytes_max),
+                "policy.arrival_bytes_max",
+                format!("{} octets", self.arrival_bytes_max),
                 format!("lower it to {EXAMINED_BYTES_MAX}, all that an examination takes"),
             ));
         }
@@ -75,6 +84,13 @@ impl PolicySettings {
                 format!(
                     "lower it to {RECIPIENTS_PER_TRANSACTION_MAX}, all that a transaction takes"
                 ),
+            ));
+        }
+        if !FINAL_NOTICE_MINUTES.contains(&self.final_notice_minutes) {
+            return Err(Fault::new(
+                "policy.final_notice_minutes",
+                format!("{} minutes", self.final_notice_minutes),
+                "the law allows 1320 to 1440 (22 to 24 hours)",
             ));
         }
         self.policy().checked().map_err(|error| {
@@ -92,11 +108,13 @@ impl PolicySettings {
             message_product_max: self.message_product_max,
             recipients_max: self.recipients_max,
             notice_bytes_max: self.notice_bytes_max,
-            incoming_bytes_max: self.incoming_bytes_max,
-            incoming_per_minute_max: self.incoming_per_minute_max,
+            arrivals_per_minute_max: self.arrivals_per_minute_max,
             eight_bit_signed_passes: self.eight_bit_signed_passes,
             zone_with_colon: self.zone_with_colon,
             mailbox_bytes_default: self.mailbox_bytes_default,
+            final_notice_minutes: self.final_notice_minutes,
+            infected_is_charged: self.infected_is_charged,
+            arrival_bytes_max: self.arrival_bytes_max,
         }
     }
 }
@@ -107,8 +125,8 @@ fn policy_key(key: &str) -> &'static str {
         "message_product_max" => "policy.message_product_max",
         "recipients_max" => "policy.recipients_max",
         "notice_bytes_max" => "policy.notice_bytes_max",
-        "incoming_bytes_max" => "policy.incoming_bytes_max",
-        "incoming_per_minute_max" => "policy.incoming_per_minute_max",
+        "arrival_bytes_max" => "policy.arrival_bytes_max",
+        "arrivals_per_minute_max" => "policy.arrivals_per_minute_max",
         _ => "policy",
     }
 }

@@ -112,7 +112,7 @@ pub fn serve(server: Server) -> Result<Running, NetError> {
     ring::raise_file_limit();
     let rings = server.rings.max(1);
     let (stopping, stop) = watch::channel(false);
-    let per_minute = server.state.policy().incoming_per_minute_max;
+    let per_minute = server.state.policy().arrivals_per_minute_max;
     let pace: SharedPace = Arc::new(Mutex::new(Pace::new(per_minute, Instant::now())));
     let waiting: Vec<Waiting> = (0..rings)
         .map(|number| start_ring(number, server.clone(), Arc::clone(&pace), stop.clone()))

@@ -35,7 +35,7 @@ pub trait Examiner: Send + Sync {
 
 /// Speaks with another server until one of the two ends it.
 pub(crate) async fn run(connection: Connection, shared: Rc<Shared>) {
-    let most = shared.state.policy().incoming_bytes_max;
+    let most = shared.state.policy().arrival_bytes_max;
     let domains = Rc::new(OurDomains(Arc::clone(&shared.state)));
     let session = Session::incoming(settings(&connection, &shared, most), domains);
     let door = IncomingDoor {

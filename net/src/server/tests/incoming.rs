@@ -229,7 +229,7 @@ fn an_examination_that_waits_holds_up_nobody_else_on_its_ring() {
 #[test]
 fn se_10_one_source_hands_in_so_many_messages_a_minute_on_all_rings_together() {
     let policy = Policy {
-        incoming_per_minute_max: 3,
+        arrivals_per_minute_max: 3,
         ..Policy::default()
     };
     let house = house_with(2, policy);
