@@ -139,6 +139,9 @@ pub const SMTP_BODY_PAUSE_SECONDS_MAX: u64 = 180;
 pub const SMTP_BODY_SECONDS_MAX: u64 = 3600;
 /// Commands refused on one connection before it is closed with `421 4.7.0`.
 pub const SMTP_ERRORS_MAX: u32 = 20;
+/// Commands on a connection of another server since its last message taken, RCPT and what carries the
+/// message apart, before it is closed with `421 4.7.0` (SE-10).
+pub const SMTP_IDLE_COMMANDS_MAX: u32 = 200;
 /// Failed AUTH commands on one connection before it is closed with `421 4.7.0` (SE-10).
 pub const SIGN_IN_FAILURES_MAX: u32 = 5;
 /// The n-th failed sign-in of a connection is answered n times this later (SE-10).
@@ -156,10 +159,30 @@ pub const BODY_BUFFER_BYTES_MAX: usize = 128 * 1024;
 pub const BODIES_PER_RING_MAX: usize = 128;
 /// Of those, for one mailbox (SE-10): slow messages of one sender leave room for others.
 pub const BODIES_PER_MAILBOX_MAX: usize = BODIES_PER_RING_MAX / 2;
+/// The same for one source address at the incoming point.
+pub const BODIES_PER_SOURCE_MAX: usize = BODIES_PER_RING_MAX / 2;
 /// How long a transaction waits for one of those places before `451 4.3.2`.
 pub const BODY_PLACE_SECONDS_MAX: u64 = 30;
 /// Bodies written together into the shared segment before one sync.
 pub const BODIES_PER_SYNC_MAX: usize = 64;
+
+/// Messages of other servers that one ring has examined at once, on threads that may wait.
+pub const EXAMINED_AT_ONCE_PER_RING_MAX: u32 = 64;
+/// A message takes one of those places per so many octets: an examination holds the message in memory,
+/// so a ring's hold 256 MB together at most.
+pub const EXAMINED_BYTES_PER_PLACE: u64 = 4 * MEGABYTE;
+const _: () = assert!(
+    EXAMINED_AT_ONCE_PER_RING_MAX as u64 * EXAMINED_BYTES_PER_PLACE >= EXAMINED_BYTES_MAX as u64
+);
+/// How long a message waits for those places before `451 4.3.2`.
+pub const EXAMINATION_PLACE_SECONDS_MAX: u64 = 120;
+/// How long the answer to the final dot may take before `451 4.3.2`; RFC 5321 §4.5.3.2.6: the sending
+/// server waits 10 minutes for it.
+pub const EXAMINATION_SECONDS_MAX: u64 = 420;
+const _: () = assert!(EXAMINATION_PLACE_SECONDS_MAX + EXAMINATION_SECONDS_MAX < 600);
+/// Source addresses whose messages are counted (SE-10): some 100 octets each. Past it new ones are not
+/// counted until others have rested, and the bounds on connections and bodies hold alone.
+pub const SOURCES_COUNTED_MAX: usize = 100_000;
 
 /// Commands that wait for the owner: past it, `451 4.3.2`.
 pub const OWNER_QUEUE_MAX: usize = 4096;

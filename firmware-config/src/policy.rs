@@ -2,7 +2,7 @@
 //! refused when the file is loaded (AP-09, AP-10, AP-11), values without reason too.
 
 use ceralacca_core::address::Domain;
-use ceralacca_core::limits::{MEGABYTE, RECIPIENTS_PER_TRANSACTION_MAX};
+use ceralacca_core::limits::{EXAMINED_BYTES_MAX, MEGABYTE, RECIPIENTS_PER_TRANSACTION_MAX};
 use ceralacca_core::policy::Policy;
 use serde::{Deserialize, Serialize};
 
@@ -23,6 +23,8 @@ pub struct PolicySettings {
     pub recipients_max: u32,
     /// Up to this size in octets a message that is too large gets a notice, above it `552` (AP-15).
     pub notice_bytes_max: u64,
+    /// Most messages per minute taken from one source address on port 25; past it `451` (SE-10).
+    pub arrivals_per_minute_max: u32,
     /// Let 8-bit content inside `multipart/signed` pass as it is (AP-25).
     pub eight_bit_signed_passes: bool,
     /// Write offsets in texts as `(+01:00)` instead of `(+0100)` (TM-02).
@@ -54,6 +56,7 @@ impl Default for PolicySettings {
             message_product_max: policy.message_product_max,
             recipients_max: policy.recipients_max,
             notice_bytes_max: policy.notice_bytes_max,
+            arrivals_per_minute_max: policy.arrivals_per_minute_max,
             eight_bit_signed_passes: policy.eight_bit_signed_passes,
             zone_with_colon: policy.zone_with_colon,
             mailbox_bytes_default: policy.mailbox_bytes_default,
@@ -75,6 +78,13 @@ impl PolicySettings {
                 "policy.notice_bytes_max",
                 format!("{} octets", self.notice_bytes_max),
                 format!("lower it to {NOTICE_BYTES_CEILING} or less"),
+            ));
+        }
+        if self.arrival_bytes_max > EXAMINED_BYTES_MAX as u64 {
+            return Err(Fault::new(
+                "policy.arrival_bytes_max",
+                format!("{} octets", self.arrival_bytes_max),
+                format!("lower it to {EXAMINED_BYTES_MAX}, all that an examination takes"),
             ));
         }
         if self.recipients_max as usize > RECIPIENTS_PER_TRANSACTION_MAX {
@@ -123,6 +133,7 @@ impl PolicySettings {
             message_product_max: self.message_product_max,
             recipients_max: self.recipients_max,
             notice_bytes_max: self.notice_bytes_max,
+            arrivals_per_minute_max: self.arrivals_per_minute_max,
             eight_bit_signed_passes: self.eight_bit_signed_passes,
             zone_with_colon: self.zone_with_colon,
             mailbox_bytes_default: self.mailbox_bytes_default,
@@ -143,6 +154,7 @@ fn policy_key(key: &str) -> &'static str {
         "recipients_max" => "policy.recipients_max",
         "notice_bytes_max" => "policy.notice_bytes_max",
         "arrival_bytes_max" => "policy.arrival_bytes_max",
+        "arrivals_per_minute_max" => "policy.arrivals_per_minute_max",
         _ => "policy",
     }
 }

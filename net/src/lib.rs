@@ -9,6 +9,7 @@
 
 pub mod conn;
 pub mod imap;
+mod pace;
 mod ring;
 pub mod server;
 pub mod shared;

@@ -37,6 +37,7 @@ fn words(serving: &Serving) -> String {
         appliance.settings().provider.name
     );
     for (what, list) in [
+        ("mail of other servers, STARTTLS", &addresses.incoming),
         ("submission, TLS", &addresses.submissions),
         ("submission, STARTTLS", &addresses.submission),
         ("IMAP, TLS", &addresses.imaps),
