@@ -14,7 +14,7 @@
 //! Rooms, pure first: [`address`], [`message_id`], [`instant`] are parsed once at the edge; [`mime`]
 //! scans and [`rope`] describes a message without copying it; [`certification`], [`envelope`],
 //! [`receipt`] and [`notice`] make the messages of RFC 6109, [`smime`] signs and verifies them;
-//! [`point`] decides. State: [`journal`] is the truth, [`blob`] holds bodies, [`view`] answers
+//! [`point`] decides, [`queue`] says when mail for other servers is tried. State: [`journal`] is the truth, [`blob`] holds bodies, [`view`] answers
 //! questions, [`owner`] decides and commits, [`pipeline`] certifies.
 //!
 //! What follows is the design that the rooms keep to; a comment that says *see Commit* means it.
@@ -86,6 +86,7 @@ pub mod point;
 pub mod policy;
 pub mod ports;
 pub mod proof;
+pub mod queue;
 pub mod random;
 pub mod receipt;
 pub mod registry;

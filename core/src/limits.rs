@@ -274,3 +274,36 @@ pub const IMAP_ASIDE_PER_RING_MAX: usize = 8;
 pub const IMAP_BODY_SECONDS_MAX: u64 = SMTP_BODY_SECONDS_MAX;
 /// RFC 9051 §5.4: no session ends for want of commands in less than 30 minutes.
 pub const IMAP_IDLE_TIMEOUT_S: u64 = 30 * 60;
+
+/// RFC 5321 §4.5.3.1.8: recipients of one transaction that every server takes.
+pub const RELAY_RECIPIENTS_PER_TRANSACTION_MAX: usize = 100;
+/// Messages sent on one connection: few handshakes, and a stop that need not wait long.
+pub const RELAY_MESSAGES_PER_CONNECTION_MAX: usize = 50;
+/// Recipients of one connection's messages; the last message may go past it.
+pub const RELAY_RECIPIENTS_PER_CONNECTION_MAX: usize = 500;
+/// Recipients under way in all: the window over the backlog, some 300 octets each.
+pub const RELAY_ACTIVE_MAX: usize = 20_000;
+/// Of those, for one destination: one that takes its time leaves room for nine others.
+pub const RELAY_ACTIVE_PER_DESTINATION_MAX: usize = RELAY_ACTIVE_MAX / 10;
+const _: () = assert!(RELAY_RECIPIENTS_PER_CONNECTION_MAX < RELAY_ACTIVE_PER_DESTINATION_MAX);
+/// Minutes from a failure to the next attempt, by attempts before it; the last one repeats.
+pub const RELAY_RETRY_MINUTES: [i64; 5] = [1, 5, 15, 30, 60];
+/// Pause before a dead destination is probed for the first time; doubled each time.
+pub const RELAY_BACKOFF_SECONDS_MIN: i64 = 60;
+/// A destination that comes back is noticed within this.
+pub const RELAY_BACKOFF_SECONDS_MAX: i64 = 3600;
+const _: () = assert!(RELAY_BACKOFF_SECONDS_MIN < RELAY_BACKOFF_SECONDS_MAX);
+/// Pauses are up to so much longer, each by its own share.
+pub const RELAY_JITTER_PERCENT_MAX: i64 = 20;
+/// Octets kept of a foreign server's reply.
+pub const DISPATCH_REPLY_BYTES_MAX: usize = 300;
+/// Outcomes of one command: each becomes part of a record, with host, status and reply.
+pub const DISPATCH_OUTCOMES_PER_COMMAND_MAX: usize = 50;
+const _: () = assert!(
+    DISPATCH_OUTCOMES_PER_COMMAND_MAX
+        * (DISPATCH_REPLY_BYTES_MAX + DOMAIN_BYTES_MAX + LINE_BYTES_MAX / 2)
+        < RECORD_BYTES_MAX
+);
+/// Entries of one operator's order: their keys fit one record whatever their identifiers.
+pub const QUEUE_KEYS_PER_ORDER_MAX: usize = 60;
+const _: () = assert!(QUEUE_KEYS_PER_ORDER_MAX * (MESSAGE_ID_BYTES_MAX + 16) < RECORD_BYTES_MAX);
