@@ -29,7 +29,8 @@ mod schedule;
 mod tests;
 
 pub use schedule::{
-    Action, Answer, Attempt, Bounds, Connection, DestinationState, Ending, Event, Outgoing, Schedule,
+    Action, Answer, Attempt, Bounds, Connection, DestinationState, Ending, Event, Outgoing,
+    Schedule,
 };
 
 use std::fmt;

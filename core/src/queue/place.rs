@@ -38,6 +38,8 @@ pub(super) struct Place {
     /// Failures since the last connection that served.
     pub(super) failures: u32,
     pub(super) blocked_until: Instant,
+    /// What the last failure was: for entries that were never tried for it.
+    pub(super) trouble: Option<String>,
     /// Recipients of one transaction that it takes.
     pub(super) recipients_max: usize,
     /// The ring it stands in.
@@ -58,6 +60,7 @@ impl Default for Place {
             window: 1,
             failures: 0,
             blocked_until: Instant::from_millis(i64::MIN),
+            trouble: None,
             recipients_max: limits::RELAY_RECIPIENTS_PER_TRANSACTION_MAX,
             ring: None,
             timer: None,
@@ -89,7 +92,11 @@ impl Place {
     }
 
     fn has_room(&self, most: usize) -> bool {
-        let connections = if self.failures > 0 { 1 } else { self.window.min(most) };
+        let connections = if self.failures > 0 {
+            1
+        } else {
+            self.window.min(most)
+        };
         self.under_way < connections
             && self.recipients_under_way < limits::RELAY_ACTIVE_PER_DESTINATION_MAX
     }
@@ -115,6 +122,7 @@ impl Place {
         }
         self.window = (self.window + 1).min(most.max(1));
         self.failures = 0;
+        self.trouble = None;
         self.blocked_until = Instant::from_millis(i64::MIN);
     }
 

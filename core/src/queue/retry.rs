@@ -18,7 +18,8 @@ pub(super) fn next_try(seed: u64, message: &Identifier, attempts: u32, now: Inst
 /// When a destination whose connections failed `failures` times in a row is probed.
 pub(super) fn next_probe(seed: u64, domain: &str, failures: u32, now: Instant) -> Instant {
     let doubled = 1_i64 << failures.saturating_sub(1).min(16);
-    let seconds = (limits::RELAY_BACKOFF_SECONDS_MIN * doubled).min(limits::RELAY_BACKOFF_SECONDS_MAX);
+    let seconds =
+        (limits::RELAY_BACKOFF_SECONDS_MIN * doubled).min(limits::RELAY_BACKOFF_SECONDS_MAX);
     let mixed = mix(seed ^ u64::from(failures), domain.as_bytes());
     now.plus_millis(jittered(seconds * 1000, mixed))
 }

@@ -233,7 +233,10 @@ impl Schedule {
 
     /// Destinations that have connections or troubles.
     pub fn destinations(&self, now: Instant) -> Vec<DestinationState> {
-        let told = self.places.iter().filter(|(_, p)| p.under_way > 0 || p.failures > 0);
+        let told = self
+            .places
+            .iter()
+            .filter(|(_, p)| p.under_way > 0 || p.failures > 0);
         told.map(|(destination, place)| DestinationState {
             destination: Destination::clone(destination),
             failures: place.failures,
@@ -249,7 +252,14 @@ impl Schedule {
             let destination = self.place_of(destination);
             let key = Arc::new(key);
             let (stage, at) = (Stage::Waiting, Arc::clone(&destination));
-            self.entries.insert(Arc::clone(&key), Entry { row, destination, stage });
+            self.entries.insert(
+                Arc::clone(&key),
+                Entry {
+                    row,
+                    destination,
+                    stage,
+                },
+            );
             self.enter(&key);
             return self.refresh(&at, now);
         };
@@ -264,7 +274,10 @@ impl Schedule {
             // An operator who wants it tried wants the server tried.
             place.blocked_until = place.blocked_until.min(now);
         }
-        if let Some((key, entry)) = key.as_ref().and_then(|k| Some((k, self.entries.get_mut(k)?))) {
+        if let Some((key, entry)) = key
+            .as_ref()
+            .and_then(|k| Some((k, self.entries.get_mut(k)?)))
+        {
             entry.row = row;
             entry.stage = Stage::Waiting;
             entry.destination = Arc::clone(&destination);
@@ -274,7 +287,11 @@ impl Schedule {
     }
 
     fn remove(&mut self, key: &DispatchKey, now: Instant) {
-        if self.entries.get(key).is_some_and(|e| e.stage != Stage::UnderWay) {
+        if self
+            .entries
+            .get(key)
+            .is_some_and(|e| e.stage != Stage::UnderWay)
+        {
             self.leave(key);
         }
         if let Some(entry) = self.entries.remove(key) {
@@ -288,6 +305,10 @@ impl Schedule {
         };
         self.recipients_under_way -= attempt.keys.len();
         self.probes -= usize::from(attempt.is_probe);
+        let trouble = ending.answers.iter().find_map(|(_, answer)| match answer {
+            Answer::Deferred { reply } => Some(reply.clone()),
+            _ => None,
+        });
         let mut answers: HashMap<DispatchKey, Answer> = ending.answers.into_iter().collect();
         let mut outcomes = Vec::new();
         for key in &attempt.keys {
@@ -306,6 +327,7 @@ impl Schedule {
             if ending.connection != Connection::Failed && has_progress {
                 place.served(self.bounds.per_destination);
             } else if place.failed() {
+                place.trouble = trouble;
                 let domain = attempt.destination.domain.as_str();
                 place.blocked_until = next_probe(self.seed, domain, place.failures, now);
             }
@@ -364,8 +386,12 @@ impl Schedule {
                 continue;
             };
             entry.stage = Stage::Recording;
-            let never = || "no attempt could be made in time".to_owned();
-            let reply = entry.row.last.clone().unwrap_or_else(never);
+            let of_place = self
+                .places
+                .get(&entry.destination)
+                .and_then(|p| p.trouble.clone());
+            let reply = entry.row.last.clone().or(of_place);
+            let reply = reply.unwrap_or_else(|| "no attempt could be made in time".to_owned());
             self.set_aside(&key);
             outcomes.push((DispatchKey::clone(&key), DispatchOutcome::Expired { reply }));
         }
@@ -429,7 +455,8 @@ impl Schedule {
         };
         let mut keys = Vec::new();
         let mut messages = Vec::new();
-        while messages.len() < messages_max && keys.len() < limits::RELAY_RECIPIENTS_PER_CONNECTION_MAX
+        while messages.len() < messages_max
+            && keys.len() < limits::RELAY_RECIPIENTS_PER_CONNECTION_MAX
         {
             let place = self.places.get_mut(to)?;
             let recipients_max = place.recipients_max;
@@ -460,7 +487,12 @@ impl Schedule {
     }
 
     /// `first` and what may go in one transaction with it.
-    fn together(&self, first: &Arc<DispatchKey>, most: usize, now: Instant) -> Vec<Arc<DispatchKey>> {
+    fn together(
+        &self,
+        first: &Arc<DispatchKey>,
+        most: usize,
+        now: Instant,
+    ) -> Vec<Arc<DispatchKey>> {
         let Some(model) = self.entries.get(first) else {
             return Vec::new();
         };
@@ -478,7 +510,9 @@ impl Schedule {
         };
         let others = self.entries.range(of(0)..=of(u32::MAX));
         let others = others.filter(|(key, entry)| *key != first && same(entry));
-        let rest = others.map(|(key, _)| Arc::clone(key)).take(most.saturating_sub(1));
+        let rest = others
+            .map(|(key, _)| Arc::clone(key))
+            .take(most.saturating_sub(1));
         std::iter::once(Arc::clone(first)).chain(rest).collect()
     }
 
@@ -507,7 +541,8 @@ impl Schedule {
             return Arc::clone(known);
         }
         let destination = Arc::new(destination);
-        self.places.insert(Arc::clone(&destination), Place::default());
+        self.places
+            .insert(Arc::clone(&destination), Place::default());
         destination
     }
 
