@@ -307,3 +307,31 @@ const _: () = assert!(
 /// Entries of one operator's order: their keys fit one record whatever their identifiers.
 pub const QUEUE_KEYS_PER_ORDER_MAX: usize = 60;
 const _: () = assert!(QUEUE_KEYS_PER_ORDER_MAX * (MESSAGE_ID_BYTES_MAX + 16) < RECORD_BYTES_MAX);
+
+/// One line of a server's reply: RFC 5321 §4.5.3.1.5 says 512, enhanced codes and long names want more.
+pub const RELAY_REPLY_LINE_BYTES_MAX: usize = 2048;
+const _: () = assert!(RELAY_REPLY_LINE_BYTES_MAX < INPUT_BYTES_MAX);
+/// Lines of one reply: an EHLO of today has about fifteen.
+pub const RELAY_REPLY_LINES_MAX: usize = 100;
+/// From the order to connect to a connection.
+pub const RELAY_CONNECT_SECONDS_MAX: u64 = 30;
+/// RFC 5321 §4.5.3.2.1 to 3: the greeting and most replies.
+pub const RELAY_COMMAND_SECONDS_MAX: u64 = 300;
+/// RFC 5321 §4.5.3.2.4: the reply to DATA.
+pub const RELAY_DATA_SECONDS_MAX: u64 = 120;
+/// RFC 5321 §4.5.3.2.6: the reply to the final dot, the costliest to give up.
+pub const RELAY_FINAL_SECONDS_MAX: u64 = 600;
+/// The reply to QUIT, which changes nothing.
+pub const RELAY_QUIT_SECONDS_MAX: u64 = 5;
+/// Silence of a name server before it is asked again.
+pub const RELAY_DNS_SECONDS_MAX: u64 = 5;
+/// Answers of the DNS that are kept.
+pub const RELAY_DNS_CACHE_MAX: u64 = 10_000;
+/// How long they are kept at most: what was repaired is seen within this.
+pub const RELAY_DNS_KEPT_SECONDS_MAX: u64 = 900;
+/// MX hosts of one domain that are looked at.
+pub const RELAY_EXCHANGES_MAX: usize = 20;
+/// RFC 5321 §5.1 asks for two at least: addresses of one host, and those tried in one attempt.
+pub const RELAY_ADDRESSES_MAX: usize = 8;
+/// The relay looks at the clock at least so often, and hands in again what was not recorded.
+pub const RELAY_TICK_MS_MAX: u64 = 1_000;
