@@ -94,6 +94,7 @@ pub mod rope;
 pub mod smime;
 pub mod state;
 pub mod steps;
+pub mod timer;
 pub mod verdict;
 pub mod view;
 pub mod wording;

@@ -1,7 +1,8 @@
 //! Mail for other servers, one entry per message and recipient: what an entry is ([`DispatchRow`]), what
-//! comes of it ([`DispatchOutcome`]), and when it is tried ([`Schedule`]). All of it is pure: time comes
-//! in with each event, chance from a seed, so that a run can be repeated. What must survive is in the
-//! rows; the schedule is made anew from them at each start.
+//! comes of it ([`DispatchOutcome`], whose meaning is for the [owner](crate::owner) to decide), and when it
+//! is tried ([`Schedule`]). All of it is pure: time comes in with each event, chance from a seed, so that
+//! a run can be repeated. What must survive is in the rows; the schedule is made anew from them at each
+//! start.
 //!
 //! # How it schedules
 //!
@@ -46,157 +47,167 @@ use crate::message_id::Identifier;
     Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, minicbor::Encode, minicbor::Decode,
 )]
 pub struct DispatchKey {
-    /// The message.
+    /// The accepted message, or the arrival that made us write.
     #[n(0)]
     pub identifier: Identifier,
-    /// Which of what leaves for it: each recipient of each of its parts has one.
+    /// [`Purpose::number`] of the recipient's index.
     #[n(1)]
     pub number: u32,
 }
 
-/// How mail must travel.
+/// What the way to a recipient must be like.
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, minicbor::Encode, minicbor::Decode,
 )]
 #[cbor(index_only)]
 pub enum DispatchClass {
-    /// To domains of certified mail: STARTTLS only, straight to the host, never in clear (TE-14).
+    /// To a certified domain: only under TLS, straight to the hosts that DNS gives (TE-14).
     #[n(0)]
     Certified,
-    /// To the Internet: TLS where offered, DKIM, a source address of its own (TE-18, TE-19).
+    /// To the Internet: TLS where it is offered, a DKIM signature, an address of its own (TE-18, TE-19).
     #[n(1)]
     Ordinary,
 }
 
-/// What leaves.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, minicbor::Encode, minicbor::Decode)]
+/// Why we write.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, minicbor::Encode, minicbor::Decode,
+)]
 #[cbor(index_only)]
 pub enum Purpose {
-    /// A transport envelope.
+    /// A transport envelope to its recipient.
     #[n(0)]
     Envelope,
-    /// A take-charge receipt.
+    /// A take-charge receipt to the sender's provider (TC-02).
     #[n(1)]
     TakeCharge,
-    /// Any other receipt or notice.
+    /// A delivery receipt or non-delivery notice to the original sender.
     #[n(2)]
     Receipt,
-    /// A virus-detection notice.
+    /// A virus detection to the sender's provider (VI-04).
     #[n(3)]
     VirusDetection,
-    /// Mail passed on.
+    /// Ordinary mail forwarded for a holder (MX-03).
     #[n(4)]
     Forward,
-    /// An ordinary delivery report.
+    /// A delivery report with the null reverse path (RFC 3464).
     #[n(5)]
     Report,
+}
+
+impl Purpose {
+    /// The number of the entry for the recipient with this index: no two purposes share one.
+    pub const fn number(self, index: u16) -> u32 {
+        ((self as u32) << 16) | index as u32
+    }
 }
 
 /// An entry of the queue.
 #[derive(Debug, Clone, PartialEq, Eq, minicbor::Encode, minicbor::Decode)]
 pub struct DispatchRow {
-    /// Queued.
+    /// Since when it waits: for an envelope, the instant of acceptance.
     #[n(0)]
     pub at: Instant,
-    /// Given up (TE-15).
+    /// Given up then (TE-15).
     #[n(1)]
     pub until: Instant,
-    /// The octets.
+    /// The octets to send.
     #[n(2)]
     pub content: Content,
     /// Their number.
     #[n(3)]
     pub size: u64,
-    /// They hold octets above 127: `BODY=8BITMIME`, never re-encoded (SG-08).
+    /// Needs `BODY=8BITMIME` (SG-08).
     #[n(4)]
     pub eight_bit: bool,
-    /// Reverse path; `None`: `<>`.
+    /// `None`: `<>`.
     #[n(5)]
     pub reverse_path: Option<Address>,
-    /// Forward path.
+    /// The forward path.
     #[n(6)]
     pub to: Address,
     /// How it must travel.
     #[n(7)]
     pub class: DispatchClass,
-    /// What it is.
+    /// Why we write.
     #[n(8)]
     pub purpose: Purpose,
-    /// Tried so many times.
+    /// Tries so far.
     #[n(9)]
     pub attempts: u32,
-    /// Not before.
+    /// Not to be tried before.
     #[n(10)]
     pub next: Instant,
-    /// The last reply, made harmless by [`neutral`].
+    /// What the last try got for an answer, cut at `limits::REPLY_CHARS_KEPT_MAX`.
     #[n(11)]
     pub last: Option<String>,
-    /// An operator holds it.
+    /// Set aside by an operator; not tried until released.
     #[n(12)]
     pub held: bool,
 }
 
-/// What came of an attempt, for the journal.
+impl DispatchRow {
+    /// As it was put into the queue.
+    pub fn is_untried(&self) -> bool {
+        self.attempts == 0 && !self.held && self.next == self.at && self.last.is_none()
+    }
+}
+
+/// An entry with its key.
 #[derive(Debug, Clone, PartialEq, Eq, minicbor::Encode, minicbor::Decode)]
-pub enum DispatchOutcome {
-    /// The other server answered for it.
+pub struct Dispatch {
+    /// Which.
     #[n(0)]
+    pub key: DispatchKey,
+    /// What.
+    #[n(1)]
+    pub row: DispatchRow,
+}
+
+/// How a try ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum DispatchOutcome {
+    /// The other server has taken it over (2xx after the final dot).
     Sent {
         /// Its name.
-        #[n(0)]
         host: String,
         /// What it said.
-        #[n(1)]
         reply: String,
-        /// Version of TLS; `None`: in clear.
-        #[n(2)]
+        /// TLS version and suite; `None`: in clear.
         tls: Option<String>,
     },
-    /// Try again.
-    #[n(1)]
+    /// To be tried again.
     Deferred {
-        /// When.
-        #[n(0)]
+        /// Not before.
         next: Instant,
         /// Why.
-        #[n(1)]
         reply: String,
     },
-    /// Refused for good (ND-05, ND-08).
-    #[n(2)]
+    /// Refused for good.
     Refused {
-        /// Who refused; empty when nobody could be asked.
-        #[n(0)]
+        /// By whom; a name, or `dns`.
         host: String,
         /// Enhanced status code, `5.1.1`.
-        #[n(1)]
         status: String,
-        /// What was said.
-        #[n(2)]
+        /// What it said.
         reply: String,
     },
-    /// Its time is over (TE-15).
-    #[n(3)]
+    /// Its time is over.
     Expired {
-        /// The last thing that was said.
-        #[n(0)]
+        /// What the last try got for an answer.
         reply: String,
     },
 }
 
-/// An operator's order about entries; at most [`limits::QUEUE_KEYS_PER_ORDER_MAX`] in one. Keys that are
-/// there no more are passed over.
-#[derive(Debug, Clone, PartialEq, Eq, minicbor::Encode, minicbor::Decode)]
+/// An operator's order about entries of the queue.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum QueueOrder {
-    /// Do not try them until released; they are still given up in time.
-    #[n(0)]
-    Hold(#[n(0)] Vec<DispatchKey>),
-    /// Try them again as before.
-    #[n(1)]
-    Release(#[n(0)] Vec<DispatchKey>),
-    /// Try them now, and their destinations with them: `next` becomes the present instant.
-    #[n(2)]
-    Retry(#[n(0)] Vec<DispatchKey>),
+    /// Set aside.
+    Hold(Vec<DispatchKey>),
+    /// Take up again.
+    Release(Vec<DispatchKey>),
+    /// Try now.
+    Retry(Vec<DispatchKey>),
 }
 
 /// Where an entry goes, as the schedule sees it.
@@ -245,12 +256,12 @@ impl fmt::Display for DispatchClass {
 }
 
 /// A foreign server's words on one line of printable ASCII, at most
-/// [`limits::DISPATCH_REPLY_BYTES_MAX`]: they end up in records, notices and terminals.
+/// [`limits::REPLY_CHARS_KEPT_MAX`]: they end up in records, notices and terminals.
 pub fn neutral(reply: &str) -> String {
     let mut clean = String::new();
     let mut blank = true;
     for c in reply.chars() {
-        if clean.len() >= limits::DISPATCH_REPLY_BYTES_MAX {
+        if clean.len() >= limits::REPLY_CHARS_KEPT_MAX {
             break;
         }
         match c {

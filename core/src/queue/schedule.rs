@@ -12,6 +12,7 @@ use crate::address::Address;
 use crate::instant::Instant;
 use crate::limits;
 use crate::mailbox::Content;
+use crate::message_id::Identifier;
 
 /// Connections that may be under way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,7 +41,7 @@ pub enum Event {
 pub enum Action {
     /// Make a connection and send; end with [`Event::Finished`].
     Attempt(Attempt),
-    /// Record these; they come back as [`Event::Put`] or [`Event::Removed`].
+    /// Record these, all of one message; they come back as [`Event::Put`] or [`Event::Removed`].
     Record(Vec<(DispatchKey, DispatchOutcome)>),
 }
 
@@ -106,7 +107,7 @@ pub enum Answer {
     },
     /// Refused for good.
     Refused {
-        /// Who refused; empty when nobody could be asked.
+        /// Who refused; a name, or `dns`.
         host: String,
         /// Enhanced status code.
         status: String,
@@ -613,9 +614,16 @@ impl Schedule {
     }
 }
 
-/// Outcomes in records of bounded size.
+/// Outcomes to be recorded, those of one message together.
 fn record(outcomes: Vec<(DispatchKey, DispatchOutcome)>, actions: &mut Vec<Action>) {
-    for some in outcomes.chunks(limits::DISPATCH_OUTCOMES_PER_COMMAND_MAX) {
-        actions.push(Action::Record(some.to_vec()));
+    let mut by_message: BTreeMap<Identifier, Vec<_>> = BTreeMap::new();
+    for (key, outcome) in outcomes {
+        let message = by_message.entry(key.identifier.clone()).or_default();
+        message.push((key, outcome));
+    }
+    for outcomes in by_message.into_values() {
+        for some in outcomes.chunks(limits::DISPATCH_OUTCOMES_PER_COMMAND_MAX) {
+            actions.push(Action::Record(some.to_vec()));
+        }
     }
 }

@@ -305,7 +305,7 @@ const LOCAL_TROUBLE: &str = "this server could not read the message";
 /// Every recipient is refused: nobody is there to be asked.
 fn refused(attempt: &Attempt, status: &str, reply: &str) -> Ending {
     let answer = Answer::Refused {
-        host: String::new(),
+        host: "dns".to_owned(),
         status: status.to_owned(),
         reply: neutral(reply),
     };
