@@ -10,6 +10,7 @@
 pub mod conn;
 pub mod imap;
 mod pace;
+pub mod relay;
 mod ring;
 pub mod server;
 pub mod shared;
