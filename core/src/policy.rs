@@ -20,6 +20,12 @@ pub struct Policy {
     pub zone_with_colon: bool,
     /// Capacity of a new mailbox, in octets (AC-06).
     pub mailbox_bytes_default: u64,
+    /// Signatures older than this many hours are as good as no scanner (VI-10).
+    pub scanner_stale_hours_max: u32,
+    /// Let a message pass whose archives are over the scanner's bounds, instead of failing it (SE-08).
+    pub over_bounds_passes: bool,
+    /// Extensions of attachments, in small letters, that make a submission fail; none by default (VI-15).
+    pub forbidden_types: Vec<String>,
 }
 
 /// A policy value that the law or reason forbids.
@@ -46,6 +52,9 @@ impl Default for Policy {
             eight_bit_signed_passes: false,
             zone_with_colon: false,
             mailbox_bytes_default: 1000 * MEGABYTE,
+            scanner_stale_hours_max: 72,
+            over_bounds_passes: false,
+            forbidden_types: Vec::new(),
         }
     }
 }

@@ -19,7 +19,9 @@ use crate::owner::{Command, CommandError, Inboxes, Message, Outcome, Owner, Repl
 use crate::pipeline::{Pipeline, WorkQueue};
 use crate::point::access::distinct;
 use crate::policy::Policy;
-use crate::ports::{Clock, Signer, VirusScanner};
+use crate::ports::{Clock, ScannerHealth, Signer, VirusScanner};
+use crate::quarantine::Quarantine;
+use crate::scanning::{Prober, ScannerGate};
 use crate::steps::Steps;
 use crate::view::behind::{self, Behind, Lag, ViewError};
 use crate::view::{Row, View, apply};
@@ -40,6 +42,8 @@ pub struct Options {
     pub backlog_max: usize,
     /// Free disk below which intake stops.
     pub disk_reserve_bytes: u64,
+    /// Where infected mail is kept (VI-09); `None` in tests that scan nothing.
+    pub quarantine: Option<Arc<Quarantine>>,
     /// Told when the state must not go on (see *Commit*); the real one ends the process.
     pub on_fatal: FatalHandler,
 }
@@ -63,6 +67,7 @@ impl Options {
             keep_views: true,
             backlog_max: limits::BACKLOG_MESSAGES_MAX,
             disk_reserve_bytes: limits::DISK_RESERVE_BYTES,
+            quarantine: None,
             on_fatal,
         }
     }
@@ -131,6 +136,8 @@ pub(crate) struct Shared {
     pub(crate) steps: Steps,
     pub(crate) work: WorkQueue,
     pub(crate) position: AtomicU64,
+    pub(crate) scanner_gate: Arc<ScannerGate>,
+    pub(crate) quarantine: Option<Arc<Quarantine>>,
     behind: RwLock<Option<Behind>>,
     inbox: Sender<Message>,
     from_certifier: Sender<Message>,
@@ -148,6 +155,7 @@ pub struct State {
     opening: Opening,
     owner: Mutex<Option<JoinHandle<()>>>,
     pipeline: Mutex<Option<Pipeline>>,
+    prober: Mutex<Option<Prober>>,
 }
 
 /// A place in the backlog and in the owner's queue, reserved before `354`; gives itself back when
@@ -198,6 +206,8 @@ impl State {
             disk: options.disk,
             folder: options.folder,
             disk_reserve_bytes: options.disk_reserve_bytes,
+            scanner_gate: Arc::default(),
+            quarantine: options.quarantine,
             on_fatal: options.on_fatal,
         });
         let owner = Owner::spawn(shared.clone(), newest, Box::new(lane), started.0, inboxes);
@@ -207,15 +217,20 @@ impl State {
             opening,
             owner,
             pipeline: Mutex::new(None),
+            prober: Mutex::new(None),
         }))
     }
 
-    /// Starts the certifier: it takes what is open, of this run and of earlier ones.
+    /// Looks at the scanner, then starts the certifier: it takes what is open, of this run and of earlier
+    /// ones.
     pub fn start_pipeline(
         &self,
         signer: Arc<dyn Signer>,
         scanner: Arc<dyn VirusScanner>,
     ) -> Result<(), OpenError> {
+        let gate = self.shared.scanner_gate.clone();
+        let prober = Prober::spawn(gate, self.shared.clock.clone(), scanner.clone());
+        *self.prober.lock() = Some(prober.map_err(OpenError::Thread)?);
         let pipeline = Pipeline::spawn(self.shared.clone(), signer, scanner);
         *self.pipeline.lock() = Some(pipeline.map_err(OpenError::Thread)?);
         Ok(())
@@ -226,6 +241,11 @@ impl State {
     pub fn stop(&self) {
         if let Some(pipeline) = self.pipeline.lock().take() {
             pipeline.stop();
+        }
+        if let Some(prober) = self.prober.lock().take()
+            && !prober.stop()
+        {
+            self.shared.fatal("the prober's thread failed");
         }
         if let Some(owner) = self.owner.lock().take() {
             let told = self.shared.inbox.send(Message::Stop).is_ok();
@@ -266,6 +286,16 @@ impl State {
         self.shared.policy.clone()
     }
 
+    /// Where infected mail is kept.
+    pub fn quarantine(&self) -> Option<&Arc<Quarantine>> {
+        self.shared.quarantine.as_ref()
+    }
+
+    /// How the virus scanner is; `None` before [`State::start_pipeline`].
+    pub fn scanner_health(&self) -> Option<ScannerHealth> {
+        self.shared.scanner_gate.health()
+    }
+
     /// When messages took their steps.
     pub fn steps(&self) -> &Steps {
         &self.shared.steps
@@ -297,9 +327,13 @@ impl State {
     }
 
     /// Reserves a place for one message: [`CommandError::Busy`] (`451 4.3.2`) past the backlog's bound,
-    /// [`CommandError::DiskFull`] (`451 4.3.1`) below the disk's reserve.
+    /// [`CommandError::DiskFull`] (`451 4.3.1`) below the disk's reserve, [`CommandError::ScannerAway`]
+    /// (`451 4.7.1`) while no virus scanner works (VI-10).
     pub fn reserve(&self) -> Result<Place, CommandError> {
         let shared = &self.shared;
+        if shared.scanner_gate.is_closed() {
+            return Err(CommandError::ScannerAway);
+        }
         let taken = shared.places.fetch_add(1, Ordering::AcqRel) + 1;
         let place = Place {
             shared: shared.clone(),

@@ -2,5 +2,6 @@
 
 pub mod access;
 mod described;
+pub mod forbidden;
 
 pub use described::{Described, describe};

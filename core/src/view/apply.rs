@@ -25,7 +25,7 @@ pub fn apply(record: &Record) -> Vec<Row> {
         Record::ProviderChanged(r) => vec![Row::Provider(r.row.clone())],
         Record::DomainChanged(r) => domain_changed(r),
         Record::MailboxChanged(r) => mailbox_changed(r),
-        Record::Started(_) => Vec::new(),
+        Record::Started(_) | Record::QuarantineRead(_) | Record::QuarantineRemoved(_) => Vec::new(),
     }
 }
 
