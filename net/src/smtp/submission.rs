@@ -335,6 +335,7 @@ fn refusal(error: CommandError) -> Reply {
     match error {
         CommandError::Busy => BUSY,
         CommandError::DiskFull => "451 4.3.1 Insufficient storage, try again later",
+        CommandError::ScannerAway => "451 4.7.1 Virus check not available, try again later",
         CommandError::Stopping => "451 4.3.2 Service shutting down, try again later",
         CommandError::NotInService(_) => "550 5.2.1 Mailbox is not in service",
         CommandError::NotFound(_) => "550 5.1.8 Sender mailbox does not exist any more",
