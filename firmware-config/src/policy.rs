@@ -1,7 +1,9 @@
 //! The `[policy]` table: what an operator may set of [`Policy`]. Values below what the law asks are
 //! refused when the file is loaded (AP-09, AP-10, AP-11), values without reason too.
 
-use ceralacca_core::limits::{MEGABYTE, RECIPIENTS_PER_TRANSACTION_MAX};
+use ceralacca_core::limits::{
+    EXTENSION_CHARS_MAX, FORBIDDEN_TYPES_MAX, MEGABYTE, RECIPIENTS_PER_TRANSACTION_MAX,
+};
 use ceralacca_core::policy::Policy;
 use serde::{Deserialize, Serialize};
 
@@ -9,6 +11,9 @@ use crate::error::Fault;
 
 /// Sizes above this help nobody: it bounds what one submission may put on the disk.
 const NOTICE_BYTES_CEILING: u64 = 1024 * MEGABYTE;
+
+/// Signatures of a month ago protect nobody.
+const SCANNER_STALE_HOURS_CEILING: u32 = 30 * 24;
 
 /// `[policy]`: each key as in [`Policy`], its default when left out.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -28,6 +33,12 @@ pub struct PolicySettings {
     pub zone_with_colon: bool,
     /// Capacity in octets of a mailbox made without `--quota` (AC-06).
     pub mailbox_bytes_default: u64,
+    /// Virus signatures older than this many hours are as good as no scanner (VI-10).
+    pub scanner_stale_hours_max: u32,
+    /// Let a message pass whose archives are over the scanner's bounds (SE-08).
+    pub over_bounds_passes: bool,
+    /// Extensions of attachments that make a submission fail (VI-15).
+    pub forbidden_types: Vec<String>,
 }
 
 impl Default for PolicySettings {
@@ -41,6 +52,9 @@ impl Default for PolicySettings {
             eight_bit_signed_passes: policy.eight_bit_signed_passes,
             zone_with_colon: policy.zone_with_colon,
             mailbox_bytes_default: policy.mailbox_bytes_default,
+            scanner_stale_hours_max: policy.scanner_stale_hours_max,
+            over_bounds_passes: policy.over_bounds_passes,
+            forbidden_types: policy.forbidden_types,
         }
     }
 }
@@ -64,6 +78,14 @@ impl PolicySettings {
                 ),
             ));
         }
+        if !(1..=SCANNER_STALE_HOURS_CEILING).contains(&self.scanner_stale_hours_max) {
+            return Err(Fault::new(
+                "policy.scanner_stale_hours_max",
+                format!("{} hours", self.scanner_stale_hours_max),
+                format!("take 1 to {SCANNER_STALE_HOURS_CEILING}"),
+            ));
+        }
+        self.check_types()?;
         self.policy().checked().map_err(|error| {
             Fault::new(
                 policy_key(error.key),
@@ -71,6 +93,29 @@ impl PolicySettings {
                 format!("raise it: that is the least that {}", error.reason),
             )
         })
+    }
+
+    fn check_types(&self) -> Result<(), Fault> {
+        let is_extension = |text: &String| {
+            (1..=EXTENSION_CHARS_MAX).contains(&text.len())
+                && text
+                    .bytes()
+                    .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit())
+        };
+        let key = "policy.forbidden_types";
+        if let Some(wrong) = self.forbidden_types.iter().find(|text| !is_extension(text)) {
+            let remedy = "write extensions as \"exe\": small letters and digits, no dot";
+            return Err(Fault::new(key, format!("{wrong:?}"), remedy));
+        }
+        if self.forbidden_types.len() > FORBIDDEN_TYPES_MAX {
+            let problem = format!("{} types", self.forbidden_types.len());
+            return Err(Fault::new(
+                key,
+                problem,
+                format!("name at most {FORBIDDEN_TYPES_MAX}"),
+            ));
+        }
+        Ok(())
     }
 
     fn policy(&self) -> Policy {
@@ -82,6 +127,9 @@ impl PolicySettings {
             eight_bit_signed_passes: self.eight_bit_signed_passes,
             zone_with_colon: self.zone_with_colon,
             mailbox_bytes_default: self.mailbox_bytes_default,
+            scanner_stale_hours_max: self.scanner_stale_hours_max,
+            over_bounds_passes: self.over_bounds_passes,
+            forbidden_types: self.forbidden_types.clone(),
         }
     }
 }
