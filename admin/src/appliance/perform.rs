@@ -36,6 +36,7 @@ pub(super) fn perform(
         Request::Steps { after } => Ok(steps(appliance, after)),
         Request::Mailbox(request) => Desk::of(&appliance.state, author).mailbox(request),
         Request::Domain(request) => Desk::of(&appliance.state, author).domain(request),
+        Request::Quarantine(request) => Desk::of(&appliance.state, author).quarantine(request),
         Request::Hsm(request) => Keys::of(&appliance.data, &appliance.settings).perform(request),
     }
 }

@@ -25,6 +25,8 @@ pub enum Request {
     Domain(DomainRequest),
     /// About keys.
     Hsm(HsmRequest),
+    /// About infected messages that are kept.
+    Quarantine(QuarantineRequest),
 }
 
 /// About mailboxes.
@@ -146,6 +148,32 @@ pub enum HsmRequest {
     },
     /// List keys.
     List,
+}
+
+/// About infected messages that are kept.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub enum QuarantineRequest {
+    /// List what is kept.
+    List,
+    /// Show the facts of one.
+    Show {
+        /// Name.
+        name: String,
+        /// Why.
+        reason: String,
+    },
+    /// Write one to a new file.
+    Export {
+        /// Name.
+        name: String,
+        /// The new file, from the root.
+        out: std::path::PathBuf,
+        /// Why.
+        reason: String,
+    },
+    /// Remove those whose term is over.
+    Expire,
 }
 
 /// A mailbox's state in words.
