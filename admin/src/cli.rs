@@ -41,6 +41,9 @@ pub enum Command {
     /// Signing keys and their certificates.
     #[command(subcommand)]
     Hsm(HsmCommand),
+    /// Infected messages, kept encrypted for 30 months.
+    #[command(subcommand)]
+    Quarantine(QuarantineCommand),
     /// A test authority; nothing outside the sandbox trusts it.
     #[command(subcommand)]
     Sandbox(SandboxCommand),
@@ -109,7 +112,8 @@ pub struct InitArguments {
     /// Sessions that sign at the same time; one per core when left out.
     #[arg(long, value_name = "N")]
     pub sessions: Option<u16>,
-    /// Virus scanner: `none` or `clamd:SOCKET`; there is no default.
+    /// Virus scanner: `none`, `clamd:/path/of/the/socket` or `clamd:host:port` (several after a comma);
+    /// there is no default.
     #[arg(long, value_name = "none|clamd:SOCKET")]
     pub scanner: ScannerSettings,
 }
@@ -337,6 +341,34 @@ pub enum HsmCommand {
     List,
 }
 
+/// `quarantine …`
+#[derive(Debug, Clone, Subcommand)]
+pub enum QuarantineCommand {
+    /// List what is kept: name, detection, where, size; nobody's address.
+    List,
+    /// Show who sent a message to whom, and what was found in it; logged.
+    Show {
+        /// Its name, as `list` says it.
+        name: String,
+        /// Why you look; goes into the log.
+        #[arg(long, value_name = "TEXT")]
+        reason: String,
+    },
+    /// Write a message as it was to a new file; logged. It is infected.
+    Export {
+        /// Its name, as `list` says it.
+        name: String,
+        /// The new file; only its owner may read it.
+        #[arg(long, value_name = "FILE")]
+        out: PathBuf,
+        /// Why you take it out; goes into the log.
+        #[arg(long, value_name = "TEXT")]
+        reason: String,
+    },
+    /// Remove those whose 30 months are over; logged.
+    Expire,
+}
+
 /// `sandbox …`
 #[derive(Debug, Clone, Subcommand)]
 pub enum SandboxCommand {
@@ -465,8 +497,9 @@ mod tests {
         let line = "ceralacca init --data /d --provider P --domain pec.example";
         assert!(parse(line).is_err());
         assert!(parse(&format!("{line} --scanner none")).is_ok());
-        let clamd = parse(&format!("{line} --scanner clamd:/run/clamd.ctl")).unwrap_err();
-        assert!(clamd.to_string().contains("the next one will"), "{clamd}");
+        assert!(parse(&format!("{line} --scanner clamd:/run/clamd.ctl")).is_ok());
+        let wrong = parse(&format!("{line} --scanner clamd:host")).unwrap_err();
+        assert!(wrong.to_string().contains("has no port"), "{wrong}");
     }
 
     #[test]

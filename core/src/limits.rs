@@ -389,3 +389,59 @@ pub const RELAY_EXCHANGES_MAX: usize = 20;
 pub const RELAY_ADDRESSES_MAX: usize = 8;
 /// The relay looks at the clock at least so often, and hands in again what was not recorded.
 pub const RELAY_TICK_MS_MAX: u64 = 1_000;
+/// clamd servers that one appliance may name.
+pub const CLAMD_SERVERS_MAX: usize = 8;
+/// Scans at once on one clamd server, which runs 10 or 12 threads as it is delivered; two stay free for
+/// the questions of the prober.
+pub const SCANS_PER_CLAMD_MAX: usize = 8;
+/// How long a scan waits for one of those places.
+pub const SCAN_PLACE_SECONDS_MAX: u64 = 60;
+/// Octets of a message handed to clamd at a time: all of it that is ever in memory.
+pub const SCAN_CHUNK_BYTES: usize = 64 * 1024;
+/// A clamd server answers the call within this, or is away.
+pub const CLAMD_CONNECT_SECONDS_MAX: u64 = 5;
+/// It takes a piece of the message within this.
+pub const CLAMD_WRITE_SECONDS_MAX: u64 = 30;
+/// It gives its verdict within this: its own `MaxScanTime` is 120 seconds as it is delivered.
+pub const CLAMD_ANSWER_SECONDS_MAX: u64 = 180;
+/// It answers a question about itself within this.
+pub const CLAMD_QUESTION_SECONDS_MAX: u64 = 10;
+/// One answer of clamd: `stream: NAME FOUND`.
+pub const CLAMD_ANSWER_BYTES_MAX: usize = 4 * 1024;
+/// Characters kept of a detection's name, which stands in notices and in the log.
+pub const DETECTION_NAME_CHARS_MAX: usize = 200;
+const _: () = assert!(DETECTION_NAME_CHARS_MAX < CLAMD_ANSWER_BYTES_MAX);
+/// A server that failed is left alone for so long, while another one answers.
+pub const CLAMD_REST_SECONDS: u64 = 30;
+/// Between two looks at a scanner that works.
+pub const SCANNER_PROBE_SECONDS: u64 = 10;
+/// Between two looks at one that does not: intake is closed meanwhile.
+pub const SCANNER_PROBE_AWAY_SECONDS: u64 = 2;
+/// VI-10: signatures older than this raise an alarm.
+pub const SCANNER_ALARM_HOURS: u32 = 24;
+
+/// Plain octets of one encrypted chunk: the memory that storing or reading a file of any size takes.
+pub const ENCRYPTED_CHUNK_BYTES: usize = 64 * 1024;
+/// Chunks of one file: AES-GCM allows 2^32 calls under one key, and this is 256 TB.
+pub const ENCRYPTED_CHUNKS_MAX: u64 = 1 << 32;
+/// What an encrypted file says of itself, before its content: the paths of a whole transaction fit.
+pub const ENCRYPTED_FACTS_BYTES_MAX: usize = 512 * 1024;
+const _: () =
+    assert!(ENCRYPTED_FACTS_BYTES_MAX > RECIPIENTS_PER_TRANSACTION_MAX * (ADDRESS_BYTES_MAX + 8));
+/// VI-09: months that an infected message is kept.
+pub const QUARANTINE_MONTHS: i32 = 30;
+/// Why an operator opens a kept message, in his words.
+pub const REASON_CHARS_MAX: usize = 500;
+
+/// VI-15: types that the list may name.
+pub const FORBIDDEN_TYPES_MAX: usize = 200;
+/// Characters of a type's extension.
+pub const EXTENSION_CHARS_MAX: usize = 16;
+/// SE-08: archives in archives that are looked into for forbidden types.
+pub const ARCHIVE_DEPTH_MAX: usize = 8;
+/// SE-08: files of all archives of one message.
+pub const ARCHIVE_ENTRIES_MAX: usize = 10_000;
+/// SE-08: octets of one attached archive, and of all that is unpacked of a message: each lies in memory
+/// while it is looked at.
+pub const ARCHIVE_BYTES_MAX: usize = 64 * MEGABYTE as usize;
+const _: () = assert!(ARCHIVE_BYTES_MAX as u64 > 2 * MESSAGE_BYTES_FLOOR);

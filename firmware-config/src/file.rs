@@ -186,8 +186,18 @@ mod tests {
             ("\"pec.example\"", "\"localhost\"", "provider.domain"),
             (
                 "scanner = \"none\"",
-                "scanner = \"clamd:/s\"",
-                "next one will",
+                "scanner = \"sophos:/s\"",
+                "is no scanner",
+            ),
+            (
+                "[policy]",
+                "[policy]\nscanner_stale_hours_max = 0",
+                "policy.scanner_stale_hours_max",
+            ),
+            (
+                "[policy]",
+                "[policy]\nforbidden_types = [\".EXE\"]",
+                "policy.forbidden_types",
             ),
             ("tls.crt", "absent.crt", "tls.certificate"),
             ("sessions = 2", "sessions = 2000", "signer.sessions"),

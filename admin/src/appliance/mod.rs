@@ -26,6 +26,7 @@
 mod clock;
 mod health;
 mod perform;
+mod scanning;
 mod serving;
 
 use std::io::Write;
@@ -36,16 +37,19 @@ use ceralacca_core::address::Domain;
 use ceralacca_core::disk::{DataFolder, RealDisk};
 use ceralacca_core::owner::{Command, RegistryOrder};
 use ceralacca_core::ports::{Clock, SystemClock};
+use ceralacca_core::quarantine::Quarantine;
 use ceralacca_core::state::{Options, State};
 use ceralacca_firmware::Settings;
 
 use crate::control::Request;
+use crate::keys::Keys;
 use crate::lock::Lock;
 use crate::reach;
 use crate::report::{Failure, Report};
 
 pub use clock::SandboxClock;
 pub use health::{CANNOT_SIGN, health, relay_words};
+pub use scanning::scanner_words;
 pub use serving::Serving;
 
 /// Who sets the provider's record to what `appliance.toml` says.
@@ -82,6 +86,7 @@ impl Appliance {
             Arc::new(end_process),
         );
         options.policy = settings.policy();
+        options.quarantine = Some(Arc::new(quarantine(data, &settings)?));
         let state = State::open(options).map_err(Failure::refused)?;
         let appliance = Self {
             data: data.clone(),
@@ -155,6 +160,11 @@ impl Appliance {
     fn path(&self, of_settings: &Path) -> std::path::PathBuf {
         self.data.0.join(of_settings)
     }
+}
+
+fn quarantine(data: &DataFolder, settings: &Settings) -> Result<Quarantine, Failure> {
+    let key = Keys::of(data, settings).quarantine_key()?;
+    Quarantine::open(Arc::new(RealDisk), data.quarantine(), key).map_err(Failure::refused)
 }
 
 impl Drop for Appliance {

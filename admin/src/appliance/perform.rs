@@ -37,6 +37,7 @@ pub(super) fn perform(
         Request::Mailbox(request) => Desk::of(&appliance.state, author).mailbox(request),
         Request::Domain(request) => Desk::of(&appliance.state, author).domain(request),
         Request::SandboxClock { advance_ms } => sandbox_clock(appliance, advance_ms),
+        Request::Quarantine(request) => Desk::of(&appliance.state, author).quarantine(request),
         Request::Hsm(request) => Keys::of(&appliance.data, &appliance.settings).perform(request),
     }
 }

@@ -30,6 +30,8 @@ pub enum Request {
         /// Milliseconds; 0 to ask only.
         advance_ms: u64,
     },
+    /// About infected messages that are kept.
+    Quarantine(QuarantineRequest),
 }
 
 /// About mailboxes.
@@ -161,6 +163,32 @@ pub enum HsmRequest {
     },
     /// List keys.
     List,
+}
+
+/// About infected messages that are kept.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub enum QuarantineRequest {
+    /// List what is kept.
+    List,
+    /// Show the facts of one.
+    Show {
+        /// Name.
+        name: String,
+        /// Why.
+        reason: String,
+    },
+    /// Write one to a new file.
+    Export {
+        /// Name.
+        name: String,
+        /// The new file, from the root.
+        out: std::path::PathBuf,
+        /// Why.
+        reason: String,
+    },
+    /// Remove those whose term is over.
+    Expire,
 }
 
 /// A mailbox's state in words.

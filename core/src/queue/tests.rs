@@ -50,6 +50,7 @@ fn row(message: u32, to: &str, now: Instant) -> DispatchRow {
         next: now,
         last: None,
         held: false,
+        answers_to: None,
     }
 }
 
@@ -448,6 +449,7 @@ fn what_is_held_waits_and_is_still_given_up_in_time() {
         key(1, 0),
         DispatchRow {
             held: false,
+            answers_to: None,
             ..held
         },
     );
