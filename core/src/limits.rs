@@ -221,8 +221,43 @@ pub const PASSWORD_QUEUE_MAX: usize = 1000;
 pub const ASN1_DEPTH_MAX: usize = 32;
 /// Octets of a detached signature with its certificates; those seen have 1.5 to 6 kB.
 pub const CMS_BYTES_MAX: usize = 1024 * 1024;
-/// Certificates inside one signature, and links of one chain that are looked at.
+/// Certificates inside one signature.
 pub const CMS_CERTIFICATES_MAX: usize = 32;
+/// Certificates of one path, leaf and anchor included; those of mail have 2 to 4.
+pub const CHAIN_LINKS_MAX: usize = 10;
+/// Certificates between leaf and anchor that are looked at: those of a signature and known ones.
+pub const CHAIN_CANDIDATES_MAX: usize = 128;
+const _: () = assert!(CHAIN_CANDIDATES_MAX > CMS_CERTIFICATES_MAX);
+/// Links tried on the way to an anchor, signatures at some 0.1 ms each: 30 ms at most.
+pub const CHAIN_TRIES_MAX: usize = 300;
+/// Subtrees that one authority permits, or excludes: with the names below, a million comparisons.
+pub const NAME_CONSTRAINTS_MAX: usize = 1000;
+/// Names of one certificate.
+pub const SUBJECT_NAMES_MAX: usize = 1000;
+/// Purposes in one extended key usage.
+pub const EXTENDED_USAGES_MAX: usize = 100;
+/// Distribution points of one certificate; those seen have one or two.
+pub const DISTRIBUTION_POINTS_MAX: usize = 16;
+/// Octets of the address of a revocation list.
+pub const DISTRIBUTION_URL_BYTES_MAX: usize = 2048;
+/// Octets of one revocation list: a national one of a million entries has some 40 MB.
+pub const CRL_BYTES_MAX: usize = 96 * MEGABYTE as usize;
+const _: () = assert!(CRL_BYTES_MAX < u32::MAX as usize);
+/// Entries of one revocation list.
+pub const CRL_ENTRIES_MAX: usize = 2_000_000;
+/// The clock of a list's issuer may be ahead by this (ms).
+pub const CRL_CLOCK_MARGIN_MS: i64 = 10 * 60 * 1000;
+/// After a failed fetch of a list, the next is tried so soon (ms), or after the refresh if that is less.
+pub const CRL_RETRY_MS: i64 = 5 * 60 * 1000;
+/// Signers of lists, whose certificates other signers' lists speak of, one above the other.
+pub const CRL_SIGNERS_DEPTH_MAX: usize = 3;
+/// Revocation lists on the shelf: one per authority that PEC providers have.
+pub const REVOCATION_LISTS_MAX: usize = 256;
+/// Octets of all lists on the shelf.
+pub const REVOCATION_BYTES_MAX: usize = 512 * MEGABYTE as usize;
+const _: () = assert!(REVOCATION_BYTES_MAX > CRL_BYTES_MAX);
+/// Places that lists are fetched from.
+pub const REVOCATION_POINTS_MAX: usize = 1024;
 /// Signed attributes of one signature; those seen have 3 to 6.
 pub const CMS_ATTRIBUTES_MAX: usize = 64;
 /// Octets of one certificate.
