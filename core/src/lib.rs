@@ -71,6 +71,7 @@
 pub mod address;
 pub mod blob;
 pub mod certification;
+pub mod directory;
 pub mod disk;
 pub mod envelope;
 pub mod instant;
