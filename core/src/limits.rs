@@ -61,6 +61,23 @@ const _: () = assert!(RECIPIENTS_IN_RECORD_MAX * (ADDRESS_BYTES_MAX + 8) < RECOR
 /// Subject kept as evidence; the message itself holds the rest.
 pub const EVIDENCE_SUBJECT_CHARS_MAX: usize = 1000;
 
+/// Entries of the queue in one record: addresses of the largest size included.
+pub const DISPATCHES_PER_RECORD_MAX: usize = 32;
+/// Characters kept of what another server answered.
+pub const REPLY_CHARS_KEPT_MAX: usize = 200;
+const _: () = assert!(
+    DISPATCHES_PER_RECORD_MAX * (2 * ADDRESS_BYTES_MAX + 4 * REPLY_CHARS_KEPT_MAX + 200)
+        < RECORD_BYTES_MAX
+);
+/// Receipts are tried longer than envelopes: a late one still reaches the user (TO-11).
+pub const RECEIPT_QUEUE_MS: i64 = 5 * 24 * 60 * 60 * 1000;
+/// TE-15: envelopes are given up a day after acceptance.
+pub const ENVELOPE_QUEUE_MS: i64 = 24 * 60 * 60 * 1000;
+/// Recipients of one transaction of another server (RFC 5321 §4.5.3.1.8: at least 100): further ones
+/// come in another transaction, which gets its own take-charge receipt (TC-04).
+pub const ARRIVAL_RECIPIENTS_MAX: usize = 100;
+const _: () = assert!(ARRIVAL_RECIPIENTS_MAX <= RECIPIENTS_IN_RECORD_MAX);
+
 /// Octets that one read of a connection asks for at first; doubled while reads fill it.
 pub const READ_BYTES_MIN: usize = 4 * 1024;
 /// Octets that one read asks for at most. A connection holds at most three such buffers: the chunk

@@ -20,6 +20,12 @@ pub struct Policy {
     pub zone_with_colon: bool,
     /// Capacity of a new mailbox, in octets (AC-06).
     pub mailbox_bytes_default: u64,
+    /// Minutes from acceptance to the final time-out notice: from 22 to 24 hours (TO-03).
+    pub final_notice_minutes: u32,
+    /// A correct envelope with a virus is taken in charge (VI-12).
+    pub infected_is_charged: bool,
+    /// Largest message taken from other servers (IP-20).
+    pub arrival_bytes_max: u64,
 }
 
 /// A policy value that the law or reason forbids.
@@ -46,6 +52,9 @@ impl Default for Policy {
             eight_bit_signed_passes: false,
             zone_with_colon: false,
             mailbox_bytes_default: 1000 * MEGABYTE,
+            final_notice_minutes: 23 * 60 + 30,
+            infected_is_charged: true,
+            arrival_bytes_max: 150 * MEGABYTE,
         }
     }
 }
@@ -78,6 +87,12 @@ impl Policy {
                 self.notice_bytes_max,
                 self.message_bytes_max,
                 "message_bytes_max allows",
+            ),
+            (
+                "arrival_bytes_max",
+                self.arrival_bytes_max,
+                self.message_bytes_max.saturating_mul(2),
+                "an envelope of message_bytes_max may take",
             ),
         ];
         for (key, given, floor, reason) in floors {

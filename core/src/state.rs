@@ -108,7 +108,7 @@ pub struct Status {
     pub journeys: usize,
     /// Owed to recipients in our domains.
     pub errands_local: usize,
-    /// Waiting for the relay: recipients elsewhere.
+    /// Waiting in the relay's queue.
     pub errands_relay: usize,
     /// Deliveries to be certified or brought home.
     pub deliveries: usize,
@@ -281,11 +281,11 @@ impl State {
             .map(Pipeline::held)
             .unwrap_or_default();
         self.shared.view.with_work(|work| {
-            let relay = work.errands.values().filter(|errand| !errand.local).count();
+            let relay = work.dispatches.len();
             Status {
                 submissions: work.submissions.len(),
                 journeys: work.journeys.len(),
-                errands_local: work.errands.len() - relay,
+                errands_local: work.errands.values().filter(|errand| errand.local).count(),
                 errands_relay: relay,
                 deliveries: work.deliveries.len(),
                 lag: behind.as_ref().map(Behind::lag),

@@ -28,7 +28,16 @@ pub struct PolicySettings {
     pub zone_with_colon: bool,
     /// Capacity in octets of a mailbox made without `--quota` (AC-06).
     pub mailbox_bytes_default: u64,
+    /// Minutes from acceptance to the final time-out notice, 1,320 to 1,440 (TO-03).
+    pub final_notice_minutes: u32,
+    /// Take a correct envelope in charge although it holds a virus (VI-12).
+    pub infected_is_charged: bool,
+    /// Largest message in octets taken from other servers (IP-20).
+    pub arrival_bytes_max: u64,
 }
+
+/// TO-03: from 22 to 24 hours.
+const FINAL_NOTICE_MINUTES: std::ops::RangeInclusive<u32> = 22 * 60..=24 * 60;
 
 impl Default for PolicySettings {
     fn default() -> Self {
@@ -41,6 +50,9 @@ impl Default for PolicySettings {
             eight_bit_signed_passes: policy.eight_bit_signed_passes,
             zone_with_colon: policy.zone_with_colon,
             mailbox_bytes_default: policy.mailbox_bytes_default,
+            final_notice_minutes: policy.final_notice_minutes,
+            infected_is_charged: policy.infected_is_charged,
+            arrival_bytes_max: policy.arrival_bytes_max,
         }
     }
 }
@@ -64,6 +76,13 @@ impl PolicySettings {
                 ),
             ));
         }
+        if !FINAL_NOTICE_MINUTES.contains(&self.final_notice_minutes) {
+            return Err(Fault::new(
+                "policy.final_notice_minutes",
+                format!("{} minutes", self.final_notice_minutes),
+                "the law allows 1320 to 1440 (22 to 24 hours)",
+            ));
+        }
         self.policy().checked().map_err(|error| {
             Fault::new(
                 policy_key(error.key),
@@ -82,6 +101,9 @@ impl PolicySettings {
             eight_bit_signed_passes: self.eight_bit_signed_passes,
             zone_with_colon: self.zone_with_colon,
             mailbox_bytes_default: self.mailbox_bytes_default,
+            final_notice_minutes: self.final_notice_minutes,
+            infected_is_charged: self.infected_is_charged,
+            arrival_bytes_max: self.arrival_bytes_max,
         }
     }
 }
@@ -92,6 +114,7 @@ fn policy_key(key: &str) -> &'static str {
         "message_product_max" => "policy.message_product_max",
         "recipients_max" => "policy.recipients_max",
         "notice_bytes_max" => "policy.notice_bytes_max",
+        "arrival_bytes_max" => "policy.arrival_bytes_max",
         _ => "policy",
     }
 }

@@ -34,6 +34,7 @@ impl Settings {
         page.set("key", &quoted(&self.tls.key.to_string_lossy()));
         page.signer(&self.signer);
         page.policy(&self.policy);
+        page.between(&self.policy);
         page.threads(&self.threads);
         page.text
     }
@@ -155,6 +156,28 @@ impl Page {
             "mailbox_bytes_default",
             policy.mailbox_bytes_default,
             usual.mailbox_bytes_default,
+        );
+    }
+
+    fn between(&mut self, policy: &PolicySettings) {
+        let usual = PolicySettings::default();
+        self.say("Minutes from acceptance to the final time-out notice, 1320 to 1440.");
+        self.number(
+            "final_notice_minutes",
+            policy.final_notice_minutes.into(),
+            usual.final_notice_minutes.into(),
+        );
+        self.say("Take a correct envelope in charge although it holds a virus.");
+        self.switch(
+            "infected_is_charged",
+            policy.infected_is_charged,
+            usual.infected_is_charged,
+        );
+        self.say("Largest message taken from other servers, in octets.");
+        self.number(
+            "arrival_bytes_max",
+            policy.arrival_bytes_max,
+            usual.arrival_bytes_max,
         );
     }
 

@@ -209,6 +209,7 @@ impl Owner {
         let changed = self.shared.view.put_all(rows.iter().cloned());
         reply_all(done.group.replies);
         self.shared.view.tell(&changed);
+        self.shared.view.tell_dispatches(&rows);
         self.shared.work.follow(&rows);
         self.shared.note_rows(rows, done.position);
     }

@@ -64,8 +64,9 @@ fn assemble(
             drafter.remember(facts, plan.facts.clone());
             let envelope = contents.get(1).copied().unwrap_or(first);
             let receipt = receipt_for(plan.mailbox, first);
+            let leaving = draft::leaving(&plan, envelope);
             let accepted = draft::accepted(*plan, envelope, facts);
-            Command::Accept(Box::new(accepted), Some(receipt))
+            Command::Accept(Box::new(accepted), Some(receipt), leaving)
         }
         Finish::Refuse(plan) => Command::Refuse(
             Box::new(plan.refused),
@@ -97,12 +98,7 @@ fn receipt_for(
 }
 
 fn home_of(work: &Work) -> Partition {
-    let identifier = match work {
-        Work::Submission(_, identifier) => identifier,
-        Work::Delivery(key) | Work::Store(key) | Work::Land(key) | Work::Strike(key) => {
-            &key.identifier
-        }
-    };
+    let identifier = work.identifier();
     identifier.home().map_or(Partition::REGISTRY, Partition)
 }
 

@@ -27,6 +27,7 @@ use crate::notice::{self, Failure, NonAcceptance};
 use crate::owner::{Command, StoreOrder};
 use crate::point::access::{self, Described};
 use crate::ports::{ScanVerdict, SigningRequest, VirusScanner};
+use crate::queue::{Dispatch, DispatchClass, DispatchKey, DispatchRow, Purpose};
 use crate::receipt;
 use crate::rope::{Piece, Rope, RopeReader};
 use crate::state::Shared;
@@ -75,6 +76,8 @@ pub(super) struct AcceptPlan {
     pub(super) facts: EnvelopeFacts,
     pub(super) errands: Vec<RecipientErrand>,
     pub(super) mailbox: MailboxId,
+    /// The envelope encloses octets above 127 (SG-08).
+    pub(super) eight_bit: bool,
 }
 
 /// All of [`Refused`] but the notice.
@@ -88,6 +91,8 @@ pub(super) struct CertifyPlan {
     pub(super) evidence: Evidence,
     pub(super) recipient: u16,
     pub(super) sender: Address,
+    /// The receipt encloses octets above 127 (SG-08).
+    pub(super) eight_bit: bool,
 }
 
 /// Why there is no draft.
@@ -175,7 +180,13 @@ impl Drafter {
                     recipient,
                 }))
             }
-            Work::Submission(..) | Work::Delivery(_) => Ok(None),
+            Work::Place(key) => Ok(Some(Command::Place(key.clone()))),
+            Work::Match(_) => Ok(None),
+            Work::Submission(..)
+            | Work::Delivery(_)
+            | Work::Arrival(_)
+            | Work::Bounce(_)
+            | Work::Timer(..) => Ok(None),
         }
     }
 
@@ -191,7 +202,10 @@ impl Drafter {
                 let row = view.with_work(|open| open.deliveries.get(key).cloned());
                 row.map(|row| self.delivery(work, key, &row)).transpose()
             }
-            Work::Store(_) | Work::Land(_) | Work::Strike(_) => Ok(None),
+            Work::Arrival(_) | Work::Bounce(_) | Work::Timer(..) => Ok(None),
+            Work::Store(_) | Work::Land(_) | Work::Strike(_) | Work::Match(_) | Work::Place(_) => {
+                Ok(None)
+            }
         }
     }
 
@@ -327,6 +341,7 @@ impl Drafter {
         let mailbox = row.mailbox;
         let plan = AcceptPlan {
             evidence,
+            eight_bit: facts.eight_bit,
             facts,
             errands,
             mailbox,
@@ -401,6 +416,7 @@ impl Drafter {
             evidence,
             recipient: key.recipient,
             sender,
+            eight_bit: message.eight_bit,
         };
         self.settle(work, vec![message], at, Finish::Certify(Box::new(plan)))
     }
@@ -537,6 +553,41 @@ fn note_forged(row: &Submitted, described: &Described) {
     }
 }
 
+/// What leaves for recipients elsewhere: the one envelope, with the paths of the original (TE-11).
+pub(super) fn leaving(plan: &AcceptPlan, envelope: (Content, u64)) -> Vec<Dispatch> {
+    let original = &plan.facts.original;
+    let at = plan.evidence.at;
+    let elsewhere = plan.errands.iter().filter(|errand| !errand.local);
+    let entry = |errand: &RecipientErrand| {
+        let to = original.recipients.get(usize::from(errand.recipient))?;
+        let class = match errand.kind {
+            RecipientType::Certified => DispatchClass::Certified,
+            RecipientType::External => DispatchClass::Ordinary,
+        };
+        let row = DispatchRow {
+            at,
+            until: at.plus_millis(limits::ENVELOPE_QUEUE_MS),
+            content: envelope.0,
+            size: envelope.1,
+            eight_bit: plan.eight_bit,
+            reverse_path: Some(original.sender.clone()),
+            to: to.address.clone(),
+            class,
+            purpose: Purpose::Envelope,
+            attempts: 0,
+            next: at,
+            last: None,
+            held: false,
+        };
+        let key = DispatchKey {
+            identifier: original.identifier.clone(),
+            number: Purpose::Envelope.number(errand.recipient),
+        };
+        Some(Dispatch { key, row })
+    };
+    elsewhere.filter_map(entry).collect()
+}
+
 /// The record of an acceptance.
 pub(super) fn accepted(plan: AcceptPlan, envelope: (Content, u64), facts: BlobRef) -> Accepted {
     Accepted {
@@ -558,5 +609,6 @@ pub(super) fn certified(plan: CertifyPlan, receipt: (Content, u64)) -> Certified
         receipt: receipt.0,
         size: receipt.1,
         sender: plan.sender,
+        eight_bit: plan.eight_bit,
     }
 }

@@ -81,6 +81,7 @@ fn carry(drafter: &Drafter) {
 pub(super) fn give(shared: &Arc<Shared>, command: Command, work: Work) {
     let again = shared.clone();
     let reply = move |answer: Result<Outcome, CommandError>| match answer {
+        Ok(Outcome::Again) => again.work.put(work),
         Ok(_) | Err(CommandError::Stopping) => {}
         Err(_) => again.work.put_back(work, RETRY),
     };

@@ -3,6 +3,7 @@
 
 #![allow(clippy::unwrap_used, clippy::panic)]
 
+mod anomalous;
 mod authority;
 mod built;
 mod headers;
