@@ -15,7 +15,8 @@
 //! scans and [`rope`] describes a message without copying it; [`certification`], [`envelope`],
 //! [`receipt`] and [`notice`] make the messages of RFC 6109, [`smime`] signs and verifies them;
 //! [`point`] decides. State: [`journal`] is the truth, [`blob`] holds bodies, [`view`] answers
-//! questions, [`owner`] decides and commits, [`pipeline`] certifies.
+//! questions, [`owner`] decides and commits, [`pipeline`] certifies. [`directory`] knows the other
+//! providers.
 //!
 //! What follows is the design that the rooms keep to; a comment that says *see Commit* means it.
 //!

@@ -9,6 +9,7 @@ use crossbeam_channel::{SendError, Sender, bounded, unbounded};
 use parking_lot::{Mutex, RwLock};
 
 use crate::blob::{BlobError, BlobStore};
+use crate::directory::{DirectoryShelf, ShelfOptions};
 use crate::disk::{DataFolder, Disk};
 use crate::instant::Instant;
 use crate::journal::lane::{Lane, Recovered};
@@ -40,6 +41,8 @@ pub struct Options {
     pub backlog_max: usize,
     /// Free disk below which intake stops.
     pub disk_reserve_bytes: u64,
+    /// Who signs the index of providers.
+    pub directory: ShelfOptions,
     /// Told when the state must not go on (see *Commit*); the real one ends the process.
     pub on_fatal: FatalHandler,
 }
@@ -63,6 +66,7 @@ impl Options {
             keep_views: true,
             backlog_max: limits::BACKLOG_MESSAGES_MAX,
             disk_reserve_bytes: limits::DISK_RESERVE_BYTES,
+            directory: ShelfOptions::default(),
             on_fatal,
         }
     }
@@ -128,6 +132,7 @@ pub(crate) struct Shared {
     pub(crate) policy: Arc<Policy>,
     pub(crate) view: View,
     pub(crate) blobs: Arc<BlobStore>,
+    pub(crate) directory: DirectoryShelf,
     pub(crate) steps: Steps,
     pub(crate) work: WorkQueue,
     pub(crate) position: AtomicU64,
@@ -182,11 +187,17 @@ impl State {
         let (from_certifier, certifier) = bounded(limits::GROUP_COMMANDS_MAX);
         let inboxes = Inboxes { all, certifier };
         let newest = view.copy();
+        let directory = DirectoryShelf::open(
+            options.disk.clone(),
+            options.folder.directory(),
+            options.directory,
+        );
         let shared = Arc::new(Shared {
             clock: options.clock,
             policy: Arc::new(options.policy),
             view,
             blobs,
+            directory,
             steps: Steps::default(),
             work: WorkQueue::default(),
             position: AtomicU64::new(lane.end().0),
@@ -254,6 +265,11 @@ impl State {
     /// Bodies.
     pub fn blobs(&self) -> &Arc<BlobStore> {
         &self.shared.blobs
+    }
+
+    /// The index of providers and its stored copies.
+    pub fn directory(&self) -> &DirectoryShelf {
+        &self.shared.directory
     }
 
     /// The time.

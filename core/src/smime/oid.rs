@@ -47,6 +47,7 @@ oids! {
     AUTHORITY_KEY_IDENTIFIER = "2.5.29.35";
     EXTENDED_KEY_USAGE = "2.5.29.37";
     EMAIL_PROTECTION = "1.3.6.1.5.5.7.3.4";
+    CLIENT_AUTH = "1.3.6.1.5.5.7.3.2";
     SERVER_AUTH = "1.3.6.1.5.5.7.3.1";
 }
 
