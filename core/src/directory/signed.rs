@@ -1,10 +1,14 @@
 //! A signed index (`.p7m`, DI-02): the text comes out only if its signature holds and leads to a
-//! certificate that we trust, the signer's own or an authority above it.
+//! certificate that we trust, the signer's own or an authority above it. [`seal`] makes one.
+
+use aws_lc_rs::digest;
 
 use crate::instant::Instant;
 use crate::limits::DIRECTORY_BYTES_MAX;
+use crate::ports::{Signer, SignerError, SigningRequest};
 use crate::smime::certificate::Certificate;
 use crate::smime::chain::{self, ChainError};
+use crate::smime::cms::{self, SmimeError};
 use crate::smime::der::DerError;
 use crate::smime::verify::{SignerFacts, VerifyError, verify_enclosed};
 
@@ -47,4 +51,31 @@ pub fn open(
         chain::check(&facts.certificate, &facts.certificates, trusted, at)?;
     }
     Ok((text, facts))
+}
+
+/// Why a text was not signed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum SealError {
+    /// It may sign later.
+    #[error(transparent)]
+    Signer(#[from] SignerError),
+    /// The provider's own certificate.
+    #[error(transparent)]
+    Smime(#[from] SmimeError),
+    /// A signer answers each request.
+    #[error("the signer gave no answer")]
+    NoAnswer,
+}
+
+/// A text in a signature that holds it.
+pub fn seal(signer: &dyn Signer, text: &[u8], now: Instant) -> Result<Vec<u8>, SealError> {
+    let mut content_digest = [0; 32];
+    content_digest.copy_from_slice(digest::digest(&digest::SHA256, text).as_ref());
+    let request = SigningRequest {
+        content_digest,
+        instant: now,
+    };
+    let signed = signer.sign(&[request]).into_iter().next();
+    let signature = signed.ok_or(SealError::NoAnswer)??;
+    Ok(cms::signed_data_enclosing(&signature, text)?)
 }

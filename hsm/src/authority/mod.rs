@@ -2,6 +2,7 @@
 //! signing certificates with exactly the profile of RFC 6109 §5.5, TLS server certificates, and, for
 //! the tests of SG-11, certificates that break one point of the profile.
 
+mod client;
 mod fields;
 
 use std::net::IpAddr;
@@ -39,9 +40,9 @@ pub struct Authority {
     certificate: Vec<u8>,
 }
 
-/// A TLS server's certificate with its new key.
+/// A TLS server's or client's certificate with its new key.
 pub struct ServerIdentity {
-    /// The server's certificate, then the authority's.
+    /// Its own certificate, then the authority's.
     pub certificate_pem: String,
     /// PKCS#8, P-256. Keep it in a file of mode 0600.
     pub key_pem: zeroize::Zeroizing<String>,
