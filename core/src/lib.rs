@@ -14,10 +14,11 @@
 //! Rooms, pure first: [`address`], [`message_id`], [`instant`] are parsed once at the edge; [`mime`]
 //! scans and [`rope`] describes a message without copying it; [`certification`], [`envelope`],
 //! [`receipt`] and [`notice`] make the messages of RFC 6109, [`smime`] signs and verifies them;
-//! [`delivery_report`] and [`srs`] serve ordinary mail; [`point`] decides, [`intake`] takes in, [`queue`] says when mail for
-//! other servers is tried; [`scanning`] watches the virus scanner, [`quarantine`] keeps what it found,
+//! [`delivery_report`] and [`srs`] serve ordinary mail; [`point`] decides, [`intake`] takes in, [`queue`]
+//! says when mail for other servers is tried; [`scanning`] watches the virus scanner, [`quarantine`] keeps what it found,
 //! [`encrypted`]. State: [`journal`] is the truth, [`blob`] holds bodies, [`view`] answers
-//! questions, [`owner`] decides and commits, [`pipeline`] certifies.
+//! questions, [`owner`] decides and commits, [`pipeline`] certifies. [`directory`] knows the other
+//! providers.
 //!
 //! What follows is the design that the rooms keep to; a comment that says *see Commit* means it.
 //!
@@ -75,6 +76,7 @@ pub mod address;
 pub mod blob;
 pub mod certification;
 pub mod delivery_report;
+pub mod directory;
 pub mod disk;
 pub mod encrypted;
 pub mod envelope;

@@ -480,3 +480,24 @@ pub const ARCHIVE_ENTRIES_MAX: usize = 10_000;
 /// while it is looked at.
 pub const ARCHIVE_BYTES_MAX: usize = 64 * MEGABYTE as usize;
 const _: () = assert!(ARCHIVE_BYTES_MAX as u64 > 2 * MESSAGE_BYTES_FLOOR);
+/// Octets of an index of providers, signed: 300,000 domains take some 15 MB.
+pub const DIRECTORY_BYTES_MAX: usize = 64 * MEGABYTE as usize;
+/// Physical lines of it: a domain is one, a certificate some thirty.
+pub const DIRECTORY_LINES_MAX: usize = 2_000_000;
+/// Records of it: the real one has some dozens.
+pub const DIRECTORY_RECORDS_MAX: usize = 20_000;
+/// Values of all its records.
+pub const DIRECTORY_VALUES_MAX: usize = 1_000_000;
+const _: () = assert!(DIRECTORY_VALUES_MAX < DIRECTORY_LINES_MAX);
+/// Octets of one value as written: a certificate in base64.
+pub const DIRECTORY_VALUE_BYTES_MAX: usize = 2 * CERTIFICATE_BYTES_MAX;
+/// What is said of one index; the rest is counted.
+pub const DIRECTORY_REMARKS_MAX: usize = 1_000;
+/// Columns of a line that we write (RFC 2849 asks for no number; its examples fold at about this).
+pub const LDIF_LINE_COLUMNS: usize = 76;
+/// DI-14: 30 months, taken long.
+pub const DIRECTORY_KEPT_DAYS: i64 = 930;
+/// DI-13: an index that was fetched longer ago raises an alarm.
+pub const DIRECTORY_STALE_HOURS: i64 = 36;
+/// Octets of the proof beside a stored index.
+pub const DIRECTORY_PROOF_BYTES_MAX: usize = 4 * 1024;

@@ -9,6 +9,7 @@ use crossbeam_channel::{SendError, Sender, bounded, unbounded};
 use parking_lot::{Mutex, RwLock};
 
 use crate::blob::{BlobError, BlobStore};
+use crate::directory::{DirectoryShelf, ShelfOptions};
 use crate::disk::{DataFolder, Disk};
 use crate::instant::Instant;
 use crate::intake::{self, Arrival, Judged, TakenIn};
@@ -52,6 +53,8 @@ pub struct Options {
     pub rewriter: Option<Arc<Rewriter>>,
     /// Where infected mail is kept (VI-09); `None` in tests that scan nothing.
     pub quarantine: Option<Arc<Quarantine>>,
+    /// Who signs the index of providers.
+    pub directory: ShelfOptions,
     /// Told when the state must not go on (see *Commit*); the real one ends the process.
     pub on_fatal: FatalHandler,
 }
@@ -78,6 +81,7 @@ impl Options {
             trust: Arc::new(Alone),
             rewriter: None,
             quarantine: None,
+            directory: ShelfOptions::default(),
             on_fatal,
         }
     }
@@ -143,6 +147,7 @@ pub(crate) struct Shared {
     pub(crate) policy: Arc<Policy>,
     pub(crate) view: View,
     pub(crate) blobs: Arc<BlobStore>,
+    pub(crate) directory: DirectoryShelf,
     pub(crate) steps: Steps,
     pub(crate) work: WorkQueue,
     pub(crate) timers: Timers,
@@ -204,11 +209,17 @@ impl State {
         let (from_certifier, certifier) = bounded(limits::GROUP_COMMANDS_MAX);
         let inboxes = Inboxes { all, certifier };
         let newest = view.copy();
+        let directory = DirectoryShelf::open(
+            options.disk.clone(),
+            options.folder.directory(),
+            options.directory,
+        );
         let shared = Arc::new(Shared {
             clock: options.clock,
             policy: Arc::new(options.policy),
             view,
             blobs,
+            directory,
             steps: Steps::default(),
             work: WorkQueue::default(),
             timers: Timers::default(),
@@ -293,6 +304,11 @@ impl State {
     /// Bodies.
     pub fn blobs(&self) -> &Arc<BlobStore> {
         &self.shared.blobs
+    }
+
+    /// The index of providers and its stored copies.
+    pub fn directory(&self) -> &DirectoryShelf {
+        &self.shared.directory
     }
 
     /// The time.

@@ -7,6 +7,7 @@ use ceralacca_firmware::os::{self, Finding, Health};
 use serde_json::{Value, json};
 
 use super::{Appliance, scanning};
+use crate::directory;
 use crate::keys::{Keys, marked};
 use crate::report::Report;
 
@@ -31,6 +32,7 @@ pub fn health(appliance: &Appliance, signer: Option<&dyn Signer>) -> Vec<Finding
     findings.push(relay(appliance));
     findings.push(key(appliance, signer));
     findings.push(certificate(appliance));
+    findings.extend(directory::requests::findings(&appliance.state));
     findings
 }
 

@@ -1,6 +1,7 @@
 //! `serve`: runs the appliance until SIGTERM or SIGINT, then stops it in order.
 
 use ceralacca_core::disk::DataFolder;
+use ceralacca_core::ports::{Clock, SystemClock};
 use ceralacca_firmware::Settings;
 use serde_json::{Value, json};
 use signal_hook::consts::{SIGINT, SIGTERM};
@@ -45,6 +46,14 @@ fn words(serving: &Serving) -> String {
         for address in list {
             words.push_str(&format!("listens on {address} ({what})\n"));
         }
+    }
+    if let Some(address) = serving.https() {
+        words.push_str(&format!(
+            "listens on {address} (HTTPS: our part of the index of providers)\n"
+        ));
+    }
+    for alarm in appliance.state().directory().alarms(SystemClock.now()) {
+        words.push_str(&format!("warning: {alarm}\n"));
     }
     let name = marked(&about.name, about.is_software);
     words.push_str(&format!("signs with: {name}\n"));

@@ -32,6 +32,8 @@ pub enum Request {
     },
     /// About infected messages that are kept.
     Quarantine(QuarantineRequest),
+    /// About the index of providers.
+    Directory(DirectoryRequest),
 }
 
 /// About mailboxes.
@@ -189,6 +191,35 @@ pub enum QuarantineRequest {
     },
     /// Remove those whose term is over.
     Expire,
+}
+
+/// About the index of providers. Files are named by absolute paths.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub enum DirectoryRequest {
+    /// Show the index in use.
+    Show {
+        /// Who manages this domain.
+        domain: Option<String>,
+    },
+    /// Write our own part of it.
+    Export {
+        /// Where.
+        file: std::path::PathBuf,
+        /// As text, not signed.
+        ldif: bool,
+    },
+    /// Take an index from a file.
+    Import {
+        /// Which (`.p7m`).
+        file: std::path::PathBuf,
+    },
+    /// Fetch the index now.
+    Fetch,
+    /// Put the index that waits in use.
+    Confirm,
+    /// Sign our own part anew where something has changed.
+    Publish,
 }
 
 /// A mailbox's state in words.

@@ -49,9 +49,12 @@ pub fn service_address(settings: &Settings) -> String {
     format!("{SERVICE_LOCAL_PART}@{}", settings.provider.domain)
 }
 
+/// Where `init` puts the evaluation authority's certificate, relative to the data directory.
+pub const AUTHORITY_FILE: &str = "keys/authority.pem";
+
 /// The evaluation authority's certificate, which mail programs are told to trust.
 pub fn authority_file(data: &DataFolder) -> PathBuf {
-    data.keys().join("authority.pem")
+    data.0.join(AUTHORITY_FILE)
 }
 
 /// Where `init` puts the server's certificate, relative to the data directory.
@@ -85,8 +88,9 @@ impl<'a> Keys<'a> {
         Self { data, settings }
     }
 
-    /// What `init` makes: a software key with its certificate, or only what TLS needs.
-    pub fn make(self, with_tls: bool) -> Result<(), Failure> {
+    /// What `init` makes: a software key with its certificate, or only what TLS needs. The authority is a
+    /// shared one from its folder, of which the certificate alone is copied, or one made here.
+    pub fn make(self, with_tls: bool, shared: Option<&Path>) -> Result<(), Failure> {
         std::fs::DirBuilder::new()
             .mode(0o700)
             .create(self.data.keys())
@@ -95,11 +99,7 @@ impl<'a> Keys<'a> {
         if !is_soft && !with_tls {
             return Ok(());
         }
-        let authority =
-            Authority::create(AUTHORITY_NAME, SystemClock.now()).map_err(Failure::refused)?;
-        authority
-            .save(&self.data.keys())
-            .map_err(Failure::refused)?;
+        let authority = self.authority(shared)?;
         if with_tls {
             self.make_tls(&authority)?;
         }
@@ -107,6 +107,23 @@ impl<'a> Keys<'a> {
             self.make_evaluation_key(&authority)?;
         }
         Ok(())
+    }
+
+    fn authority(self, shared: Option<&Path>) -> Result<Authority, Failure> {
+        if let Some(folder) = shared {
+            let authority = Authority::load(folder).map_err(Failure::refused)?;
+            replace(
+                &authority_file(self.data),
+                authority.certificate_pem().as_bytes(),
+            )?;
+            return Ok(authority);
+        }
+        let authority =
+            Authority::create(AUTHORITY_NAME, SystemClock.now()).map_err(Failure::refused)?;
+        authority
+            .save(&self.data.keys())
+            .map_err(Failure::refused)?;
+        Ok(authority)
     }
 
     fn make_tls(self, authority: &Authority) -> Result<(), Failure> {
