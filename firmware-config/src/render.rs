@@ -271,6 +271,14 @@ impl Page {
             policy.arrivals_per_minute_max.into(),
             usual.arrivals_per_minute_max.into(),
         );
+        self.say("Providers whose mail may be from domains that their record does not list.");
+        let names: Vec<String> = policy
+            .tolerated_providers
+            .iter()
+            .map(|name| quoted(name))
+            .collect();
+        let names = format!("[{}]", names.join(", "));
+        self.set_or_default("tolerated_providers", &names, "[]");
         self.say("Virus signatures older than this many hours are as good as no scanner: 451.");
         self.number(
             "scanner_stale_hours_max",

@@ -3,6 +3,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use ceralacca_core::ports::Signer;
 use ceralacca_core::registry::Passwords;
@@ -14,6 +15,7 @@ use crate::control::{Answer, ControlServer, Request};
 use crate::directory::https::WebServer;
 use crate::directory::publication::{self, Publication};
 use crate::directory::refresh::{Refresher, Source};
+use crate::directory::revocation::ListKeeper;
 use crate::keys::Keys;
 use crate::report::Failure;
 
@@ -29,6 +31,7 @@ pub struct Serving {
     source: Option<Arc<Source>>,
     https: Option<WebServer>,
     refresher: Option<Refresher>,
+    lists: Option<ListKeeper>,
     control: Option<ControlServer>,
 }
 
@@ -56,6 +59,7 @@ impl Appliance {
             source,
             https: None,
             refresher: None,
+            lists: None,
             control: None,
         };
         serving.start_directory()?;
@@ -112,6 +116,10 @@ impl Serving {
         if appliance.state.directory().is_used() {
             let refresher = Refresher::start(appliance.state.clone(), self.source.clone())?;
             self.refresher = Some(refresher);
+            let every = Duration::from_secs(settings.directory.crl_refresh_s.into());
+            let (state, source) = (appliance.state.clone(), self.source.clone());
+            let lists = ListKeeper::start(state, source, &appliance.data, every)?;
+            self.lists = Some(lists);
         }
         Ok(())
     }
@@ -178,6 +186,7 @@ impl Drop for Serving {
     fn drop(&mut self) {
         drop(self.control.take());
         drop(self.https.take());
+        drop(self.lists.take());
         drop(self.refresher.take());
         if let Some(running) = self.running.take() {
             running.stop();
