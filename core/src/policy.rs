@@ -1,7 +1,9 @@
 //! Dated policy values that the access and delivery points apply (requirements, annex 1). A value
 //! below what the law asks is refused when it is loaded, never applied.
 
+use crate::address::Domain;
 use crate::limits::{self, MEGABYTE};
+use crate::registry::{MailboxRow, OrdinaryPolicy};
 
 /// The policy in force.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,6 +30,12 @@ pub struct Policy {
     pub infected_is_charged: bool,
     /// Largest message taken from other servers (IP-20).
     pub arrival_bytes_max: u64,
+    /// Holders may take ordinary mail into their mailboxes (MX-10).
+    pub ordinary_accept_allowed: bool,
+    /// Holders may have ordinary mail forwarded (MX-10).
+    pub ordinary_forward_allowed: bool,
+    /// Domains whose mailboxes may do neither (MX-10).
+    pub ordinary_refused_domains: Vec<Domain>,
 }
 
 /// A policy value that the law or reason forbids.
@@ -58,11 +66,38 @@ impl Default for Policy {
             final_notice_minutes: 23 * 60 + 30,
             infected_is_charged: true,
             arrival_bytes_max: 150 * MEGABYTE,
+            ordinary_accept_allowed: true,
+            ordinary_forward_allowed: true,
+            ordinary_refused_domains: Vec::new(),
         }
     }
 }
 
 impl Policy {
+    /// What the mailbox does with ordinary mail: its own choice, as far as it is allowed (MX-10); a
+    /// mailbox that forwards to itself accepts (MX-04).
+    pub fn ordinary_in_force<'a>(&self, row: &'a MailboxRow) -> &'a OrdinaryPolicy {
+        let chosen = match &row.ordinary {
+            OrdinaryPolicy::Forward(target) if *target == row.address => &OrdinaryPolicy::Accept,
+            chosen => chosen,
+        };
+        if self.allows_ordinary(&row.address.domain(), chosen) {
+            chosen
+        } else {
+            &OrdinaryPolicy::Reject
+        }
+    }
+
+    /// A mailbox of `domain` may be set to `chosen` (MX-10).
+    pub fn allows_ordinary(&self, domain: &Domain, chosen: &OrdinaryPolicy) -> bool {
+        let is_free = !self.ordinary_refused_domains.contains(domain);
+        match chosen {
+            OrdinaryPolicy::Reject => true,
+            OrdinaryPolicy::Accept => is_free && self.ordinary_accept_allowed,
+            OrdinaryPolicy::Forward(_) => is_free && self.ordinary_forward_allowed,
+        }
+    }
+
     /// Refuses values below the legal floors (AP-09, AP-10, AP-11, AP-15, IP-20).
     pub fn checked(self) -> Result<Self, PolicyError> {
         let law = "DM 2-11-2005 art. 12 asks";

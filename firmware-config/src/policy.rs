@@ -1,6 +1,7 @@
 //! The `[policy]` table: what an operator may set of [`Policy`]. Values below what the law asks are
 //! refused when the file is loaded (AP-09, AP-10, AP-11), values without reason too.
 
+use ceralacca_core::address::Domain;
 use ceralacca_core::limits::{EXAMINED_BYTES_MAX, MEGABYTE, RECIPIENTS_PER_TRANSACTION_MAX};
 use ceralacca_core::policy::Policy;
 use serde::{Deserialize, Serialize};
@@ -36,6 +37,12 @@ pub struct PolicySettings {
     pub infected_is_charged: bool,
     /// Largest message in octets taken from other servers (IP-20).
     pub arrival_bytes_max: u64,
+    /// Holders may take ordinary mail into their mailboxes (MX-10).
+    pub ordinary_accept_allowed: bool,
+    /// Holders may have ordinary mail forwarded (MX-10).
+    pub ordinary_forward_allowed: bool,
+    /// Domains whose mailboxes may do neither (MX-10).
+    pub ordinary_refused_domains: Vec<String>,
 }
 
 /// TO-03: from 22 to 24 hours.
@@ -56,6 +63,9 @@ impl Default for PolicySettings {
             final_notice_minutes: policy.final_notice_minutes,
             infected_is_charged: policy.infected_is_charged,
             arrival_bytes_max: policy.arrival_bytes_max,
+            ordinary_accept_allowed: policy.ordinary_accept_allowed,
+            ordinary_forward_allowed: policy.ordinary_forward_allowed,
+            ordinary_refused_domains: Vec::new(),
         }
     }
 }
@@ -93,16 +103,31 @@ impl PolicySettings {
                 "the law allows 1320 to 1440 (22 to 24 hours)",
             ));
         }
-        self.policy().checked().map_err(|error| {
-            Fault::new(
-                policy_key(error.key),
-                format!("{} is below {}", error.given, error.floor),
-                format!("raise it: that is the least that {}", error.reason),
-            )
-        })
+        self.policy(self.refused_domains()?)
+            .checked()
+            .map_err(|error| {
+                Fault::new(
+                    policy_key(error.key),
+                    format!("{} is below {}", error.given, error.floor),
+                    format!("raise it: that is the least that {}", error.reason),
+                )
+            })
     }
 
-    fn policy(&self) -> Policy {
+    fn refused_domains(&self) -> Result<Vec<Domain>, Fault> {
+        let parsed = self.ordinary_refused_domains.iter().map(|name| {
+            Domain::parse(name).map_err(|error| {
+                Fault::new(
+                    "policy.ordinary_refused_domains",
+                    format!("`{name}`: {error}"),
+                    "write domains as in \"pec.example\"".to_owned(),
+                )
+            })
+        });
+        parsed.collect()
+    }
+
+    fn policy(&self, ordinary_refused_domains: Vec<Domain>) -> Policy {
         Policy {
             message_bytes_max: self.message_bytes_max,
             message_product_max: self.message_product_max,
@@ -115,6 +140,9 @@ impl PolicySettings {
             final_notice_minutes: self.final_notice_minutes,
             infected_is_charged: self.infected_is_charged,
             arrival_bytes_max: self.arrival_bytes_max,
+            ordinary_accept_allowed: self.ordinary_accept_allowed,
+            ordinary_forward_allowed: self.ordinary_forward_allowed,
+            ordinary_refused_domains,
         }
     }
 }

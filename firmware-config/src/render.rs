@@ -158,6 +158,25 @@ impl Page {
             policy.mailbox_bytes_default,
             usual.mailbox_bytes_default,
         );
+        self.say("Holders may take ordinary mail, as anomalies; or have it forwarded.");
+        self.switch(
+            "ordinary_accept_allowed",
+            policy.ordinary_accept_allowed,
+            usual.ordinary_accept_allowed,
+        );
+        self.switch(
+            "ordinary_forward_allowed",
+            policy.ordinary_forward_allowed,
+            usual.ordinary_forward_allowed,
+        );
+        self.say("Domains whose mailboxes may do neither.");
+        let domains: Vec<String> = policy
+            .ordinary_refused_domains
+            .iter()
+            .map(|domain| quoted(domain))
+            .collect();
+        let domains = format!("[{}]", domains.join(", "));
+        self.set_or_default("ordinary_refused_domains", &domains, "[]");
     }
 
     fn between(&mut self, policy: &PolicySettings) {
