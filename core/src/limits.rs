@@ -172,8 +172,8 @@ pub const BODIES_PER_SYNC_MAX: usize = 64;
 
 /// Messages of other servers that one ring has examined at once, on threads that may wait.
 pub const EXAMINED_AT_ONCE_PER_RING_MAX: u32 = 64;
-/// A message takes one of those places per so many octets: an examination holds the message in memory,
-/// so a ring's hold 256 MB together at most.
+/// A message takes one of those places per so many octets: digesting and scanning a large one keeps a
+/// core and the disk busy for seconds, and many of them at once would starve the certifier.
 pub const EXAMINED_BYTES_PER_PLACE: u64 = 4 * MEGABYTE;
 const _: () = assert!(
     EXAMINED_AT_ONCE_PER_RING_MAX as u64 * EXAMINED_BYTES_PER_PLACE >= EXAMINED_BYTES_MAX as u64
