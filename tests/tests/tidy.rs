@@ -71,7 +71,7 @@ const NOT_IN_CORE: [&str; 8] = [
     "imap-codec",
 ];
 
-const PURE_ROOMS: [&str; 9] = [
+const PURE_ROOMS: [&str; 10] = [
     "mime",
     "delivery_report",
     "srs",
@@ -81,6 +81,7 @@ const PURE_ROOMS: [&str; 9] = [
     "receipt",
     "notice",
     "point",
+    "queue",
 ];
 
 /// A source file, its path from the root.

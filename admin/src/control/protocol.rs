@@ -25,6 +25,13 @@ pub enum Request {
     Domain(DomainRequest),
     /// About keys.
     Hsm(HsmRequest),
+    /// The sandbox's clock: how far it is ahead, after putting it ahead by so much.
+    SandboxClock {
+        /// Milliseconds; 0 to ask only.
+        advance_ms: u64,
+    },
+    /// About infected messages that are kept.
+    Quarantine(QuarantineRequest),
 }
 
 /// About mailboxes.
@@ -156,6 +163,32 @@ pub enum HsmRequest {
     },
     /// List keys.
     List,
+}
+
+/// About infected messages that are kept.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub enum QuarantineRequest {
+    /// List what is kept.
+    List,
+    /// Show the facts of one.
+    Show {
+        /// Name.
+        name: String,
+        /// Why.
+        reason: String,
+    },
+    /// Write one to a new file.
+    Export {
+        /// Name.
+        name: String,
+        /// The new file, from the root.
+        out: std::path::PathBuf,
+        /// Why.
+        reason: String,
+    },
+    /// Remove those whose term is over.
+    Expire,
 }
 
 /// A mailbox's state in words.
