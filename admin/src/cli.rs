@@ -88,6 +88,9 @@ pub struct InitArguments {
     /// Its key (PEM).
     #[arg(long, value_name = "F", requires = "tls_cert")]
     pub tls_key: Option<PathBuf>,
+    /// A sandbox whose clock can be put ahead (`sandbox clock`).
+    #[arg(long)]
+    pub sandbox_clock: bool,
     /// What holds the signing key.
     #[arg(long, value_enum, default_value_t = SignerKind::Soft)]
     pub signer: SignerKind,
@@ -150,6 +153,9 @@ pub enum MailboxCommand {
         /// At most so many.
         #[arg(long, value_name = "N", default_value_t = 1000)]
         limit: usize,
+        /// The provider's service mailbox too.
+        #[arg(long)]
+        service: bool,
     },
     /// Show a mailbox: state, holder, quota, use.
     Show {
@@ -192,6 +198,18 @@ pub enum MailboxCommand {
         /// In octets.
         octets: u64,
     },
+    /// What to do with ordinary mail: `reject`, `accept`, or `forward` to an ordinary address.
+    Ordinary {
+        /// Which.
+        #[arg(value_parser = parse_address)]
+        address: Address,
+        /// What to do with it.
+        #[arg(value_enum)]
+        what: OrdinaryChoice,
+        /// Where to, with `forward`; the mailbox's own address means `accept`.
+        #[arg(value_name = "TARGET", value_parser = parse_address, required_if_eq("what", "forward"))]
+        target: Option<Address>,
+    },
     /// Show the holder, or change what is given.
     Holder {
         /// Which.
@@ -207,6 +225,17 @@ pub enum MailboxCommand {
         #[arg(value_parser = parse_address)]
         address: Address,
     },
+}
+
+/// `mailbox ordinary`
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum OrdinaryChoice {
+    /// Refuse it; the sender is told by its server.
+    Reject,
+    /// Take it, in anomaly envelopes.
+    Accept,
+    /// Hand it on, and keep nothing.
+    Forward,
 }
 
 /// Data of a holder (AC-09).
@@ -314,6 +343,12 @@ pub enum SandboxCommand {
     /// A test authority.
     #[command(subcommand)]
     Authority(AuthorityCommand),
+    /// The clock of an appliance made by `init --sandbox-clock`.
+    Clock {
+        /// Put it ahead, by `12h`, `45m`, `1d 30m`.
+        #[arg(long, value_name = "TIME", value_parser = parse_span_ms)]
+        advance: Option<u64>,
+    },
 }
 
 /// `sandbox authority …`
@@ -364,6 +399,25 @@ pub struct VerifyArguments {
     /// Judge the certificates at this time (RFC 3339); now when left out.
     #[arg(long, value_name = "TIME", value_parser = parse_time)]
     pub at: Option<ceralacca_core::instant::Instant>,
+}
+
+fn parse_span_ms(text: &str) -> Result<u64, String> {
+    let span = text.split_whitespace().map(part_ms).sum::<Option<u64>>();
+    span.ok_or_else(|| format!("`{text}` is no time; write 12h, 45m, 90s or 1d"))
+}
+
+/// One number with its unit.
+fn part_ms(part: &str) -> Option<u64> {
+    let (number, unit) = part.split_at(part.len().checked_sub(1)?);
+    let seconds = match unit {
+        "s" => 1,
+        "m" => 60,
+        "h" => 60 * 60,
+        "d" => 24 * 60 * 60,
+        _ => return None,
+    };
+    let number: u64 = number.parse().ok()?;
+    number.checked_mul(seconds)?.checked_mul(1000)
 }
 
 fn parse_domain(text: &str) -> Result<Domain, String> {

@@ -14,7 +14,8 @@
 //! Rooms, pure first: [`address`], [`message_id`], [`instant`] are parsed once at the edge; [`mime`]
 //! scans and [`rope`] describes a message without copying it; [`certification`], [`envelope`],
 //! [`receipt`] and [`notice`] make the messages of RFC 6109, [`smime`] signs and verifies them;
-//! [`point`] decides, [`queue`] says when mail for other servers is tried. State: [`journal`] is the truth, [`blob`] holds bodies, [`view`] answers
+//! [`delivery_report`] and [`srs`] serve ordinary mail; [`point`] decides, [`queue`] says when mail for
+//! other servers is tried. State: [`journal`] is the truth, [`blob`] holds bodies, [`view`] answers
 //! questions, [`owner`] decides and commits, [`pipeline`] certifies.
 //!
 //! What follows is the design that the rooms keep to; a comment that says *see Commit* means it.
@@ -71,6 +72,7 @@
 pub mod address;
 pub mod blob;
 pub mod certification;
+pub mod delivery_report;
 pub mod disk;
 pub mod envelope;
 pub mod instant;
@@ -92,9 +94,11 @@ pub mod receipt;
 pub mod registry;
 pub mod rope;
 pub mod smime;
+pub mod srs;
 pub mod state;
 pub mod steps;
 pub mod timer;
+pub mod trust;
 pub mod verdict;
 pub mod view;
 pub mod wording;

@@ -52,6 +52,23 @@ pub const CERTIFICATION_DEPTH_MAX: usize = 8;
 /// CD-15: attributes of one element; the format has two at most.
 pub const CERTIFICATION_ATTRIBUTES_MAX: usize = 16;
 
+/// What a delivery report returns of a header, and what is read of any part of one: honest headers
+/// have some 10 kB.
+pub const REPORT_HEADER_BYTES_MAX: usize = 64 * 1024;
+/// Parts of a report that are looked at: the format has three.
+pub const REPORT_PARTS_MAX: usize = 16;
+/// Characters of a remote server's answer that a report repeats.
+pub const REPORT_DIAGNOSTIC_CHARS_MAX: usize = 1000;
+
+/// How long a report may come back to a rewritten sender (MX-06): longer than any server keeps trying.
+pub const SRS_DAYS_MAX: i64 = 21;
+
+/// MX-06: `Received:` fields of a message that is still taken in; half of what RFC 5321 §6.3 lets a
+/// server ask for at least, and twice what is seen.
+pub const HOPS_MAX: usize = 50;
+/// MX-07: how long after a message a report about it is expected: servers give up after five days.
+pub const REPORTS_DAYS_MAX: i64 = 7;
+
 /// A record holds facts, never bodies (what may be longer is a blob that the record names).
 pub const RECORD_BYTES_MAX: usize = 64 * 1024;
 /// Addresses that a record holds itself; a longer list is a blob. 100 × 256 octets leave room for
@@ -73,6 +90,13 @@ const _: () = assert!(
 pub const RECEIPT_QUEUE_MS: i64 = 5 * 24 * 60 * 60 * 1000;
 /// TE-15: envelopes are given up a day after acceptance.
 pub const ENVELOPE_QUEUE_MS: i64 = 24 * 60 * 60 * 1000;
+/// Arrivals and messages sent are remembered for a week (IP-18, MX-07).
+pub const REMEMBERED_MS: i64 = 7 * 24 * 60 * 60 * 1000;
+/// Between two looks for what is older.
+pub const SWEEP_MS: i64 = 10 * 60 * 1000;
+/// Identifiers and marks dropped in one record: some 60 octets each.
+pub const FORGOTTEN_PER_RECORD_MAX: usize = 400;
+const _: () = assert!(FORGOTTEN_PER_RECORD_MAX * (DOMAIN_BYTES_MAX / 2 + 32) < RECORD_BYTES_MAX);
 /// Recipients of one transaction of another server (RFC 5321 §4.5.3.1.8: at least 100): further ones
 /// come in another transaction, which gets its own take-charge receipt (TC-04).
 pub const ARRIVAL_RECIPIENTS_MAX: usize = 100;
@@ -115,6 +139,9 @@ pub const SMTP_BODY_PAUSE_SECONDS_MAX: u64 = 180;
 pub const SMTP_BODY_SECONDS_MAX: u64 = 3600;
 /// Commands refused on one connection before it is closed with `421 4.7.0`.
 pub const SMTP_ERRORS_MAX: u32 = 20;
+/// Commands on a connection of another server since its last message taken, RCPT and what carries the
+/// message apart, before it is closed with `421 4.7.0` (SE-10).
+pub const SMTP_IDLE_COMMANDS_MAX: u32 = 200;
 /// Failed AUTH commands on one connection before it is closed with `421 4.7.0` (SE-10).
 pub const SIGN_IN_FAILURES_MAX: u32 = 5;
 /// The n-th failed sign-in of a connection is answered n times this later (SE-10).
@@ -132,10 +159,30 @@ pub const BODY_BUFFER_BYTES_MAX: usize = 128 * 1024;
 pub const BODIES_PER_RING_MAX: usize = 128;
 /// Of those, for one mailbox (SE-10): slow messages of one sender leave room for others.
 pub const BODIES_PER_MAILBOX_MAX: usize = BODIES_PER_RING_MAX / 2;
+/// The same for one source address at the incoming point.
+pub const BODIES_PER_SOURCE_MAX: usize = BODIES_PER_RING_MAX / 2;
 /// How long a transaction waits for one of those places before `451 4.3.2`.
 pub const BODY_PLACE_SECONDS_MAX: u64 = 30;
 /// Bodies written together into the shared segment before one sync.
 pub const BODIES_PER_SYNC_MAX: usize = 64;
+
+/// Messages of other servers that one ring has examined at once, on threads that may wait.
+pub const EXAMINED_AT_ONCE_PER_RING_MAX: u32 = 64;
+/// A message takes one of those places per so many octets: an examination holds the message in memory,
+/// so a ring's hold 256 MB together at most.
+pub const EXAMINED_BYTES_PER_PLACE: u64 = 4 * MEGABYTE;
+const _: () = assert!(
+    EXAMINED_AT_ONCE_PER_RING_MAX as u64 * EXAMINED_BYTES_PER_PLACE >= EXAMINED_BYTES_MAX as u64
+);
+/// How long a message waits for those places before `451 4.3.2`.
+pub const EXAMINATION_PLACE_SECONDS_MAX: u64 = 120;
+/// How long the answer to the final dot may take before `451 4.3.2`; RFC 5321 §4.5.3.2.6: the sending
+/// server waits 10 minutes for it.
+pub const EXAMINATION_SECONDS_MAX: u64 = 420;
+const _: () = assert!(EXAMINATION_PLACE_SECONDS_MAX + EXAMINATION_SECONDS_MAX < 600);
+/// Source addresses whose messages are counted (SE-10): some 100 octets each. Past it new ones are not
+/// counted until others have rested, and the bounds on connections and bodies hold alone.
+pub const SOURCES_COUNTED_MAX: usize = 100_000;
 
 /// Commands that wait for the owner: past it, `451 4.3.2`.
 pub const OWNER_QUEUE_MAX: usize = 4096;

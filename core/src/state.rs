@@ -16,12 +16,17 @@ use crate::journal::record::{Paths, Started};
 use crate::journal::{Appended, Batch, JournalError, LaneStore, Partition, Position};
 use crate::limits;
 use crate::owner::{Command, CommandError, Inboxes, Message, Outcome, Owner, Reply, Submission};
-use crate::pipeline::{Pipeline, WorkQueue};
+use crate::pipeline::{Pipeline, Timers, WorkQueue};
 use crate::point::access::distinct;
+use crate::point::incoming::take::{self, Judged};
+use crate::point::incoming::{Arrival, TakenIn};
 use crate::policy::Policy;
-use crate::ports::{Clock, Signer, VirusScanner};
+use crate::ports::{Clock, ScanVerdict, ScannerAway, Signer, VirusScanner};
+use crate::srs::Rewriter;
 use crate::steps::Steps;
+use crate::trust::{Alone, Trust};
 use crate::view::behind::{self, Behind, Lag, ViewError};
+use crate::view::memory::DispatchWatcher;
 use crate::view::{Row, View, apply};
 
 /// What an appliance is opened with.
@@ -40,6 +45,10 @@ pub struct Options {
     pub backlog_max: usize,
     /// Free disk below which intake stops.
     pub disk_reserve_bytes: u64,
+    /// Whom we trust besides ourselves.
+    pub trust: Arc<dyn Trust>,
+    /// Rewrites the senders of forwarded mail; without it forwards leave with the null reverse path.
+    pub rewriter: Option<Arc<Rewriter>>,
     /// Told when the state must not go on (see *Commit*); the real one ends the process.
     pub on_fatal: FatalHandler,
 }
@@ -63,6 +72,8 @@ impl Options {
             keep_views: true,
             backlog_max: limits::BACKLOG_MESSAGES_MAX,
             disk_reserve_bytes: limits::DISK_RESERVE_BYTES,
+            trust: Arc::new(Alone),
+            rewriter: None,
             on_fatal,
         }
     }
@@ -130,7 +141,11 @@ pub(crate) struct Shared {
     pub(crate) blobs: Arc<BlobStore>,
     pub(crate) steps: Steps,
     pub(crate) work: WorkQueue,
+    pub(crate) timers: Timers,
     pub(crate) position: AtomicU64,
+    pub(crate) trust: Arc<dyn Trust>,
+    pub(crate) rewriter: Option<Arc<Rewriter>>,
+    scanner: RwLock<Option<Arc<dyn VirusScanner>>>,
     behind: RwLock<Option<Behind>>,
     inbox: Sender<Message>,
     from_certifier: Sender<Message>,
@@ -189,7 +204,11 @@ impl State {
             blobs,
             steps: Steps::default(),
             work: WorkQueue::default(),
+            timers: Timers::default(),
             position: AtomicU64::new(lane.end().0),
+            trust: options.trust,
+            rewriter: options.rewriter,
+            scanner: RwLock::default(),
             behind: RwLock::new(behind),
             inbox,
             from_certifier,
@@ -216,6 +235,7 @@ impl State {
         signer: Arc<dyn Signer>,
         scanner: Arc<dyn VirusScanner>,
     ) -> Result<(), OpenError> {
+        *self.shared.scanner.write() = Some(scanner.clone());
         let pipeline = Pipeline::spawn(self.shared.clone(), signer, scanner);
         *self.pipeline.lock() = Some(pipeline.map_err(OpenError::Thread)?);
         Ok(())
@@ -348,6 +368,31 @@ impl State {
         );
     }
 
+    /// Judges a message of another server and takes it in or not: what is answered after its final dot.
+    /// Waits for the disk, the scanner and the commit: to be called off the rings.
+    pub fn take_in(&self, place: Place, arrival: &Arrival) -> TakenIn {
+        let (received, leaving) = match take::judge(&self.shared, arrival) {
+            Judged::Refuse(refusal) => return refusal,
+            Judged::Take(received, leaving) => (received, leaving),
+        };
+        let (answer, wait) = bounded(1);
+        let reply: Reply = Box::new(move |outcome| {
+            drop(place);
+            drop(answer.send(outcome));
+        });
+        self.shared.put(Command::Receive(received, leaving), reply);
+        match wait.recv().unwrap_or(Err(CommandError::Stopping)) {
+            Ok(Outcome::Submitted(identifier)) => TakenIn::Accepted(identifier),
+            Ok(_) => take::refusal(&CommandError::Stopping),
+            Err(error) => take::refusal(&error),
+        }
+    }
+
+    /// From now on `watcher` is told of each entry of the relay's queue that changes.
+    pub fn follow_dispatches(&self, watcher: DispatchWatcher) {
+        self.shared.view.watch_dispatches(watcher);
+    }
+
     /// Sends a command; `reply` gets [`CommandError::Busy`] at once when the queue is full.
     pub fn send(&self, command: Command, reply: Reply) {
         self.shared.send(command, reply);
@@ -400,6 +445,12 @@ impl Shared {
         }
     }
 
+    /// The scanner in use; before the certifier starts, one that is away.
+    pub(crate) fn scanner(&self) -> Arc<dyn VirusScanner> {
+        let scanner = self.scanner.read().clone();
+        scanner.unwrap_or_else(|| Arc::new(NotStarted))
+    }
+
     /// Rows that were published; written behind.
     pub(crate) fn note_rows(&self, rows: Vec<Row>, position: Position) {
         self.position.store(position.0, Ordering::Release);
@@ -421,6 +472,19 @@ impl Shared {
                 Err(CommandError::Stopping)
             }
         }
+    }
+}
+
+/// Stands for the scanner until it is there: nothing passes.
+struct NotStarted;
+
+impl VirusScanner for NotStarted {
+    fn scan(&self, _: &mut dyn std::io::Read) -> Result<ScanVerdict, ScannerAway> {
+        Err(ScannerAway("the appliance is starting".to_owned()))
+    }
+
+    fn describe(&self) -> String {
+        "not started".to_owned()
     }
 }
 

@@ -169,6 +169,7 @@ mod tests {
             (ports.submission_tls, ports.submission, ports.imaps),
             (10_465, 10_587, 0)
         );
+        assert_eq!(ports.incoming, 10_025);
     }
 
     fn refusal(data: &DataFolder, text: &str) -> String {
@@ -212,6 +213,9 @@ mod tests {
             ("recipients_max", "1001"),
             ("notice_bytes_max", "31457279"),
             ("notice_bytes_max", "99999999999"),
+            ("arrival_bytes_max", "31457280"),
+            ("arrival_bytes_max", "268435457"),
+            ("arrivals_per_minute_max", "0"),
         ] {
             let bad = good.replace("[policy]", &format!("[policy]\n{key} = {value}"));
             let sentence = refusal(&data, &bad);

@@ -73,6 +73,7 @@ impl Page {
         self.set("port_base", &listen.port_base.to_string());
         self.say("Or one by one; 0: the system picks a free one, and `serve` says which.");
         for (key, usual, port) in [
+            ("incoming", 25, listen.incoming),
             ("submission_tls", 465, listen.submission_tls),
             ("submission", 587, listen.submission),
             ("imaps", 993, listen.imaps),
@@ -157,6 +158,25 @@ impl Page {
             policy.mailbox_bytes_default,
             usual.mailbox_bytes_default,
         );
+        self.say("Holders may take ordinary mail, as anomalies; or have it forwarded.");
+        self.switch(
+            "ordinary_accept_allowed",
+            policy.ordinary_accept_allowed,
+            usual.ordinary_accept_allowed,
+        );
+        self.switch(
+            "ordinary_forward_allowed",
+            policy.ordinary_forward_allowed,
+            usual.ordinary_forward_allowed,
+        );
+        self.say("Domains whose mailboxes may do neither.");
+        let domains: Vec<String> = policy
+            .ordinary_refused_domains
+            .iter()
+            .map(|domain| quoted(domain))
+            .collect();
+        let domains = format!("[{}]", domains.join(", "));
+        self.set_or_default("ordinary_refused_domains", &domains, "[]");
     }
 
     fn between(&mut self, policy: &PolicySettings) {
@@ -178,6 +198,12 @@ impl Page {
             "arrival_bytes_max",
             policy.arrival_bytes_max,
             usual.arrival_bytes_max,
+        );
+        self.say("Most messages per minute that one source address may hand in on port 25.");
+        self.number(
+            "arrivals_per_minute_max",
+            policy.arrivals_per_minute_max.into(),
+            usual.arrivals_per_minute_max.into(),
         );
     }
 

@@ -9,6 +9,7 @@
 
 pub mod conn;
 pub mod imap;
+mod pace;
 pub mod relay;
 mod ring;
 pub mod server;

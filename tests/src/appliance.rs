@@ -367,6 +367,11 @@ impl Appliance {
         SmtpClient::tls(self.port(465), self.trust()).expect("port 465 answers")
     }
 
+    /// What other servers meet, before STARTTLS.
+    pub fn incoming(&self) -> SmtpClient {
+        SmtpClient::plain(self.port(25)).expect("port 25 answers")
+    }
+
     /// Submission in clear, before STARTTLS.
     pub fn submission_plain(&self) -> SmtpClient {
         SmtpClient::plain(self.port(587)).expect("port 587 answers")

@@ -63,10 +63,12 @@ impl Appliance {
         let passwords = Passwords::spawn(PASSWORD_THREADS).map_err(Failure::refused)?;
         Ok(Server {
             state: self.state.clone(),
+            examiner: self.state.clone(),
             tls,
             passwords: Arc::new(passwords),
             host: self.settings.provider.host.clone(),
             listeners: Listeners {
+                incoming: at(ports.incoming),
                 submission: at(ports.submission),
                 submissions: at(ports.submission_tls),
                 imaps: at(ports.imaps),
@@ -114,6 +116,7 @@ impl Serving {
             list.iter().map(SocketAddr::to_string).collect()
         };
         json!({
+            "incoming": text(&listeners.incoming),
             "submission_tls": text(&listeners.submissions),
             "submission": text(&listeners.submission),
             "imaps": text(&listeners.imaps),

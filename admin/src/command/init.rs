@@ -12,7 +12,7 @@ use ceralacca_firmware::{
 };
 use serde_json::json;
 
-use crate::appliance::Appliance;
+use crate::appliance::{Appliance, SandboxClock};
 use crate::cli::{InitArguments, SignerKind};
 use crate::control::operator;
 use crate::keys::{self, Keys};
@@ -34,6 +34,9 @@ pub fn init(data: &DataFolder, arguments: &InitArguments) -> Result<Report, Fail
     Keys::of(data, &settings).make(arguments.tls_cert.is_none())?;
     let settings = settings.checked(data).map_err(Failure::refused)?;
     settings.write(data).map_err(Failure::refused)?;
+    if arguments.sandbox_clock {
+        SandboxClock::create(data)?;
+    }
     let appliance = Appliance::open_locked(data, settings, lock)?;
     add_domains(&appliance, arguments)?;
     undo.done = true;

@@ -37,6 +37,7 @@ fn words(serving: &Serving) -> String {
         appliance.settings().provider.name
     );
     for (what, list) in [
+        ("mail of other servers, STARTTLS", &addresses.incoming),
         ("submission, TLS", &addresses.submissions),
         ("submission, STARTTLS", &addresses.submission),
         ("IMAP, TLS", &addresses.imaps),
@@ -51,6 +52,12 @@ fn words(serving: &Serving) -> String {
         words.push_str(&format!("warning: the signer {CANNOT_SIGN}\n"));
     }
     words.push_str("virus scanner: none, no message is scanned\n");
+    if let Some(clock) = appliance.sandbox_clock() {
+        let minutes = clock.ahead_ms() / 60_000;
+        words.push_str(&format!(
+            "sandbox: the clock is {minutes} minutes ahead; nothing this appliance says is true\n"
+        ));
+    }
     for found in opening.cut.iter().chain(&opening.rebuilt) {
         words.push_str(&format!("at start: {found}\n"));
     }

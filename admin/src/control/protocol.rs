@@ -25,6 +25,11 @@ pub enum Request {
     Domain(DomainRequest),
     /// About keys.
     Hsm(HsmRequest),
+    /// The sandbox's clock: how far it is ahead, after putting it ahead by so much.
+    SandboxClock {
+        /// Milliseconds; 0 to ask only.
+        advance_ms: u64,
+    },
 }
 
 /// About mailboxes.
@@ -50,6 +55,9 @@ pub enum MailboxRequest {
         after: Option<String>,
         /// At most so many.
         limit: usize,
+        /// The house's own too.
+        #[serde(default)]
+        service: bool,
     },
     /// Show a mailbox.
     Show {
@@ -76,6 +84,13 @@ pub enum MailboxRequest {
         address: String,
         /// In octets.
         octets: u64,
+    },
+    /// What to do with ordinary mail.
+    Ordinary {
+        /// Address.
+        address: String,
+        /// What.
+        policy: OrdinaryWord,
     },
     /// Show or change the holder.
     Holder {
@@ -158,6 +173,18 @@ pub enum StateWord {
     Suspended,
     /// Gone.
     Closed,
+}
+
+/// What a mailbox does with ordinary mail, in words.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum OrdinaryWord {
+    /// Refuse it.
+    Reject,
+    /// Take it, in anomaly envelopes.
+    Accept,
+    /// Hand it on to this address.
+    Forward(String),
 }
 
 /// What to set of a holder; what is `None` or empty stays.

@@ -11,7 +11,7 @@ use crate::message_id::Identifier;
 use crate::notice::Failure;
 use crate::proof::Durable;
 use crate::queue::{Dispatch, DispatchKey, DispatchOutcome, QueueOrder};
-use crate::registry::{Holder, MailboxState};
+use crate::registry::{Holder, MailboxState, OrdinaryPolicy};
 use crate::view::row::RecipientKey;
 
 /// A message taken in at the submission port.
@@ -67,6 +67,10 @@ pub enum RegistryOrder {
     SetQuota(Address, u64),
     /// Change the holder's data.
     SetHolder(Address, Holder),
+    /// What the mailbox does with ordinary mail (MX-08).
+    SetOrdinary(Address, OrdinaryPolicy),
+    /// Make the service mailbox of the provider's own domain, where it is not there yet.
+    SettleServiceMailbox,
 }
 
 /// Orders of a holder, or of his program, about a mailbox.

@@ -9,6 +9,7 @@ use std::time::Duration;
 use parking_lot::Mutex;
 
 use super::Held;
+use super::between::{AnswerPlan, ReportPlan, TimerPlan};
 use super::stages::RETRY;
 use super::work::Work;
 use crate::address::{Address, Domain};
@@ -42,6 +43,8 @@ pub(super) struct Drafted {
     pub(super) messages: Vec<SignedDraft>,
     /// One per message.
     pub(super) requests: Vec<SigningRequest>,
+    /// Messages that nobody signs, kept after the signed ones.
+    pub(super) loose: Vec<Rope>,
     /// What the commit makes of them.
     pub(super) finish: Finish,
 }
@@ -68,6 +71,12 @@ pub(super) enum Finish {
     Refuse(Box<RefusePlan>),
     /// Messages: the receipt or notice.
     Certify(Box<CertifyPlan>),
+    /// Messages: what an arrival is owed.
+    Answer(Box<AnswerPlan>),
+    /// Messages: the delivery report, or the anomaly envelope around it.
+    Report(Box<ReportPlan>),
+    /// Messages: the time-out notice.
+    Fire(Box<TimerPlan>),
 }
 
 /// All of [`Accepted`] but what is known after signing.
@@ -181,7 +190,8 @@ impl Drafter {
                 }))
             }
             Work::Place(key) => Ok(Some(Command::Place(key.clone()))),
-            Work::Match(_) => Ok(None),
+            Work::Match(arrival) => self.match_order(arrival),
+            Work::Fail(key) => self.fail_order(key),
             Work::Submission(..)
             | Work::Delivery(_)
             | Work::Arrival(_)
@@ -202,10 +212,21 @@ impl Drafter {
                 let row = view.with_work(|open| open.deliveries.get(key).cloned());
                 row.map(|row| self.delivery(work, key, &row)).transpose()
             }
-            Work::Arrival(_) | Work::Bounce(_) | Work::Timer(..) => Ok(None),
-            Work::Store(_) | Work::Land(_) | Work::Strike(_) | Work::Match(_) | Work::Place(_) => {
-                Ok(None)
+            Work::Arrival(identifier) => {
+                let row = view.with_work(|open| open.arrivals.get(identifier).cloned());
+                row.map(|row| self.arrival(work, &row)).transpose()
             }
+            Work::Bounce(key) => {
+                let row = view.with_work(|open| open.bounces.get(key).cloned());
+                row.map(|row| self.bounce(work, &row)).transpose()
+            }
+            Work::Timer(key, delay) => self.timer(work, key, *delay),
+            Work::Store(_)
+            | Work::Land(_)
+            | Work::Strike(_)
+            | Work::Match(_)
+            | Work::Place(_)
+            | Work::Fail(_) => Ok(None),
         }
     }
 
@@ -221,7 +242,7 @@ impl Drafter {
         cache.insert(blob, Arc::new(facts));
     }
 
-    fn facts(&self, blob: BlobRef) -> Result<Arc<EnvelopeFacts>, Setback> {
+    pub(super) fn facts(&self, blob: BlobRef) -> Result<Arc<EnvelopeFacts>, Setback> {
         if let Some(facts) = self.cache.lock().get(&blob) {
             return Ok(facts.clone());
         }
@@ -231,7 +252,7 @@ impl Drafter {
         Ok(Arc::new(facts))
     }
 
-    fn issuer(&self) -> Result<Issuer, Setback> {
+    pub(super) fn issuer(&self) -> Result<Issuer, Setback> {
         let provider = self.shared.view.provider();
         let provider = provider.ok_or_else(|| Setback::Held("no provider is set".to_owned()))?;
         let service_address = Address::of(SERVICE_LOCAL_PART, &provider.domain)
@@ -421,7 +442,7 @@ impl Drafter {
         self.settle(work, vec![message], at, Finish::Certify(Box::new(plan)))
     }
 
-    fn settle(
+    pub(super) fn settle(
         &self,
         work: &Work,
         messages: Vec<SignedDraft>,
@@ -443,6 +464,7 @@ impl Drafter {
             work: work.clone(),
             messages,
             requests,
+            loose: Vec::new(),
             finish,
         })
     }
@@ -454,7 +476,8 @@ impl Drafter {
     ) -> Result<OriginalFacts, Setback> {
         let recipients = self.recipients(&row.recipients)?;
         let recipients = recipients.into_iter().map(|address| {
-            let kind = if self.is_ours(&address.domain()) {
+            let domain = address.domain();
+            let kind = if self.is_ours(&domain) || self.shared.trust.is_certified(&domain) {
                 RecipientType::Certified
             } else {
                 RecipientType::External
@@ -494,7 +517,7 @@ impl Drafter {
         (0..).zip(&original.recipients).map(errand).collect()
     }
 
-    fn evidence(
+    pub(super) fn evidence(
         &self,
         original: &OriginalFacts,
         at: Instant,
@@ -522,7 +545,7 @@ impl Drafter {
 const SETBACK: Duration = Duration::from_secs(5);
 const _: () = assert!(SETBACK.as_millis() > RETRY.as_millis());
 
-fn step(at: Instant) -> Step {
+pub(super) fn step(at: Instant) -> Step {
     Step {
         at,
         seed: Seed(crate::random::bytes()),
@@ -578,6 +601,7 @@ pub(super) fn leaving(plan: &AcceptPlan, envelope: (Content, u64)) -> Vec<Dispat
             next: at,
             last: None,
             held: false,
+            answers_to: None,
         };
         let key = DispatchKey {
             identifier: original.identifier.clone(),

@@ -144,6 +144,10 @@ pub struct DispatchRow {
     /// Set aside by an operator; not tried until released.
     #[n(12)]
     pub held: bool,
+    /// Who is told when it is given up, where that is not the reverse path: the sender of what is
+    /// forwarded (MX-06).
+    #[n(13)]
+    pub answers_to: Option<Address>,
 }
 
 impl DispatchRow {

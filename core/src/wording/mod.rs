@@ -4,6 +4,8 @@
 pub mod anomalies;
 pub mod failures;
 pub mod faults;
+pub mod house;
+pub mod reports;
 pub mod texts;
 pub mod words;
 

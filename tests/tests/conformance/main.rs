@@ -9,6 +9,7 @@ mod cd;
 mod dp;
 mod dr;
 mod hs;
+mod ip;
 mod nd;
 mod op;
 mod se;

@@ -23,7 +23,7 @@ pub use message::{
 };
 pub use registry::{Change, DomainChanged, MailboxChanged, ProviderChanged};
 pub use relay::{
-    Delay, Dispatched, Forgotten, GivenUp, Relayed, Reported, SentRow, TakenInCharge, TimerFired,
+    Dispatched, Forgotten, GivenUp, Relayed, Reported, SentRow, TakenInCharge, TimerFired,
 };
 
 /// A record that this version does not know or cannot read.
