@@ -8,12 +8,14 @@ mod error;
 mod file;
 pub mod os;
 mod policy;
+mod relay;
 mod render;
 mod scanner;
 mod settings;
 
 pub use error::SettingsError;
 pub use policy::PolicySettings;
+pub use relay::RelaySettings;
 pub use scanner::ScannerSettings;
 pub use settings::{
     ListenSettings, Ports, ProviderSettings, Settings, SignerSettings, ThreadSettings, TlsSettings,

@@ -10,7 +10,7 @@ use ceralacca_core::policy::Policy;
 use serde::{Deserialize, Serialize};
 
 use crate::error::Fault;
-use crate::{PolicySettings, ScannerSettings};
+use crate::{PolicySettings, RelaySettings, ScannerSettings};
 
 /// All of `appliance.toml`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -30,6 +30,9 @@ pub struct Settings {
     /// Policy values.
     #[serde(default)]
     pub policy: PolicySettings,
+    /// How mail leaves for other servers.
+    #[serde(default)]
+    pub relay: RelaySettings,
     /// Numbers of threads.
     #[serde(default)]
     pub threads: ThreadSettings,
@@ -241,6 +244,7 @@ impl Settings {
         }
         self.signer.check(data)?;
         self.policy.checked()?;
+        self.relay.check(data)?;
         bounded("threads.rings", self.threads.rings)
     }
 }
@@ -331,7 +335,7 @@ fn readable(key: &'static str, file: &Path) -> Result<(), Fault> {
     })
 }
 
-fn protected(key: &'static str, file: &Path) -> Result<(), Fault> {
+pub(crate) fn protected(key: &'static str, file: &Path) -> Result<(), Fault> {
     use std::os::unix::fs::PermissionsExt;
     readable(key, file)?;
     let mode = std::fs::metadata(file).map_or(OTHERS, |found| found.permissions().mode());

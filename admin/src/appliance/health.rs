@@ -118,13 +118,10 @@ fn relay(appliance: &Appliance) -> Finding {
     )
 }
 
-/// What is said of errands that this version cannot do; `None` when there is none.
+/// What is said of the relay's queue; `None` when it is empty.
 pub fn relay_words(waiting: usize) -> Option<String> {
     (waiting > 0).then(|| {
-        format!(
-            "{waiting} wait for the relay, which this version does not have: \
-             they are kept, and leave with the next version"
-        )
+        format!("{waiting} wait in the relay's queue: `ceralacca queue list` says for whom and why")
     })
 }
 

@@ -1,5 +1,5 @@
-//! An appliance that serves: signer, certifier, rings and control socket, started in this order and
-//! stopped in the other.
+//! An appliance that serves: signer, certifier, rings, relay and control socket, started in this order
+//! and stopped in the other, but that the rings take nothing in while the relay ends.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -7,12 +7,12 @@ use std::sync::Arc;
 use ceralacca_core::ports::{NoScanner, Signer};
 use ceralacca_core::registry::Passwords;
 use ceralacca_firmware::ScannerSettings;
-use ceralacca_net::{Listeners, Running, Server};
+use ceralacca_net::{Listeners, Running, Server, relay};
 use serde_json::{Value, json};
 
 use super::{Appliance, perform};
 use crate::control::{Answer, ControlServer, Request};
-use crate::keys::Keys;
+use crate::keys::{Keys, dkim};
 use crate::report::Failure;
 
 /// Threads that hash passwords (see *Threads*).
@@ -23,6 +23,7 @@ pub struct Serving {
     appliance: Arc<Appliance>,
     signer: Arc<dyn Signer>,
     running: Option<Running>,
+    relay: Arc<relay::Running>,
     control: Option<ControlServer>,
 }
 
@@ -37,10 +38,13 @@ impl Appliance {
             .start_pipeline(signer.clone(), scanner)
             .map_err(Failure::refused)?;
         let running = ceralacca_net::serve(self.server()?).map_err(Failure::refused)?;
+        let own = running.addresses().incoming.clone();
+        let relay = relay::start(self.relay(own)?, self.state.clone()).map_err(Failure::refused)?;
         let mut serving = Serving {
             appliance: Arc::new(self),
             signer,
             running: Some(running),
+            relay: Arc::new(relay),
             control: None,
         };
         serving.control = Some(serving.start_control()?);
@@ -78,12 +82,34 @@ impl Appliance {
     }
 }
 
+impl Appliance {
+    /// How the relay works; `own` is where this appliance takes mail.
+    fn relay(&self, own: Vec<SocketAddr>) -> Result<relay::RelaySettings, Failure> {
+        let settings = &self.settings.relay;
+        let dkim = dkim::signer(&self.data, &self.settings)?;
+        Ok(relay::RelaySettings {
+            host: self.settings.provider.host.clone(),
+            dns: settings.dns,
+            port: settings.port,
+            own,
+            certified_source: settings.certified_source,
+            ordinary_source: settings.ordinary_source,
+            dkim: Some(Arc::new(dkim)),
+            connections_max: settings.connections_max.into(),
+            connections_per_destination_max: settings.connections_per_destination_max.into(),
+            anchors: Vec::new(),
+            clock: self.state.clock().clone(),
+        })
+    }
+}
+
 impl Serving {
     fn start_control(&self) -> Result<ControlServer, Failure> {
         let appliance = self.appliance.clone();
         let about = perform::Run {
             signer: self.signer.clone(),
             listens: self.listens(),
+            relay: self.relay.clone(),
         };
         let answer = move |request: Request, author: &str| -> Answer {
             perform::perform(&appliance, Some(&about), request, author).into()
@@ -135,6 +161,7 @@ impl Drop for Serving {
         if let Some(running) = self.running.take() {
             running.stop();
         }
+        self.relay.stop();
         self.appliance.state.stop();
     }
 }

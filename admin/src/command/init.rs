@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 use ceralacca_core::disk::DataFolder;
 use ceralacca_core::owner::{Command, RegistryOrder};
 use ceralacca_firmware::{
-    ListenSettings, PolicySettings, ProviderSettings, Settings, SignerSettings, ThreadSettings,
-    TlsSettings,
+    ListenSettings, PolicySettings, ProviderSettings, RelaySettings, Settings, SignerSettings,
+    ThreadSettings, TlsSettings,
 };
 use serde_json::json;
 
@@ -32,6 +32,7 @@ pub fn init(data: &DataFolder, arguments: &InitArguments) -> Result<Report, Fail
     let settings = settings(arguments)?;
     let mut undo = Undo::of(data)?;
     Keys::of(data, &settings).make(arguments.tls_cert.is_none())?;
+    keys::dkim::signer(data, &settings)?;
     let settings = settings.checked(data).map_err(Failure::refused)?;
     settings.write(data).map_err(Failure::refused)?;
     if arguments.sandbox_clock {
@@ -68,6 +69,7 @@ fn settings(arguments: &InitArguments) -> Result<Settings, Failure> {
         tls: tls(arguments)?,
         signer: signer(arguments)?,
         policy: PolicySettings::default(),
+        relay: RelaySettings::default(),
         threads: ThreadSettings::default(),
     })
 }

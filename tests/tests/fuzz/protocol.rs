@@ -7,9 +7,7 @@ use ceralacca_core::address::{Address, Domain};
 use ceralacca_core::journal::Partition;
 use ceralacca_core::mailbox::MailboxId;
 use ceralacca_net::imap::codec;
-use ceralacca_net::smtp::session::{
-    Account, Action, RecipientDomain, RecipientDomains, Session,
-};
+use ceralacca_net::smtp::session::{Account, Action, RecipientDomain, RecipientDomains, Session};
 use ceralacca_net::smtp::settings::Settings;
 use ceralacca_tests::seed::storm;
 
