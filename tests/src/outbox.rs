@@ -136,6 +136,7 @@ impl Outbox {
             next: now,
             last: None,
             held: false,
+            answers_to: None,
         };
         let entries = posted.to.iter().enumerate();
         let entries: Vec<_> = entries

@@ -6,6 +6,7 @@ mod domain;
 mod hsm;
 mod init;
 mod mailbox;
+mod queue;
 mod sandbox;
 mod serve;
 mod verify;
@@ -31,6 +32,7 @@ pub fn run(arguments: Arguments, voice: Voice) -> Result<Report, Failure> {
         Command::Serve => serve::serve(&data()?, voice),
         Command::Mailbox(order) => mailbox::mailbox(&data()?, order),
         Command::Domain(order) => domain::domain(&data()?, order),
+        Command::Queue(order) => queue::queue(&data()?, order),
         Command::Hsm(order) => hsm::hsm(&data()?, order),
         Command::Sandbox(order) => sandbox::sandbox(folder.map(DataFolder).as_ref(), order),
         Command::Verify(order) => verify::verify(folder.map(DataFolder).as_ref(), &order),

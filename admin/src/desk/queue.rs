@@ -9,9 +9,7 @@ use std::sync::mpsc::channel;
 use ceralacca_core::instant::Instant;
 use ceralacca_core::message_id::Identifier;
 use ceralacca_core::owner::{Command, CommandError};
-use ceralacca_core::queue::{
-    Destination, DestinationState, DispatchKey, DispatchRow, QueueOrder,
-};
+use ceralacca_core::queue::{Destination, DestinationState, DispatchKey, DispatchRow, QueueOrder};
 use serde_json::{Value, json};
 
 use super::Desk;
@@ -23,7 +21,13 @@ const LIST_MAX: usize = 10_000;
 /// Orders handed to the owner before their answers are awaited: they share commits.
 const ORDERS_AT_ONCE: usize = 256;
 /// Upper ends of the columns of the table, in minutes.
-const AGES: [(i64, &str); 5] = [(5, "5m"), (30, "30m"), (120, "2h"), (720, "12h"), (i64::MAX, "12h+")];
+const AGES: [(i64, &str); 5] = [
+    (5, "5m"),
+    (30, "30m"),
+    (120, "2h"),
+    (720, "12h"),
+    (i64::MAX, "12h+"),
+];
 
 type Entry = (DispatchKey, Arc<DispatchRow>);
 
@@ -75,13 +79,17 @@ impl Desk<'_> {
         if more {
             words.push_str("… there are more: `--limit` shows them\n");
         }
-        let state_of = |destination: &Destination| states.iter().find(|s| s.destination == *destination);
+        let state_of =
+            |destination: &Destination| states.iter().find(|s| s.destination == *destination);
         let table: Vec<Value> = lines
             .iter()
             .map(|(destination, line)| line_object(destination, line, state_of(destination)))
             .collect();
         let entries: Vec<Value> = oldest.iter().map(|(key, row)| object(key, row)).collect();
-        Report::done(words, json!({ "destinations": table, "entries": entries, "more": more }))
+        Report::done(
+            words,
+            json!({ "destinations": table, "entries": entries, "more": more }),
+        )
     }
 
     fn queue_entry(&self, text: String) -> Result<Report, Failure> {
@@ -89,7 +97,10 @@ impl Desk<'_> {
         let now = self.state.clock().now();
         let words = entries.iter().map(|(key, row)| entry_words(key, row, now));
         let object = entries.first().map(|(key, row)| object(key, row));
-        Ok(Report::done(words.collect::<String>(), object.unwrap_or_default()))
+        Ok(Report::done(
+            words.collect::<String>(),
+            object.unwrap_or_default(),
+        ))
     }
 
     /// Of one key (it must be there), of one destination, or all.
@@ -97,11 +108,20 @@ impl Desk<'_> {
         let view = self.state.view();
         let clone = |(key, row): (&DispatchKey, &Arc<DispatchRow>)| (key.clone(), Arc::clone(row));
         match which {
-            QueueWhich::All => Ok(view.with_work(|work| work.dispatches.iter().map(clone).collect())),
+            QueueWhich::All => {
+                Ok(view.with_work(|work| work.dispatches.iter().map(clone).collect()))
+            }
             QueueWhich::Destination(name) => {
                 let domain = super::domain(name)?;
-                let goes_there = |(_, row): &(&DispatchKey, &Arc<DispatchRow>)| row.to.domain() == domain;
-                Ok(view.with_work(|work| work.dispatches.iter().filter(goes_there).map(clone).collect()))
+                let goes_there =
+                    |(_, row): &(&DispatchKey, &Arc<DispatchRow>)| row.to.domain() == domain;
+                Ok(view.with_work(|work| {
+                    work.dispatches
+                        .iter()
+                        .filter(goes_there)
+                        .map(clone)
+                        .collect()
+                }))
             }
             QueueWhich::Key(text) => {
                 let absent = || Failure::Refused(format!("`{text}` is not in the queue"));
@@ -121,7 +141,10 @@ impl Desk<'_> {
                 QueueWord::Retry => true,
             };
             if concerns {
-                by_message.entry(key.identifier.clone()).or_default().push(key);
+                by_message
+                    .entry(key.identifier.clone())
+                    .or_default()
+                    .push(key);
             }
         }
         let messages: Vec<Vec<DispatchKey>> = by_message.into_values().collect();
@@ -134,7 +157,10 @@ impl Desk<'_> {
             QueueWord::Release => "released",
             QueueWord::Retry => "tried now",
         };
-        let words = format!("{done} {} {word}", if done == 1 { "entry is" } else { "entries are" });
+        let words = format!(
+            "{done} {} {word}",
+            if done == 1 { "entry is" } else { "entries are" }
+        );
         Ok(Report::done(words, json!({ "entries": done })))
     }
 
@@ -174,7 +200,12 @@ fn table(lines: &BTreeMap<Destination, Line>, states: &[DestinationState], now: 
     if lines.is_empty() {
         return "nothing waits\n".to_owned();
     }
-    let width = lines.keys().map(|d| d.domain.as_str().len()).max().unwrap_or(0).max(11);
+    let width = lines
+        .keys()
+        .map(|d| d.domain.as_str().len())
+        .max()
+        .unwrap_or(0)
+        .max(11);
     // Writing to a `String` cannot fail.
     let mut words = format!("{:width$}  {:9}  {:>7}", "destination", "class", "entries");
     for (_, head) in AGES {
@@ -183,7 +214,11 @@ fn table(lines: &BTreeMap<Destination, Line>, states: &[DestinationState], now: 
     words.push('\n');
     for (destination, line) in lines {
         let class = destination.class.to_string();
-        let _ = write!(words, "{:width$}  {class:9}  {:>7}", destination.domain, line.total);
+        let _ = write!(
+            words,
+            "{:width$}  {class:9}  {:>7}",
+            destination.domain, line.total
+        );
         for count in line.ages {
             let _ = write!(words, " {count:>6}");
         }
@@ -203,7 +238,10 @@ fn state_words(state: &DestinationState, now: Instant) -> String {
     match state.dead_until {
         Some(until) => {
             let pause = minutes(now, until) + 1;
-            format!("  dead after {} failures, next probe within {pause}m", state.failures)
+            format!(
+                "  dead after {} failures, next probe within {pause}m",
+                state.failures
+            )
         }
         None => format!("  {} connections", state.connections),
     }
