@@ -7,10 +7,10 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use ceralacca_core::address::Address;
+use ceralacca_core::intake::{Arrival, TakenIn};
 use ceralacca_core::limits;
 use ceralacca_core::mailbox::MailboxId;
 use ceralacca_core::owner::{Command, CommandError, Outcome, Reply, Submission};
-use ceralacca_core::point::arrival::{Arrival, TakenIn};
 use ceralacca_core::registry::{MailboxRow, Passwords};
 use ceralacca_core::state::{Place, State};
 use parking_lot::Mutex;

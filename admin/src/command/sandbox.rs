@@ -24,7 +24,14 @@ pub(super) fn sandbox(data: Option<&DataFolder>, order: SandboxCommand) -> Resul
         }
     };
     match order {
-        AuthorityCommand::Create { folder, name } => create(&folder, &name),
+        AuthorityCommand::Create {
+            folder,
+            folder_option,
+            name,
+        } => match folder.or(folder_option) {
+            Some(folder) => create(&folder, &name),
+            None => Err(Failure::Usage("say --folder F".to_owned())),
+        },
         AuthorityCommand::Sign(arguments) => sign(data, &arguments),
     }
 }

@@ -32,6 +32,10 @@ pub enum Request {
         /// Milliseconds; 0 to ask only.
         advance_ms: u64,
     },
+    /// About infected messages that are kept.
+    Quarantine(QuarantineRequest),
+    /// About the index of providers.
+    Directory(DirectoryRequest),
 }
 
 /// About mailboxes.
@@ -217,6 +221,61 @@ pub enum HsmRequest {
     },
     /// List keys.
     List,
+}
+
+/// About infected messages that are kept.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub enum QuarantineRequest {
+    /// List what is kept.
+    List,
+    /// Show the facts of one.
+    Show {
+        /// Name.
+        name: String,
+        /// Why.
+        reason: String,
+    },
+    /// Write one to a new file.
+    Export {
+        /// Name.
+        name: String,
+        /// The new file, from the root.
+        out: std::path::PathBuf,
+        /// Why.
+        reason: String,
+    },
+    /// Remove those whose term is over.
+    Expire,
+}
+
+/// About the index of providers. Files are named by absolute paths.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub enum DirectoryRequest {
+    /// Show the index in use.
+    Show {
+        /// Who manages this domain.
+        domain: Option<String>,
+    },
+    /// Write our own part of it.
+    Export {
+        /// Where.
+        file: std::path::PathBuf,
+        /// As text, not signed.
+        ldif: bool,
+    },
+    /// Take an index from a file.
+    Import {
+        /// Which (`.p7m`).
+        file: std::path::PathBuf,
+    },
+    /// Fetch the index now.
+    Fetch,
+    /// Put the index that waits in use.
+    Confirm,
+    /// Sign our own part anew where something has changed.
+    Publish,
 }
 
 /// A mailbox's state in words.

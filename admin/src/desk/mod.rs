@@ -3,6 +3,7 @@
 
 mod domain;
 mod mailbox;
+mod quarantine;
 mod queue;
 
 use ceralacca_core::address::{Address, Domain};

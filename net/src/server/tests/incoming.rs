@@ -5,9 +5,9 @@ use std::sync::Condvar;
 use std::sync::mpsc::channel;
 
 use ceralacca_core::blob::format::{read_blob_header, segment_name};
+use ceralacca_core::intake::{Arrival, TakenIn};
 use ceralacca_core::journal::Partition;
 use ceralacca_core::message_id::Identifier;
-use ceralacca_core::point::arrival::{Arrival, TakenIn};
 use ceralacca_core::state::Place;
 
 use super::*;
