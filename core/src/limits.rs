@@ -428,6 +428,9 @@ pub const RELAY_EXCHANGES_MAX: usize = 20;
 pub const RELAY_ADDRESSES_MAX: usize = 8;
 /// The relay looks at the clock at least so often, and hands in again what was not recorded.
 pub const RELAY_TICK_MS_MAX: u64 = 1_000;
+/// Changes of the queue that the relay takes before it looks at what is due.
+pub const RELAY_CHANGES_AT_ONCE_MAX: usize = 1_000;
+
 /// clamd servers that one appliance may name.
 pub const CLAMD_SERVERS_MAX: usize = 8;
 /// Scans at once on one clamd server, which runs 10 or 12 threads as it is delivered; two stay free for
