@@ -19,7 +19,7 @@ use crate::owner::{Command, CommandError, Inboxes, Message, Outcome, Owner, Repl
 use crate::pipeline::{Pipeline, WorkQueue};
 use crate::point::access::distinct;
 use crate::policy::Policy;
-use crate::ports::{Clock, Signer, VirusScanner};
+use crate::ports::{Clock, Sabotage, Signer, VirusScanner};
 use crate::steps::Steps;
 use crate::view::behind::{self, Behind, Lag, ViewError};
 use crate::view::{Row, View, apply};
@@ -42,6 +42,8 @@ pub struct Options {
     pub disk_reserve_bytes: u64,
     /// Told when the state must not go on (see *Commit*); the real one ends the process.
     pub on_fatal: FatalHandler,
+    /// `None` in every real run; the sandbox's broken provider spoils its messages with it.
+    pub sabotage: Option<Arc<dyn Sabotage>>,
 }
 
 /// Ends the process, or the simulated appliance, with this sentence.
@@ -64,6 +66,7 @@ impl Options {
             backlog_max: limits::BACKLOG_MESSAGES_MAX,
             disk_reserve_bytes: limits::DISK_RESERVE_BYTES,
             on_fatal,
+            sabotage: None,
         }
     }
 }
@@ -140,6 +143,7 @@ pub(crate) struct Shared {
     folder: DataFolder,
     disk_reserve_bytes: u64,
     on_fatal: FatalHandler,
+    pub(crate) sabotage: Option<Arc<dyn Sabotage>>,
 }
 
 /// Shared by all threads.
@@ -199,6 +203,7 @@ impl State {
             folder: options.folder,
             disk_reserve_bytes: options.disk_reserve_bytes,
             on_fatal: options.on_fatal,
+            sabotage: options.sabotage,
         });
         let owner = Owner::spawn(shared.clone(), newest, Box::new(lane), started.0, inboxes);
         let owner = Mutex::new(Some(owner.map_err(OpenError::Thread)?));

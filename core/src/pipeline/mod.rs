@@ -11,6 +11,7 @@
 
 mod commit;
 mod draft;
+mod sabotage;
 mod stages;
 mod work;
 
