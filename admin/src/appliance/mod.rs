@@ -34,7 +34,7 @@ use std::sync::Arc;
 use ceralacca_core::address::Domain;
 use ceralacca_core::disk::{DataFolder, RealDisk};
 use ceralacca_core::owner::{Command, RegistryOrder};
-use ceralacca_core::ports::SystemClock;
+use ceralacca_core::ports::{Sabotage, SystemClock};
 use ceralacca_core::state::{Options, State};
 use ceralacca_firmware::Settings;
 
@@ -67,6 +67,16 @@ impl Appliance {
 
     /// As [`Appliance::open`], under a lock that is held already.
     pub fn open_locked(data: &DataFolder, settings: Settings, lock: Lock) -> Result<Self, Failure> {
+        Self::open_spoiled(data, settings, lock, None)
+    }
+
+    /// As [`Appliance::open_locked`], for the sandbox: with what spoils its messages on purpose.
+    pub(crate) fn open_spoiled(
+        data: &DataFolder,
+        settings: Settings,
+        lock: Lock,
+        sabotage: Option<Arc<dyn Sabotage>>,
+    ) -> Result<Self, Failure> {
         let mut options = Options::new(
             Arc::new(RealDisk),
             data.clone(),
@@ -74,6 +84,7 @@ impl Appliance {
             Arc::new(end_process),
         );
         options.policy = settings.policy();
+        options.sabotage = sabotage;
         let state = State::open(options).map_err(Failure::refused)?;
         let appliance = Self {
             data: data.clone(),

@@ -1,4 +1,4 @@
-//! `sandbox …`: a test authority, which nothing outside the sandbox trusts.
+//! `sandbox …`: a test authority, which nothing outside the sandbox trusts, and the broken provider.
 
 use ceralacca_core::disk::DataFolder;
 use ceralacca_core::ports::{Clock, SystemClock};
@@ -6,16 +6,28 @@ use ceralacca_firmware::Settings;
 use ceralacca_hsm::Authority;
 use serde_json::json;
 
+use super::broken;
 use super::hsm::{read, written};
 use crate::cli::{AuthorityCommand, SandboxCommand, SignArguments};
 use crate::keys;
-use crate::report::{Failure, Report};
+use crate::report::{Failure, Report, Voice};
 
-pub(super) fn sandbox(data: Option<&DataFolder>, order: SandboxCommand) -> Result<Report, Failure> {
-    let SandboxCommand::Authority(order) = order;
+pub(super) fn sandbox(
+    data: Option<&DataFolder>,
+    order: SandboxCommand,
+    voice: Voice,
+) -> Result<Report, Failure> {
     match order {
-        AuthorityCommand::Create { folder, name } => create(&folder, &name),
-        AuthorityCommand::Sign(arguments) => sign(data, &arguments),
+        SandboxCommand::Authority(AuthorityCommand::Create { folder, name }) => {
+            create(&folder, &name)
+        }
+        SandboxCommand::Authority(AuthorityCommand::Sign(arguments)) => sign(data, &arguments),
+        SandboxCommand::Serve(arguments) => match data {
+            Some(data) => broken::serve(data, &arguments, voice),
+            None => Err(Failure::Usage(
+                "which data directory? say --data DIR".to_owned(),
+            )),
+        },
     }
 }
 

@@ -89,8 +89,12 @@ pub const fn delivery_title(detail: DeliveryDetail) -> &'static str {
 }
 
 /// Fields that only a provider may write.
-pub const PROVIDER_FIELDS: [&str; 4] =
-    ["X-Ricevuta", "X-Trasporto", "X-VerificaSicurezza", "X-Mittente"];
+pub const PROVIDER_FIELDS: [&str; 4] = [
+    "X-Ricevuta",
+    "X-Trasporto",
+    "X-VerificaSicurezza",
+    "X-Mittente",
+];
 /// The client's own identifier (§2.2.1).
 pub const REFERENCE_FIELD: &str = "X-Riferimento-Message-ID";
 /// The kind of receipt that is asked for (§3.1.5).
@@ -104,8 +108,10 @@ pub const SERVICE_LOCAL_PART: &str = "posta-certificata";
 /// Certification data, enclosed original, signature (§4.3).
 pub const FILES: [&str; 3] = ["daticert.xml", "postacert.eml", "smime.p7s"];
 /// How texts call a recipient of certified mail, and any other (§3.1.4).
-pub const RECIPIENT_WORDS: [(&str, &str); 2] =
-    [("certificato", "(\"posta certificata\")"), ("esterno", "(\"posta ordinaria\")")];
+pub const RECIPIENT_WORDS: [(&str, &str); 2] = [
+    ("certificato", "(\"posta certificata\")"),
+    ("esterno", "(\"posta ordinaria\")"),
+];
 /// The line that names the identifier, in every text but that of the anomaly envelope.
 pub const IDENTIFIER_LINE: &str = "Identificativo messaggio: ";
 
@@ -129,7 +135,12 @@ pub const OTHER_ERROR: &str = "altro";
 
 /// An element of the format's definition: name, fewest, most, its attributes with their values (none:
 /// any text).
-pub type Declared = (&'static str, usize, usize, &'static [(&'static str, &'static [&'static str])]);
+pub type Declared = (
+    &'static str,
+    usize,
+    usize,
+    &'static [(&'static str, &'static [&'static str])],
+);
 
 const TYPES: &[&str] = &["certificato", "esterno"];
 const MANY: usize = usize::MAX;
