@@ -60,12 +60,14 @@ impl Case {
 
     /// Asks that two values are the same.
     pub fn equal<T: PartialEq + std::fmt::Debug>(&mut self, what: &str, found: T, wanted: T) {
-        self.holds(found == wanted, || {
-            if found == wanted {
-                format!("{what}: {found:?}")
-            } else {
-                format!("{what}: {found:?}, and {wanted:?} belongs there")
-            }
+        let is_so = found == wanted;
+        self.holds(is_so, || match is_so {
+            true => format!("{what}: {}", told(&found)),
+            false => format!(
+                "{what}: {}, and {} belongs there",
+                told(&found),
+                told(&wanted)
+            ),
         });
     }
 
@@ -119,6 +121,23 @@ impl Case {
     }
 }
 
+/// A value in words: what is there, or that nothing is.
+pub fn told(value: &dyn std::fmt::Debug) -> String {
+    let text = format!("{value:?}");
+    let mut inner = text.as_str();
+    while let Some(bare) = inner
+        .strip_prefix("Some(")
+        .and_then(|t| t.strip_suffix(')'))
+    {
+        inner = bare;
+    }
+    if inner == "None" {
+        "nothing".to_owned()
+    } else {
+        inner.to_owned()
+    }
+}
+
 /// One bounded line without control characters.
 fn shown(text: &str) -> String {
     let clean = ceralacca_core::mime::words::neutralised(text);
@@ -140,6 +159,8 @@ mod tests {
         let (verdict, lines) = case.close(Err(Unmade::Error("x".into())));
         assert_eq!(verdict, Verdict::Fail);
         assert_eq!(lines, ["two: 2, and 3 belongs there"]);
+        assert_eq!(told(&Some(Some("x"))), "\"x\"");
+        assert_eq!(told(&None::<u8>), "nothing");
     }
 
     #[test]

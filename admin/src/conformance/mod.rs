@@ -62,7 +62,7 @@ pub fn chosen(only: &[String]) -> Result<Vec<&'static Check>, String> {
         .collect())
 }
 
-/// The scenarios that these checks look at; `None` when one of them looks at all.
+/// The scenarios and dialogues that these checks look at; `None` when one of them looks at all.
 pub fn scenarios_of(checks: &[&Check]) -> Option<Vec<&'static str>> {
     if checks.iter().any(|check| check.scenarios.is_empty()) {
         return None;
@@ -87,6 +87,7 @@ mod tests {
         known.dedup();
         assert_eq!(known.len(), count, "a scenario stands twice");
         known.push(scenario::BROKEN);
+        known.extend(dialogue::ALL.iter().map(|dialogue| dialogue.name));
         for check in all {
             for name in check.scenarios {
                 assert!(known.contains(name), "{}: {name}", check.id);

@@ -79,7 +79,7 @@ impl Trial {
 
     /// The receipt of acceptance.
     pub fn acceptance(&self) -> Result<&Letter, Unmade> {
-        self.first(MessageKind::Acceptance, "a receipt of acceptance")
+        self.first(MessageKind::Acceptance, "receipt of acceptance")
     }
 
     /// The transport envelope, as the first mailbox that has one holds it; the recipient's before the
@@ -94,7 +94,7 @@ impl Trial {
         let found = boxes
             .into_iter()
             .find_map(|letters| letters.get(of(letters)?));
-        found.ok_or_else(|| self.lacks("a transport envelope"))
+        found.ok_or_else(|| self.lacks("transport envelope"))
     }
 
     /// The receipt of delivery, or the notice, about this recipient: the only one of its kind, or the
@@ -111,7 +111,7 @@ impl Trial {
                 })
             });
         }
-        let missing = || self.lacks(&format!("an answer about {address}"));
+        let missing = || self.lacks(&format!("answer about {address}"));
         all.first().copied().ok_or_else(missing)
     }
 
@@ -122,7 +122,7 @@ impl Trial {
 
     /// The notice of non-acceptance.
     pub fn refusal(&self) -> Result<&Letter, Unmade> {
-        self.first(MessageKind::NonAcceptance, "a notice of non-acceptance")
+        self.first(MessageKind::NonAcceptance, "notice of non-acceptance")
     }
 
     fn first(&self, kind: MessageKind, words: &str) -> Result<&Letter, Unmade> {

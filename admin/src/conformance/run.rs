@@ -85,10 +85,18 @@ impl Door {
 pub struct Order<'a> {
     /// Servers, mailboxes, promises.
     pub settings: &'a Settings,
-    /// Names of the scenarios to send; `None` sends all.
+    /// Names of the scenarios to send and of the dialogues to hold; `None` does all.
     pub scenarios: Option<Vec<&'static str>>,
     /// Told what is going on.
     pub say: &'a dyn Fn(&str),
+}
+
+impl Order<'_> {
+    fn asks_for(&self, name: &str) -> bool {
+        self.scenarios
+            .as_ref()
+            .is_none_or(|names| names.contains(&name))
+    }
 }
 
 /// Makes the run.
@@ -106,7 +114,8 @@ pub fn observe(order: &Order<'_>) -> Result<Observed, Failure> {
     ));
 
     let hold = |d: &dialogue::Dialogue| (d.name, d.hold(&door, &cast));
-    let dialogues = dialogue::ALL.iter().map(hold).collect();
+    let is_held = |d: &&dialogue::Dialogue| order.asks_for(d.name);
+    let dialogues = dialogue::ALL.iter().filter(is_held).map(hold).collect();
     let mut run = Run {
         order,
         door,
@@ -140,44 +149,33 @@ struct Run<'a> {
 impl Run<'_> {
     /// The timed message alone, then all others at once, the broken one, and the fence behind them.
     fn send_all(&mut self, mailboxes: &mut Mailboxes) {
-        let is_asked = |name: &str| match &self.order.scenarios {
-            Some(names) => names.contains(&name) || name == scenario::FENCE,
-            None => true,
-        };
-        let rows: Vec<&Scenario> = scenario::all().filter(|row| is_asked(row.name)).collect();
-        let of = |name: &'static str| move |row: &&&Scenario| row.name == name;
-        for (number, row) in rows
-            .iter()
-            .enumerate()
-            .filter(|(_, r)| of(scenario::TIMED)(r))
-        {
-            self.send(number, row);
+        let order = self.order;
+        let is_asked = |name: &str| order.asks_for(name);
+        let any = scenario::all().any(|row| is_asked(row.name)) || is_asked(scenario::BROKEN);
+        let is_sent = |row: &&Scenario| is_asked(row.name) || any && row.name == scenario::FENCE;
+        let (timed, later): (Vec<_>, Vec<_>) = scenario::all()
+            .filter(is_sent)
+            .partition(|row| row.name == scenario::TIMED);
+        let (fence, bulk): (Vec<_>, Vec<_>) = later
+            .into_iter()
+            .partition(|row| row.name == scenario::FENCE);
+        let breaks = is_asked(scenario::BROKEN);
+        for (rows, breaks) in [(timed, false), (bulk, breaks), (fence, false)] {
+            rows.into_iter().for_each(|row| self.send(row));
+            if breaks {
+                self.send_broken();
+            }
             self.wait(mailboxes);
         }
-        let is_bulk = |row: &Scenario| row.name != scenario::TIMED && row.name != scenario::FENCE;
-        for (number, row) in rows.iter().enumerate().filter(|(_, row)| is_bulk(row)) {
-            self.send(number, row);
-        }
-        if is_asked(scenario::BROKEN) {
-            self.send_broken(rows.len());
-        }
-        self.wait(mailboxes);
-        for (number, row) in rows
-            .iter()
-            .enumerate()
-            .filter(|(_, r)| of(scenario::FENCE)(r))
-        {
-            self.send(number, row);
-        }
-        self.wait(mailboxes);
     }
 
-    fn mark(&self, number: usize) -> String {
-        format!("{}.{number:03}", self.word)
+    /// The mark of the next message.
+    fn mark(&self) -> String {
+        format!("{}.{:03}", self.word, self.pending.len())
     }
 
-    fn send(&mut self, number: usize, row: &Scenario) {
-        let mark = self.mark(number);
+    fn send(&mut self, row: &Scenario) {
+        let mark = self.mark();
         let date = SystemClock.now().header_date();
         let stage = Stage {
             cast: &self.cast,
@@ -212,8 +210,8 @@ impl Run<'_> {
             .push(Pending::new(trial, mark, row.ending, &self.cast));
     }
 
-    fn send_broken(&mut self, number: usize) {
-        let mark = self.mark(number);
+    fn send_broken(&mut self) {
+        let mark = self.mark();
         let date = SystemClock.now().header_date();
         let to = vec![self.cast.recipient.clone()];
         let draft = super::draft::Draft::new(&mark, &date, &self.cast.sender, &[&to[0]]);

@@ -4,7 +4,7 @@ use ceralacca_core::wording::annex;
 use ceralacca_core::wording::words::MessageKind;
 
 use super::{Check, addresses, client_id, data, same, subject, text, titled};
-use crate::conformance::case::Case;
+use crate::conformance::case::{Case, told};
 use crate::conformance::dialogue::{RECIPIENTS_TAKEN, announced_size};
 use crate::conformance::observed::{Exchange, Observed, Unmade};
 
@@ -13,28 +13,28 @@ pub(super) const ROWS: &[Check] = &[
         id: "AP-01",
         title: "MAIL FROM before signing in is refused with 530 5.7.0",
         section: "RFC 6109 §2.2.1, §5.2",
-        scenarios: &["fence"],
+        scenarios: &["before-signing-in"],
         judge: before_signing_in,
     },
     Check {
         id: "AP-02",
         title: "A reverse path of another, or none, is refused",
         section: "RFC 6109 §5.2",
-        scenarios: &["fence"],
+        scenarios: &["reverse-paths"],
         judge: reverse_paths,
     },
     Check {
         id: "AP-15",
         title: "A second size threshold is announced and kept",
         section: "RFC 6109 §3.1.2",
-        scenarios: &["fence"],
+        scenarios: &["size"],
         judge: second_threshold,
     },
     Check {
         id: "AP-16",
         title: "A thousand recipients are taken in one transaction",
         section: "our choice",
-        scenarios: &["fence"],
+        scenarios: &["recipients"],
         judge: thousand_recipients,
     },
     Check {
@@ -104,7 +104,7 @@ pub(super) const ROWS: &[Check] = &[
         id: "AP-31",
         title: "EHLO offers 8BITMIME, neither SMTPUTF8 nor DSN; other characters are refused",
         section: "RFC 6109 §4.3, §4.5.5",
-        scenarios: &["fence"],
+        scenarios: &["characters"],
         judge: extensions,
     },
 ];
@@ -151,7 +151,8 @@ fn second_threshold(observed: &Observed, case: &mut Case) -> Result<(), Unmade> 
     let announced = announced_size(&ehlo.reply.text);
     let most = observed.promises.message_octets;
     case.holds(announced.is_some_and(|size| size >= most), || {
-        format!("EHLO announces SIZE {announced:?}; the largest message has {most} octets")
+        let announced = told(&announced);
+        format!("EHLO announces SIZE {announced}; the largest message has {most} octets")
     });
     status(case, above, &["552 5.3.4"]);
     Ok(())
@@ -162,7 +163,7 @@ fn thousand_recipients(observed: &Observed, case: &mut Case) -> Result<(), Unmad
     let taken = replies.clone().take_while(|e| e.reply.code == 250).count();
     case.holds(taken >= RECIPIENTS_TAKEN, || {
         let next = replies.clone().nth(taken).map(|e| e.reply.status());
-        format!("{taken} recipients were taken, then came {next:?}")
+        format!("{taken} recipients were taken, then came {}", told(&next))
     });
     if let Some(next) = replies.clone().nth(taken) {
         status(case, next, &["452 4.5.3"]);
@@ -334,7 +335,7 @@ fn unknown_is_accepted(observed: &Observed, case: &mut Case) -> Result<(), Unmad
     let trial = observed.trial("unknown")?;
     let code = trial.reply.as_ref().map(|reply| reply.code);
     case.holds(code == Ok(250), || {
-        format!("the message was answered {code:?}")
+        format!("the message was answered {}", told(&code.ok()))
     });
     for kind in [MessageKind::Acceptance, MessageKind::NonDelivery] {
         let name = annex::mark(kind).map_or("", |mark| mark.value);

@@ -33,7 +33,7 @@ pub struct Check {
     pub title: &'static str,
     /// Where it comes from.
     pub section: &'static str,
-    /// The scenarios that it looks at; none means all of them.
+    /// The scenarios and dialogues that it looks at; none means all of them.
     pub scenarios: &'static [&'static str],
     /// Makes it.
     pub judge: Judge,

@@ -19,7 +19,7 @@ pub(super) const ROWS: &[Check] = &[
         id: "SE-04",
         title: "Only CRLF . CRLF ends a message, a bare line feed is refused",
         section: "our choice",
-        scenarios: &["fence"],
+        scenarios: &["bare-line-feed"],
         judge: bare_line_feed,
     },
     Check {

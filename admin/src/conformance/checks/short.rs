@@ -5,6 +5,7 @@ use aws_lc_rs::digest;
 use ceralacca_core::certification::DeliveryDetail;
 use ceralacca_core::mime::{Part, Shape};
 use ceralacca_core::wording::annex;
+use ceralacca_core::wording::words::MessageKind;
 use data_encoding::HEXLOWER;
 
 use super::{Check, data, titled};
@@ -56,13 +57,14 @@ struct Pair<'a> {
 impl Twins {
     fn of(observed: &Observed, name: &str) -> Result<Self, Unmade> {
         let trial = observed.trial(name)?;
+        let receipt = enclosing_receipt(observed, name)?;
         let original = |letter: &Letter| {
             let original = letter.original();
             original.ok_or_else(|| Unmade::Error(format!("{} encloses nothing", letter.name())))
         };
         Ok(Self {
             whole: original(trial.envelope()?)?,
-            short: original(trial.delivery(&observed.cast.recipient)?)?,
+            short: original(receipt)?,
         })
     }
 
@@ -125,6 +127,14 @@ impl Twins {
         let octets = self.short.decoded(pair.short).unwrap_or_default();
         String::from_utf8_lossy(&octets).into_owned()
     }
+}
+
+/// The receipt of delivery that encloses an original: that of the primary recipient.
+fn enclosing_receipt<'a>(observed: &'a Observed, name: &str) -> Result<&'a Letter, Unmade> {
+    let receipts = observed.trial(name)?.of(MessageKind::Delivery);
+    let mut enclosing = receipts.into_iter().filter(|l| l.enclosed().is_some());
+    let missing = || format!("no receipt of `{name}` encloses an original");
+    Ok(enclosing.next().ok_or_else(missing)?)
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
