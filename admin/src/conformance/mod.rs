@@ -58,7 +58,7 @@ pub fn chosen(only: &[String]) -> Result<Vec<&'static Check>, String> {
     Ok(all
         .iter()
         .copied()
-        .filter(|check| is_chosen(&check))
+        .filter(is_chosen)
         .collect())
 }
 
