@@ -9,6 +9,7 @@ use serde_json::json;
 use super::broken;
 use super::hsm::{read, written};
 use crate::cli::{AuthorityCommand, SandboxCommand, SignArguments};
+use crate::control::Request;
 use crate::keys;
 use crate::report::{Failure, Report, Voice};
 
@@ -17,17 +18,25 @@ pub(super) fn sandbox(
     order: SandboxCommand,
     voice: Voice,
 ) -> Result<Report, Failure> {
-    match order {
-        SandboxCommand::Authority(AuthorityCommand::Create { folder, name }) => {
-            create(&folder, &name)
+    let needed = || data.ok_or_else(|| Failure::Usage("say --data DIR".to_owned()));
+    let order = match order {
+        SandboxCommand::Authority(order) => order,
+        SandboxCommand::Serve(arguments) => return broken::serve(needed()?, &arguments, voice),
+        SandboxCommand::Clock { advance } => {
+            let advance_ms = advance.unwrap_or(0);
+            return crate::reach::ask(needed()?, Request::SandboxClock { advance_ms });
         }
-        SandboxCommand::Authority(AuthorityCommand::Sign(arguments)) => sign(data, &arguments),
-        SandboxCommand::Serve(arguments) => match data {
-            Some(data) => broken::serve(data, &arguments, voice),
-            None => Err(Failure::Usage(
-                "which data directory? say --data DIR".to_owned(),
-            )),
+    };
+    match order {
+        AuthorityCommand::Create {
+            folder,
+            folder_option,
+            name,
+        } => match folder.or(folder_option) {
+            Some(folder) => create(&folder, &name),
+            None => Err(Failure::Usage("say --folder F".to_owned())),
         },
+        AuthorityCommand::Sign(arguments) => sign(data, &arguments),
     }
 }
 
