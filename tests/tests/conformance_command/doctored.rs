@@ -2,7 +2,7 @@
 //! the check list. A row without its cut, or a cut that its check does not see, fails the test.
 
 use std::collections::BTreeSet;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use ceralacca_admin::conformance::case::Verdict;
@@ -12,6 +12,8 @@ use ceralacca_admin::conformance::observed::Observed;
 use ceralacca_admin::conformance::run::{Order, observe};
 use ceralacca_admin::conformance::settings::Settings;
 use ceralacca_admin::conformance::{chosen, judge};
+use ceralacca_core::address::Domain;
+use ceralacca_core::directory::{Directory, ProviderRecord};
 use ceralacca_core::wording::words::MessageKind::{
     self, Acceptance, Delivery, NonAcceptance, NonDelivery, TransportEnvelope,
 };
@@ -515,6 +517,14 @@ const CASES: &[(&str, Cut)] = &[
     ("DR-20", |o| {
         every(o, "single", Delivery, "Ricevuta breve di", "Ricevuta di")
     }),
+    ("IP-03", |o| {
+        index(o, |record| record.certificates = vec![Seal::new().anchor()])
+    }),
+    ("IP-06", |o| {
+        index(o, |record| {
+            record.domains = vec![Domain::parse("altra.test").unwrap()]
+        })
+    }),
     ("IP-04", |o| {
         every(o, "standard", Delivery, "Good day.", "Good dax.")
     }),
@@ -680,6 +690,9 @@ const CASES: &[(&str, Cut)] = &[
         change(o, "standard", Acceptance, |l| {
             Letter::new(l.name(), [l.octets(), b"\xe9\r\n"].concat())
         })
+    }),
+    ("SG-09", |o| {
+        index(o, |record| record.name = "Altro Gestore".to_owned())
     }),
     ("SG-09", |o| {
         resigned(o, &[Deviation::OtherProviderName], true)
@@ -947,6 +960,14 @@ const CASES: &[(&str, Cut)] = &[
 const ENCLOSED: &str =
     "Content-Type: message/rfc822; name=\"postacert.eml\"\r\n\r\nFrom: a@b.example\r\n\r\nciao";
 const OTHER_DATE: &str = "Date: Sun, 22 Nov 2020 10:00:00 +0100\r\nX-Date: ";
+
+/// Another index, with the provider's record edited.
+fn index(observed: &mut Observed, edit: fn(&mut ProviderRecord)) {
+    let directory = observed.directory.as_ref().expect("an index");
+    let mut record = directory.records()[0].clone();
+    edit(&mut record);
+    observed.directory = Some(Arc::new(Directory::of(None, vec![record])));
+}
 
 fn set_code(observed: &mut Observed, name: &str, code: u16) {
     let reply = trial(observed, name).reply.as_mut().expect("a reply");
