@@ -519,14 +519,14 @@ pub enum SandboxCommand {
     /// A test authority.
     #[command(subcommand)]
     Authority(AuthorityCommand),
-    /// Run a provider that breaks the rules on purpose, for the conformance checks to be seen failing.
-    Serve(BrokenArguments),
     /// The clock of an appliance made by `init --sandbox-clock`.
     Clock {
         /// Put it ahead, by `12h`, `45m`, `1d 30m`.
         #[arg(long, value_name = "TIME", value_parser = parse_span_ms)]
         advance: Option<u64>,
     },
+    /// Run a provider that breaks the rules on purpose, for the conformance checks to be seen failing.
+    Serve(BrokenArguments),
 }
 
 /// `sandbox serve`
@@ -620,6 +620,25 @@ pub struct VerifyArguments {
     pub at: Option<ceralacca_core::instant::Instant>,
 }
 
+fn parse_span_ms(text: &str) -> Result<u64, String> {
+    let span = text.split_whitespace().map(part_ms).sum::<Option<u64>>();
+    span.ok_or_else(|| format!("`{text}` is no time; write 12h, 45m, 90s or 1d"))
+}
+
+/// One number with its unit.
+fn part_ms(part: &str) -> Option<u64> {
+    let (number, unit) = part.split_at(part.len().checked_sub(1)?);
+    let seconds = match unit {
+        "s" => 1,
+        "m" => 60,
+        "h" => 60 * 60,
+        "d" => 24 * 60 * 60,
+        _ => return None,
+    };
+    let number: u64 = number.parse().ok()?;
+    number.checked_mul(seconds)?.checked_mul(1000)
+}
+
 /// `conformance`
 #[derive(Debug, Clone, Args)]
 pub struct ConformanceArguments {
@@ -674,25 +693,6 @@ pub struct ConformanceArguments {
     /// Keep all messages, sent and found, in this folder.
     #[arg(long, value_name = "DIR")]
     pub evidence: Option<PathBuf>,
-}
-
-fn parse_span_ms(text: &str) -> Result<u64, String> {
-    let span = text.split_whitespace().map(part_ms).sum::<Option<u64>>();
-    span.ok_or_else(|| format!("`{text}` is no time; write 12h, 45m, 90s or 1d"))
-}
-
-/// One number with its unit.
-fn part_ms(part: &str) -> Option<u64> {
-    let (number, unit) = part.split_at(part.len().checked_sub(1)?);
-    let seconds = match unit {
-        "s" => 1,
-        "m" => 60,
-        "h" => 60 * 60,
-        "d" => 24 * 60 * 60,
-        _ => return None,
-    };
-    let number: u64 = number.parse().ok()?;
-    number.checked_mul(seconds)?.checked_mul(1000)
 }
 
 fn parse_domain(text: &str) -> Result<Domain, String> {

@@ -64,15 +64,6 @@ impl Appliance {
         appliance
     }
 
-    /// `init` with a software key, and `sandbox serve --broken`.
-    pub fn broken(fault: &'static str, more: &[&'static str]) -> Self {
-        let mut appliance = Self::initialised(&[]);
-        appliance.serve = vec!["sandbox", "serve", "--broken", fault];
-        appliance.serve.extend(more);
-        appliance.serve();
-        appliance
-    }
-
     /// `init` with this scanner, and `serve`.
     pub fn scanned_by(scanner: &str) -> Self {
         let mut appliance = Self::bare(Vec::new());
@@ -80,6 +71,15 @@ impl Appliance {
         let at = arguments.iter().position(|word| *word == "none");
         arguments[at.expect("a scanner is said")] = scanner;
         appliance.well(&arguments);
+        appliance.serve();
+        appliance
+    }
+
+    /// `init` with a software key, and `sandbox serve --broken`.
+    pub fn broken(fault: &'static str, more: &[&'static str]) -> Self {
+        let mut appliance = Self::initialised(&[]);
+        appliance.serve = vec!["sandbox", "serve", "--broken", fault];
+        appliance.serve.extend(more);
         appliance.serve();
         appliance
     }

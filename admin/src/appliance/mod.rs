@@ -99,11 +99,11 @@ impl Appliance {
             Arc::new(end_process),
         );
         options.policy = settings.policy();
-        options.sabotage = sabotage;
         options.quarantine = Some(Arc::new(quarantine(data, &settings)?));
         options.directory = shelf_options(data, &settings)?;
         options.mail_authorities = directory::mail_authorities(data, &settings)?;
         options.rewriter = Some(Arc::new(keys::rewriter(data)?));
+        options.sabotage = sabotage;
         let state = State::open(options).map_err(Failure::refused)?;
         let appliance = Self {
             data: data.clone(),

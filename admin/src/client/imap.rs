@@ -227,7 +227,7 @@ mod tests {
         assert_eq!(uid(" UID 9)"), Some(9));
         assert_eq!(uid_next("* OK [UIDNEXT 43] next"), Some(43));
         assert_eq!(searched("* SEARCH 2 84"), [2, 84]);
-        assert!(searched("* SEARCH").is_empty());
+        assert_eq!(searched("* SEARCH"), Vec::<u32>::new());
         assert_eq!(quoted("a\"\\b"), "\"a\\\"\\\\b\"");
     }
 }

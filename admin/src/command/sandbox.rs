@@ -18,15 +18,19 @@ pub(super) fn sandbox(
     order: SandboxCommand,
     voice: Voice,
 ) -> Result<Report, Failure> {
-    let needed = || data.ok_or_else(|| Failure::Usage("say --data DIR".to_owned()));
-    let order = match order {
-        SandboxCommand::Authority(order) => order,
-        SandboxCommand::Serve(arguments) => return broken::serve(needed()?, &arguments, voice),
+    let needed =
+        || data.ok_or_else(|| Failure::Usage("which data directory? say --data DIR".into()));
+    match order {
+        SandboxCommand::Authority(order) => authority(data, order),
         SandboxCommand::Clock { advance } => {
             let advance_ms = advance.unwrap_or(0);
-            return crate::reach::ask(needed()?, Request::SandboxClock { advance_ms });
+            crate::reach::ask(needed()?, Request::SandboxClock { advance_ms })
         }
-    };
+        SandboxCommand::Serve(arguments) => broken::serve(needed()?, &arguments, voice),
+    }
+}
+
+fn authority(data: Option<&DataFolder>, order: AuthorityCommand) -> Result<Report, Failure> {
     match order {
         AuthorityCommand::Create {
             folder,
