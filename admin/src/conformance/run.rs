@@ -1,4 +1,4 @@
-//! A run: connects, holds the dialogues, hands in every message, waits for all that must come of them,
+//! A run: connects, hands in every message, waits for all that must come of them, holds the dialogues,
 //! and gathers what came. It decides nothing; what it saw is an [`Observed`].
 
 use std::collections::BTreeMap;
@@ -122,9 +122,6 @@ pub fn observe(order: &Order<'_>) -> Result<Observed, Failure> {
         cast.sender, cast.recipient
     ));
 
-    let hold = |d: &dialogue::Dialogue| (d.name, d.hold(&door, &cast));
-    let is_held = |d: &&dialogue::Dialogue| order.asks_for(d.name);
-    let dialogues = dialogue::ALL.iter().filter(is_held).map(hold).collect();
     let mut run = Run {
         order,
         door,
@@ -134,6 +131,10 @@ pub fn observe(order: &Order<'_>) -> Result<Observed, Failure> {
         left_out: BTreeMap::new(),
     };
     run.send_all(&mut mailboxes);
+    // Last: a server that takes a thousand recipients for an attack may lock us out.
+    let hold = |d: &dialogue::Dialogue| (d.name, d.hold(&run.door, &run.cast));
+    let is_held = |d: &&dialogue::Dialogue| order.asks_for(d.name);
+    let dialogues = dialogue::ALL.iter().filter(is_held).map(hold).collect();
     let trials = run.pending.into_iter().map(Pending::into_trial);
     Ok(Observed {
         cast: run.cast,
