@@ -279,10 +279,7 @@ fn given_up(r: &GivenUp) -> Vec<Row> {
 
 fn reported(r: &Reported) -> Vec<Row> {
     let mut rows = vec![Row::Bounce(r.key.clone(), None)];
-    rows.extend(placements(
-        &r.key.identifier,
-        r.placement.as_slice(),
-    ));
+    rows.extend(placements(&r.key.identifier, r.placement.as_slice()));
     rows
 }
 
