@@ -22,6 +22,7 @@ pub mod clamd;
 pub mod compose;
 pub mod corpus;
 pub mod daticert;
+pub mod federation;
 pub mod imap;
 pub mod inside;
 pub mod journey;

@@ -124,7 +124,12 @@ impl Desk<'_> {
             at: self.now,
             ..order.evidence
         };
+        let is_foreign = self.newest.with_work(|work| {
+            let journey = work.journeys.get(&key.identifier);
+            journey.is_some_and(|journey| journey.mailbox.is_none())
+        });
         let record = Stored {
+            arrival: is_foreign.then_some(key.identifier),
             evidence,
             recipient: order.recipient,
             address: order.address,
@@ -136,9 +141,9 @@ impl Desk<'_> {
 
     /// Step 4: the receipt exists, and is owed to the sender.
     pub fn certify(&self, certified: Certified) -> Decided {
-        let identifier = certified.evidence.identifier.clone();
+        let own = certified.arrival.as_ref();
         let key = RecipientKey {
-            identifier,
+            identifier: own.unwrap_or(&certified.evidence.identifier).clone(),
             recipient: certified.recipient,
         };
         let (address, answered) = self.newest.with_work(|work| {
@@ -181,9 +186,10 @@ impl Desk<'_> {
             filing: None,
             last: self.is_last(identifier, &[recipient]),
             unplaced: None,
+            arrival: None,
         };
         let Some(mailbox) = journey.mailbox else {
-            record.evidence.identifier = identifier.clone();
+            record.arrival = Some(identifier.clone());
             let leaving = self.receipt_to_sender(&key, &answer, journey.answers_to.as_ref());
             let partition = partition_of_identifier(identifier);
             return Ok((

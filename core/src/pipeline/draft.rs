@@ -104,6 +104,8 @@ pub(super) struct CertifyPlan {
     pub(super) sender: Address,
     /// The receipt encloses octets above 127 (SG-08).
     pub(super) eight_bit: bool,
+    /// The arrival, where the message is another provider's.
+    pub(super) arrival: Option<Identifier>,
 }
 
 /// Why there is no draft.
@@ -510,6 +512,7 @@ impl Drafter {
             recipient: key.recipient,
             sender,
             eight_bit: message.eight_bit,
+            arrival: (key.identifier != row.evidence.identifier).then(|| key.identifier.clone()),
         };
         self.settle(work, vec![message], at, Finish::Certify(Box::new(plan)))
     }
@@ -706,5 +709,6 @@ pub(super) fn certified(plan: CertifyPlan, receipt: (Content, u64)) -> Certified
         size: receipt.1,
         sender: plan.sender,
         eight_bit: plan.eight_bit,
+        arrival: plan.arrival,
     }
 }

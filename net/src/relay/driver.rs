@@ -182,12 +182,30 @@ impl Driver {
 
     fn record(&mut self, outcomes: Vec<(DispatchKey, DispatchOutcome)>) {
         self.recording += 1;
+        outcomes.iter().for_each(tell_end);
         self.shared.counters.count(&outcomes);
         let (backlog, tell) = (Arc::clone(&self.shared.backlog), self.tell.clone());
         tokio_uring::spawn(async move {
             record(&*backlog, outcomes).await;
             let _ = tell.send(Told::Recorded);
         });
+    }
+}
+
+/// What will never arrive is said aloud: of some of it nobody else is told (ND-07).
+fn tell_end((key, outcome): &(DispatchKey, DispatchOutcome)) {
+    let id = &key.identifier;
+    match outcome {
+        DispatchOutcome::Refused { host, reply, .. } => {
+            eprintln!(
+                "notice: {id} ({}) was refused by {host}: {reply}",
+                key.number
+            );
+        }
+        DispatchOutcome::Expired { reply } => {
+            eprintln!("notice: {id} ({}) is given up: {reply}", key.number);
+        }
+        DispatchOutcome::Sent { .. } | DispatchOutcome::Deferred { .. } => {}
     }
 }
 
