@@ -18,6 +18,7 @@ use crate::smtp::SmtpClient;
 use crate::token::TokenFolder;
 use crate::wire::Trust;
 use crate::workspace;
+use crate::zone::Zone;
 
 /// The provider's name in `daticert.xml`.
 pub const PROVIDER: &str = "Gestore di Prova S.p.A.";
@@ -90,6 +91,8 @@ impl Appliance {
     pub fn initialised(more: &[&str]) -> Self {
         let appliance = Self::bare(Vec::new());
         appliance.well(&appliance.init_arguments(more));
+        // No test asks a name server of the real world: nobody answers there.
+        appliance.set_relay("dns", "\"127.0.0.1:1\"");
         appliance
     }
 
@@ -220,6 +223,32 @@ impl Appliance {
     /// The data directory.
     pub fn data(&self) -> PathBuf {
         self.folder.path().join("data")
+    }
+
+    /// Sets a key of `[relay]` in `appliance.toml`, a string or a number as TOML writes it; the next start
+    /// reads it.
+    pub fn set_relay(&self, key: &str, value: &str) {
+        let file = self.data().join("appliance.toml");
+        let text = std::fs::read_to_string(&file).expect("the settings");
+        let (before, relay) = text.split_once("[relay]\n").expect("[relay] is written");
+        let is_it = |line: &&str| {
+            line.trim_start_matches("# ")
+                .starts_with(&format!("{key} = "))
+        };
+        let old = relay.lines().find(is_it).expect("each key is written");
+        let relay = relay.replacen(old, &format!("{key} = {value}"), 1);
+        std::fs::write(&file, format!("{before}[relay]\n{relay}")).expect("written");
+    }
+
+    /// The relay asks this name server and finds other servers at this port.
+    pub fn relay_to(&self, zone: &Zone, port: u16) {
+        self.set_relay("dns", &format!("\"{}\"", zone.address()));
+        self.set_relay("port", &port.to_string());
+    }
+
+    /// The relay's queue, as `queue list` shows it.
+    pub fn queue(&self) -> serde_json::Value {
+        self.json(&["queue", "list"])
     }
 
     /// Sets a key of `[policy]` in `appliance.toml`; the next start reads it.

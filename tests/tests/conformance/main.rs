@@ -12,6 +12,7 @@ mod hs;
 mod ip;
 mod nd;
 mod op;
+mod relay;
 mod se;
 mod sg;
 mod te;
