@@ -221,8 +221,43 @@ pub const PASSWORD_QUEUE_MAX: usize = 1000;
 pub const ASN1_DEPTH_MAX: usize = 32;
 /// Octets of a detached signature with its certificates; those seen have 1.5 to 6 kB.
 pub const CMS_BYTES_MAX: usize = 1024 * 1024;
-/// Certificates inside one signature, and links of one chain that are looked at.
+/// Certificates inside one signature.
 pub const CMS_CERTIFICATES_MAX: usize = 32;
+/// Certificates of one path, leaf and anchor included; those of mail have 2 to 4.
+pub const CHAIN_LINKS_MAX: usize = 10;
+/// Certificates between leaf and anchor that are looked at: those of a signature and known ones.
+pub const CHAIN_CANDIDATES_MAX: usize = 128;
+const _: () = assert!(CHAIN_CANDIDATES_MAX > CMS_CERTIFICATES_MAX);
+/// Links tried on the way to an anchor, signatures at some 0.1 ms each: 30 ms at most.
+pub const CHAIN_TRIES_MAX: usize = 300;
+/// Subtrees that one authority permits, or excludes: with the names below, a million comparisons.
+pub const NAME_CONSTRAINTS_MAX: usize = 1000;
+/// Names of one certificate.
+pub const SUBJECT_NAMES_MAX: usize = 1000;
+/// Purposes in one extended key usage.
+pub const EXTENDED_USAGES_MAX: usize = 100;
+/// Distribution points of one certificate; those seen have one or two.
+pub const DISTRIBUTION_POINTS_MAX: usize = 16;
+/// Octets of the address of a revocation list.
+pub const DISTRIBUTION_URL_BYTES_MAX: usize = 2048;
+/// Octets of one revocation list: a national one of a million entries has some 40 MB.
+pub const CRL_BYTES_MAX: usize = 96 * MEGABYTE as usize;
+const _: () = assert!(CRL_BYTES_MAX < u32::MAX as usize);
+/// Entries of one revocation list.
+pub const CRL_ENTRIES_MAX: usize = 2_000_000;
+/// The clock of a list's issuer may be ahead by this (ms).
+pub const CRL_CLOCK_MARGIN_MS: i64 = 10 * 60 * 1000;
+/// After a failed fetch of a list, the next is tried so soon (ms), or after the refresh if that is less.
+pub const CRL_RETRY_MS: i64 = 5 * 60 * 1000;
+/// Signers of lists, whose certificates other signers' lists speak of, one above the other.
+pub const CRL_SIGNERS_DEPTH_MAX: usize = 3;
+/// Revocation lists on the shelf: one per authority that PEC providers have.
+pub const REVOCATION_LISTS_MAX: usize = 256;
+/// Octets of all lists on the shelf.
+pub const REVOCATION_BYTES_MAX: usize = 512 * MEGABYTE as usize;
+const _: () = assert!(REVOCATION_BYTES_MAX > CRL_BYTES_MAX);
+/// Places that lists are fetched from.
+pub const REVOCATION_POINTS_MAX: usize = 1024;
 /// Signed attributes of one signature; those seen have 3 to 6.
 pub const CMS_ATTRIBUTES_MAX: usize = 64;
 /// Octets of one certificate.
@@ -338,3 +373,131 @@ pub const IMAP_ASIDE_PER_RING_MAX: usize = 8;
 pub const IMAP_BODY_SECONDS_MAX: u64 = SMTP_BODY_SECONDS_MAX;
 /// RFC 9051 §5.4: no session ends for want of commands in less than 30 minutes.
 pub const IMAP_IDLE_TIMEOUT_S: u64 = 30 * 60;
+
+/// RFC 5321 §4.5.3.1.8: recipients of one transaction that every server takes.
+pub const RELAY_RECIPIENTS_PER_TRANSACTION_MAX: usize = 100;
+/// Messages sent on one connection: few handshakes, and a stop that need not wait long.
+pub const RELAY_MESSAGES_PER_CONNECTION_MAX: usize = 50;
+/// Recipients of one connection's messages; the last message may go past it.
+pub const RELAY_RECIPIENTS_PER_CONNECTION_MAX: usize = 500;
+/// Recipients under way in all: the window over the backlog, some 300 octets each.
+pub const RELAY_ACTIVE_MAX: usize = 20_000;
+/// Of those, for one destination: one that takes its time leaves room for nine others.
+pub const RELAY_ACTIVE_PER_DESTINATION_MAX: usize = RELAY_ACTIVE_MAX / 10;
+const _: () = assert!(RELAY_RECIPIENTS_PER_CONNECTION_MAX < RELAY_ACTIVE_PER_DESTINATION_MAX);
+/// Minutes from a failure to the next attempt, by attempts before it; the last one repeats.
+pub const RELAY_RETRY_MINUTES: [i64; 5] = [1, 5, 15, 30, 60];
+/// Pause before a dead destination is probed for the first time; doubled each time.
+pub const RELAY_BACKOFF_SECONDS_MIN: i64 = 60;
+/// A destination that comes back is noticed within this.
+pub const RELAY_BACKOFF_SECONDS_MAX: i64 = 3600;
+const _: () = assert!(RELAY_BACKOFF_SECONDS_MIN < RELAY_BACKOFF_SECONDS_MAX);
+/// Pauses are up to so much longer, each by its own share.
+pub const RELAY_JITTER_PERCENT_MAX: i64 = 20;
+/// Outcomes of one command, all of one message: those of one transaction.
+pub const DISPATCH_OUTCOMES_PER_COMMAND_MAX: usize = RELAY_RECIPIENTS_PER_TRANSACTION_MAX;
+
+/// One line of a server's reply: RFC 5321 §4.5.3.1.5 says 512, enhanced codes and long names want more.
+pub const RELAY_REPLY_LINE_BYTES_MAX: usize = 2048;
+const _: () = assert!(RELAY_REPLY_LINE_BYTES_MAX < INPUT_BYTES_MAX);
+/// Lines of one reply: an EHLO of today has about fifteen.
+pub const RELAY_REPLY_LINES_MAX: usize = 100;
+/// From the order to connect to a connection.
+pub const RELAY_CONNECT_SECONDS_MAX: u64 = 30;
+/// RFC 5321 §4.5.3.2.1 to 3: the greeting and most replies.
+pub const RELAY_COMMAND_SECONDS_MAX: u64 = 300;
+/// RFC 5321 §4.5.3.2.4: the reply to DATA.
+pub const RELAY_DATA_SECONDS_MAX: u64 = 120;
+/// RFC 5321 §4.5.3.2.6: the reply to the final dot, the costliest to give up.
+pub const RELAY_FINAL_SECONDS_MAX: u64 = 600;
+/// The reply to QUIT, which changes nothing.
+pub const RELAY_QUIT_SECONDS_MAX: u64 = 5;
+/// Silence of a name server before it is asked again.
+pub const RELAY_DNS_SECONDS_MAX: u64 = 5;
+/// Answers of the DNS that are kept.
+pub const RELAY_DNS_CACHE_MAX: u64 = 10_000;
+/// How long they are kept at most: what was repaired is seen within this.
+pub const RELAY_DNS_KEPT_SECONDS_MAX: u64 = 900;
+/// MX hosts of one domain that are looked at.
+pub const RELAY_EXCHANGES_MAX: usize = 20;
+/// RFC 5321 §5.1 asks for two at least: addresses of one host, and those tried in one attempt.
+pub const RELAY_ADDRESSES_MAX: usize = 8;
+/// The relay looks at the clock at least so often, and hands in again what was not recorded.
+pub const RELAY_TICK_MS_MAX: u64 = 1_000;
+/// clamd servers that one appliance may name.
+pub const CLAMD_SERVERS_MAX: usize = 8;
+/// Scans at once on one clamd server, which runs 10 or 12 threads as it is delivered; two stay free for
+/// the questions of the prober.
+pub const SCANS_PER_CLAMD_MAX: usize = 8;
+/// How long a scan waits for one of those places.
+pub const SCAN_PLACE_SECONDS_MAX: u64 = 60;
+/// Octets of a message handed to clamd at a time: all of it that is ever in memory.
+pub const SCAN_CHUNK_BYTES: usize = 64 * 1024;
+/// A clamd server answers the call within this, or is away.
+pub const CLAMD_CONNECT_SECONDS_MAX: u64 = 5;
+/// It takes a piece of the message within this.
+pub const CLAMD_WRITE_SECONDS_MAX: u64 = 30;
+/// It gives its verdict within this: its own `MaxScanTime` is 120 seconds as it is delivered.
+pub const CLAMD_ANSWER_SECONDS_MAX: u64 = 180;
+/// It answers a question about itself within this.
+pub const CLAMD_QUESTION_SECONDS_MAX: u64 = 10;
+/// One answer of clamd: `stream: NAME FOUND`.
+pub const CLAMD_ANSWER_BYTES_MAX: usize = 4 * 1024;
+/// Characters kept of a detection's name, which stands in notices and in the log.
+pub const DETECTION_NAME_CHARS_MAX: usize = 200;
+const _: () = assert!(DETECTION_NAME_CHARS_MAX < CLAMD_ANSWER_BYTES_MAX);
+/// A server that failed is left alone for so long, while another one answers.
+pub const CLAMD_REST_SECONDS: u64 = 30;
+/// Between two looks at a scanner that works.
+pub const SCANNER_PROBE_SECONDS: u64 = 10;
+/// Between two looks at one that does not: intake is closed meanwhile.
+pub const SCANNER_PROBE_AWAY_SECONDS: u64 = 2;
+/// VI-10: signatures older than this raise an alarm.
+pub const SCANNER_ALARM_HOURS: u32 = 24;
+
+/// Plain octets of one encrypted chunk: the memory that storing or reading a file of any size takes.
+pub const ENCRYPTED_CHUNK_BYTES: usize = 64 * 1024;
+/// Chunks of one file: AES-GCM allows 2^32 calls under one key, and this is 256 TB.
+pub const ENCRYPTED_CHUNKS_MAX: u64 = 1 << 32;
+/// What an encrypted file says of itself, before its content: the paths of a whole transaction fit.
+pub const ENCRYPTED_FACTS_BYTES_MAX: usize = 512 * 1024;
+const _: () =
+    assert!(ENCRYPTED_FACTS_BYTES_MAX > RECIPIENTS_PER_TRANSACTION_MAX * (ADDRESS_BYTES_MAX + 8));
+/// VI-09: months that an infected message is kept.
+pub const QUARANTINE_MONTHS: i32 = 30;
+/// Why an operator opens a kept message, in his words.
+pub const REASON_CHARS_MAX: usize = 500;
+
+/// VI-15: types that the list may name.
+pub const FORBIDDEN_TYPES_MAX: usize = 200;
+/// Characters of a type's extension.
+pub const EXTENSION_CHARS_MAX: usize = 16;
+/// SE-08: archives in archives that are looked into for forbidden types.
+pub const ARCHIVE_DEPTH_MAX: usize = 8;
+/// SE-08: files of all archives of one message.
+pub const ARCHIVE_ENTRIES_MAX: usize = 10_000;
+/// SE-08: octets of one attached archive, and of all that is unpacked of a message: each lies in memory
+/// while it is looked at.
+pub const ARCHIVE_BYTES_MAX: usize = 64 * MEGABYTE as usize;
+const _: () = assert!(ARCHIVE_BYTES_MAX as u64 > 2 * MESSAGE_BYTES_FLOOR);
+/// Octets of an index of providers, signed: 300,000 domains take some 15 MB.
+pub const DIRECTORY_BYTES_MAX: usize = 64 * MEGABYTE as usize;
+/// Physical lines of it: a domain is one, a certificate some thirty.
+pub const DIRECTORY_LINES_MAX: usize = 2_000_000;
+/// Records of it: the real one has some dozens.
+pub const DIRECTORY_RECORDS_MAX: usize = 20_000;
+/// Values of all its records.
+pub const DIRECTORY_VALUES_MAX: usize = 1_000_000;
+const _: () = assert!(DIRECTORY_VALUES_MAX < DIRECTORY_LINES_MAX);
+/// Octets of one value as written: a certificate in base64.
+pub const DIRECTORY_VALUE_BYTES_MAX: usize = 2 * CERTIFICATE_BYTES_MAX;
+/// What is said of one index; the rest is counted.
+pub const DIRECTORY_REMARKS_MAX: usize = 1_000;
+/// Columns of a line that we write (RFC 2849 asks for no number; its examples fold at about this).
+pub const LDIF_LINE_COLUMNS: usize = 76;
+/// DI-14: 30 months, taken long.
+pub const DIRECTORY_KEPT_DAYS: i64 = 930;
+/// DI-13: an index that was fetched longer ago raises an alarm.
+pub const DIRECTORY_STALE_HOURS: i64 = 36;
+/// Octets of the proof beside a stored index.
+pub const DIRECTORY_PROOF_BYTES_MAX: usize = 4 * 1024;

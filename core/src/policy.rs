@@ -36,6 +36,12 @@ pub struct Policy {
     pub ordinary_forward_allowed: bool,
     /// Domains whose mailboxes may do neither (MX-10).
     pub ordinary_refused_domains: Vec<Domain>,
+    /// Signatures older than this many hours are as good as no scanner (VI-10).
+    pub scanner_stale_hours_max: u32,
+    /// Let a message pass whose archives are over the scanner's bounds, instead of failing it (SE-08).
+    pub over_bounds_passes: bool,
+    /// Extensions of attachments, in small letters, that make a submission fail; none by default (VI-15).
+    pub forbidden_types: Vec<String>,
 }
 
 /// A policy value that the law or reason forbids.
@@ -69,6 +75,9 @@ impl Default for Policy {
             ordinary_accept_allowed: true,
             ordinary_forward_allowed: true,
             ordinary_refused_domains: Vec::new(),
+            scanner_stale_hours_max: 72,
+            over_bounds_passes: false,
+            forbidden_types: Vec::new(),
         }
     }
 }

@@ -4,6 +4,7 @@
 //! Nothing here is changed while the appliance runs: who may do what, domains and mailboxes are in the
 //! registry (core), not in files.
 
+mod directory;
 mod error;
 mod file;
 pub mod os;
@@ -12,6 +13,7 @@ mod render;
 mod scanner;
 mod settings;
 
+pub use directory::DirectorySettings;
 pub use error::SettingsError;
 pub use policy::PolicySettings;
 pub use scanner::ScannerSettings;

@@ -3,7 +3,9 @@
 
 use std::fmt::Write;
 
-use crate::{ListenSettings, PolicySettings, Settings, SignerSettings, ThreadSettings};
+use crate::{
+    DirectorySettings, ListenSettings, PolicySettings, Settings, SignerSettings, ThreadSettings,
+};
 
 impl Settings {
     /// The file's text; reading it gives these settings again.
@@ -13,7 +15,9 @@ impl Settings {
             "How this Ceralacca appliance is set up. Read at start; unknown keys are refused.",
         );
         page.say("Relative paths start at the folder of this file.\n");
-        page.say("Virus scanner. \"none\": no message is scanned.");
+        page.say("Virus scanner. \"clamd:/run/clamav/clamd.ctl\" or \"clamd:host:3310\", several after a");
+        page.say("comma; \"none\": no message is scanned. clamd.conf must have StreamMaxLength above the");
+        page.say("largest message, AlertExceedsMax yes, and MaxFileSize not below MaxScanSize.");
         page.set("scanner", &quoted(&self.scanner.to_string()));
         page.table("provider");
         page.say(
@@ -33,6 +37,7 @@ impl Settings {
         );
         page.set("key", &quoted(&self.tls.key.to_string_lossy()));
         page.signer(&self.signer);
+        page.directory(&self.directory);
         page.policy(&self.policy);
         page.between(&self.policy);
         page.threads(&self.threads);
@@ -77,6 +82,7 @@ impl Page {
             ("submission_tls", 465, listen.submission_tls),
             ("submission", 587, listen.submission),
             ("imaps", 993, listen.imaps),
+            ("https", 443, listen.https),
         ] {
             match port {
                 Some(port) => self.set(key, &port.to_string()),
@@ -111,6 +117,66 @@ impl Page {
                 self.say("Sessions that sign at the same time; 0: one per core.");
                 self.set("sessions", &sessions.to_string());
             }
+        }
+    }
+
+    fn directory(&mut self, directory: &DirectorySettings) {
+        let usual = DirectorySettings::default();
+        let path = |file: &Option<std::path::PathBuf>| {
+            file.as_ref()
+                .map(|file| file.to_string_lossy().into_owned())
+        };
+        self.table("directory");
+        self.say("The index of all providers. Without it this appliance works alone.");
+        self.say("Where the index is fetched, HTTPS; it needs signer and server_authority.");
+        self.set_or_example("url", directory.url.clone(), "https://…/index.p7m");
+        self.say("PEM: the certificates that may sign the index, or that vouch for its signer.");
+        self.set_or_example("signer", path(&directory.signer), "index-signer.pem");
+        self.say("PEM: who vouches for the certificate of the index's HTTPS server.");
+        let file = path(&directory.server_authority);
+        self.set_or_example("server_authority", file, "index-server.pem");
+        self.say("PEM: our certificate as a client of that server, and its key (mode 600).");
+        let file = path(&directory.client_certificate);
+        self.set_or_example("client_certificate", file, "index-client.pem");
+        self.set_or_example(
+            "client_key",
+            path(&directory.client_key),
+            "index-client.key",
+        );
+        self.say("PEM: who vouches for the signing certificates of other providers.");
+        let file = path(&directory.mail_authorities);
+        self.set_or_example("mail_authorities", file, "mail-authorities.pem");
+        self.say("Seconds after which the index, and revocation lists, are fetched again.");
+        self.number(
+            "refresh_s",
+            directory.refresh_s.into(),
+            usual.refresh_s.into(),
+        );
+        let seconds = directory.crl_refresh_s.into();
+        self.number("crl_refresh_s", seconds, usual.crl_refresh_s.into());
+        self.say("A new index that loses more of its domains, in percent, waits for");
+        self.say("`ceralacca directory confirm`.");
+        let percent = directory.lost_domains_percent.into();
+        self.number(
+            "lost_domains_percent",
+            percent,
+            usual.lost_domains_percent.into(),
+        );
+        self.say(
+            "Where the centre fetches our own part of the index: listen.https answers with it",
+        );
+        self.say("at /directory/own.p7m.");
+        let url = directory.publish_url.clone();
+        self.set_or_example("publish_url", url, "https://…/directory/own.p7m");
+        self.say("LDIF: records of our secondary environments, published with our own.");
+        self.set_or_example("secondary", path(&directory.secondary), "secondary.ldif");
+    }
+
+    /// A key without a default: what is set, or an example as a comment.
+    fn set_or_example(&mut self, key: &str, value: Option<String>, example: &str) {
+        match value {
+            Some(value) => self.set(key, &quoted(&value)),
+            None => self.say(&format!("{key} = {}", quoted(example))),
         }
     }
 
@@ -204,6 +270,25 @@ impl Page {
             "arrivals_per_minute_max",
             policy.arrivals_per_minute_max.into(),
             usual.arrivals_per_minute_max.into(),
+        );
+        self.say("Virus signatures older than this many hours are as good as no scanner: 451.");
+        self.number(
+            "scanner_stale_hours_max",
+            policy.scanner_stale_hours_max.into(),
+            usual.scanner_stale_hours_max.into(),
+        );
+        self.say("Let a message pass whose archives are over the scanner's bounds.");
+        self.switch(
+            "over_bounds_passes",
+            policy.over_bounds_passes,
+            usual.over_bounds_passes,
+        );
+        self.say("Extensions of attachments that make a submission fail, in archives too: [\"exe\", \"js\"].");
+        let list = |types: &[String]| toml::Value::from(types.to_vec()).to_string();
+        self.set_or_default(
+            "forbidden_types",
+            &list(&policy.forbidden_types),
+            &list(&usual.forbidden_types),
         );
     }
 

@@ -7,10 +7,10 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use ceralacca_core::address::Address;
+use ceralacca_core::intake::{Arrival, TakenIn};
 use ceralacca_core::limits;
 use ceralacca_core::mailbox::MailboxId;
 use ceralacca_core::owner::{Command, CommandError, Outcome, Reply, Submission};
-use ceralacca_core::point::incoming::{Arrival, TakenIn};
 use ceralacca_core::registry::{MailboxRow, Passwords};
 use ceralacca_core::state::{Place, State};
 use parking_lot::Mutex;
@@ -123,7 +123,7 @@ impl Shared {
         let places = within(most, places).await?.ok()?;
         let examiner = Arc::clone(&self.examiner);
         let examined = tokio::task::spawn_blocking(move || {
-            let taken_in = examiner.take_in(place, &arrival);
+            let taken_in = examiner.take_in(place, arrival);
             drop(places);
             taken_in
         });

@@ -292,6 +292,7 @@ fn init_arguments(port_base: Option<u16>) -> Result<InitArguments, Failure> {
         bind: [127, 0, 0, 1].into(),
         port_base: port_base.unwrap_or(0),
         free_ports: port_base.is_none(),
+        sandbox_clock: false,
         tls_cert: None,
         tls_key: None,
         signer: SignerKind::Soft,
@@ -300,6 +301,7 @@ fn init_arguments(port_base: Option<u16>) -> Result<InitArguments, Failure> {
         pin_file: None,
         key_label: None,
         sessions: None,
+        authority: None,
         scanner: ScannerSettings::None,
     })
 }

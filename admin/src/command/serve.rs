@@ -1,12 +1,13 @@
 //! `serve`: runs the appliance until SIGTERM or SIGINT, then stops it in order.
 
 use ceralacca_core::disk::DataFolder;
+use ceralacca_core::ports::{Clock, SystemClock};
 use ceralacca_firmware::Settings;
 use serde_json::{Value, json};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
-use crate::appliance::{Appliance, CANNOT_SIGN, Serving, relay_words};
+use crate::appliance::{Appliance, CANNOT_SIGN, Serving, relay_words, scanner_words};
 use crate::keys::marked;
 use crate::lock::Lock;
 use crate::report::{Failure, Report, Voice};
@@ -46,12 +47,27 @@ fn words(serving: &Serving) -> String {
             words.push_str(&format!("listens on {address} ({what})\n"));
         }
     }
+    if let Some(address) = serving.https() {
+        words.push_str(&format!(
+            "listens on {address} (HTTPS: our part of the index of providers)\n"
+        ));
+    }
+    for alarm in appliance.state().directory().alarms(SystemClock.now()) {
+        words.push_str(&format!("warning: {alarm}\n"));
+    }
     let name = marked(&about.name, about.is_software);
     words.push_str(&format!("signs with: {name}\n"));
     if !about.is_available {
         words.push_str(&format!("warning: the signer {CANNOT_SIGN}\n"));
     }
-    words.push_str("virus scanner: none, no message is scanned\n");
+    if let Some(clock) = appliance.sandbox_clock() {
+        let minutes = clock.ahead_ms() / 60_000;
+        words.push_str(&format!(
+            "sandbox: the clock is {minutes} minutes ahead; nothing this appliance says is true\n"
+        ));
+    }
+    let health = appliance.state().scanner_health();
+    words.push_str(&scanner_words(appliance.settings(), health.as_ref()));
     for found in opening.cut.iter().chain(&opening.rebuilt) {
         words.push_str(&format!("at start: {found}\n"));
     }
@@ -78,6 +94,8 @@ fn object(serving: &Serving) -> Value {
         "listens": serving.listens(),
         "signer": { "name": about.name, "software": about.is_software,
                     "available": about.is_available },
+        "scanner": { "name": serving.appliance().settings().scanner.to_string(),
+                     "working": state.scanner_health().is_some_and(|found| found.reachable) },
         "errands_relay": state.status().errands_relay,
         "replayed": state.opening().replayed,
     })

@@ -342,6 +342,7 @@ fn no_room(error: SpoolError) -> Reply {
 pub(super) fn refusal(error: CommandError) -> Reply {
     match error {
         CommandError::Busy => BUSY,
+        CommandError::ScannerAway => "451 4.7.1 Virus check not available, try again later",
         CommandError::DiskFull => "451 4.3.1 Insufficient storage, try again later",
         CommandError::Stopping => "451 4.3.2 Service shutting down, try again later",
         CommandError::NotInService(_) => "550 5.2.1 Mailbox is not in service",

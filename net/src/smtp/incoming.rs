@@ -9,8 +9,8 @@ use std::sync::Arc;
 
 use ceralacca_core::address::{Address, Domain};
 use ceralacca_core::blob::BlobRef;
+use ceralacca_core::intake::{Arrival, Spf, TakenIn};
 use ceralacca_core::journal::Partition;
-use ceralacca_core::point::incoming::{Arrival, Spf, TakenIn};
 use ceralacca_core::proof::Durable;
 use ceralacca_core::state::{Place, State};
 use zeroize::Zeroizing;
@@ -30,12 +30,12 @@ const REPLY_TEXT_BYTES_MAX: usize = 480;
 /// Judges what arrived and answers when its outcome is committed. Asked on a thread that may wait.
 pub trait Examiner: Send + Sync {
     /// Takes the message in, or refuses it.
-    fn take_in(&self, place: Place, arrival: &Arrival) -> TakenIn;
+    fn take_in(&self, place: Place, arrival: Arrival) -> TakenIn;
 }
 
 impl Examiner for State {
-    fn take_in(&self, place: Place, arrival: &Arrival) -> TakenIn {
-        self.take_in(place, arrival)
+    fn take_in(&self, place: Place, arrival: Arrival) -> TakenIn {
+        Self::take_in(self, place, &arrival)
     }
 }
 
@@ -122,7 +122,7 @@ impl Door for IncomingDoor {
             peer: self.peer,
             helo,
             tls: tls.map(str::to_owned),
-            spf: Spf::Unknown,
+            spf: Spf::default(),
         };
         match self.shared.examine(place, arrival).await {
             Some(TakenIn::Accepted(identifier)) => Ok(identifier.to_string()),

@@ -16,6 +16,7 @@ mod se;
 mod sg;
 mod te;
 mod tm;
+mod vi;
 
 use std::sync::OnceLock;
 

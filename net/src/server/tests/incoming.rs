@@ -5,9 +5,9 @@ use std::sync::Condvar;
 use std::sync::mpsc::channel;
 
 use ceralacca_core::blob::format::{read_blob_header, segment_name};
+use ceralacca_core::intake::{Arrival, TakenIn};
 use ceralacca_core::journal::Partition;
 use ceralacca_core::message_id::Identifier;
-use ceralacca_core::point::incoming::{Arrival, TakenIn};
 use ceralacca_core::state::Place;
 
 use super::*;
@@ -22,14 +22,11 @@ pub(super) struct Judge {
 }
 
 impl Examiner for Judge {
-    fn take_in(&self, place: Place, arrival: &Arrival) -> TakenIn {
+    fn take_in(&self, place: Place, arrival: Arrival) -> TakenIn {
         let path = arrival.reverse_path.as_ref();
         let asks = path.map_or("", |path| path.local_part()).to_owned();
         let thread = std::thread::current().name().unwrap_or_default().to_owned();
-        self.seen
-            .lock()
-            .expect("alone")
-            .push((arrival.clone(), thread));
+        self.seen.lock().expect("alone").push((arrival, thread));
         self.arrived.notify_all();
         if asks == "held" {
             let open = self.open.lock().expect("alone");
