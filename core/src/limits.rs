@@ -97,6 +97,10 @@ pub const SWEEP_MS: i64 = 10 * 60 * 1000;
 /// Identifiers and marks dropped in one record: some 60 octets each.
 pub const FORGOTTEN_PER_RECORD_MAX: usize = 400;
 const _: () = assert!(FORGOTTEN_PER_RECORD_MAX * (DOMAIN_BYTES_MAX / 2 + 32) < RECORD_BYTES_MAX);
+/// IP-23: a signer that may be newer than our copy of the index is waited for so long.
+pub const INDEX_AWAITED_MS: i64 = 2 * 60 * 60 * 1000;
+/// Such signers at a time: certificates that lead to an authority of ours are few.
+pub const SIGNERS_AWAITED_MAX: usize = 1000;
 /// Recipients of one transaction of another server (RFC 5321 §4.5.3.1.8: at least 100): further ones
 /// come in another transaction, which gets its own take-charge receipt (TC-04).
 pub const ARRIVAL_RECIPIENTS_MAX: usize = 100;
@@ -424,6 +428,9 @@ pub const RELAY_EXCHANGES_MAX: usize = 20;
 pub const RELAY_ADDRESSES_MAX: usize = 8;
 /// The relay looks at the clock at least so often, and hands in again what was not recorded.
 pub const RELAY_TICK_MS_MAX: u64 = 1_000;
+/// Changes of the queue that the relay takes before it looks at what is due.
+pub const RELAY_CHANGES_AT_ONCE_MAX: usize = 1_000;
+
 /// clamd servers that one appliance may name.
 pub const CLAMD_SERVERS_MAX: usize = 8;
 /// Scans at once on one clamd server, which runs 10 or 12 threads as it is delivered; two stay free for

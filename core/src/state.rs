@@ -26,7 +26,7 @@ use crate::quarantine::Quarantine;
 use crate::scanning::{Prober, ScannerGate};
 use crate::srs::Rewriter;
 use crate::steps::Steps;
-use crate::trust::{Alone, Trust};
+use crate::trust::{Trust, TrustRoom};
 use crate::view::behind::{self, Behind, Lag, ViewError};
 use crate::view::memory::DispatchWatcher;
 use crate::view::{Row, View, apply};
@@ -47,8 +47,10 @@ pub struct Options {
     pub backlog_max: usize,
     /// Free disk below which intake stops.
     pub disk_reserve_bytes: u64,
-    /// Whom we trust besides ourselves.
-    pub trust: Arc<dyn Trust>,
+    /// DER of the authorities above other providers' certificates.
+    pub mail_authorities: Vec<Vec<u8>>,
+    /// In place of index and authorities, in tests; `None`: those.
+    pub trust: Option<Arc<dyn Trust>>,
     /// Rewrites the senders of forwarded mail; without it forwards leave with the null reverse path.
     pub rewriter: Option<Arc<Rewriter>>,
     /// Where infected mail is kept (VI-09); `None` in tests that scan nothing.
@@ -78,7 +80,8 @@ impl Options {
             keep_views: true,
             backlog_max: limits::BACKLOG_MESSAGES_MAX,
             disk_reserve_bytes: limits::DISK_RESERVE_BYTES,
-            trust: Arc::new(Alone),
+            mail_authorities: Vec::new(),
+            trust: None,
             rewriter: None,
             quarantine: None,
             directory: ShelfOptions::default(),
@@ -147,7 +150,8 @@ pub(crate) struct Shared {
     pub(crate) policy: Arc<Policy>,
     pub(crate) view: View,
     pub(crate) blobs: Arc<BlobStore>,
-    pub(crate) directory: DirectoryShelf,
+    pub(crate) directory: Arc<DirectoryShelf>,
+    trust_room: Arc<TrustRoom>,
     pub(crate) steps: Steps,
     pub(crate) work: WorkQueue,
     pub(crate) timers: Timers,
@@ -209,11 +213,16 @@ impl State {
         let (from_certifier, certifier) = bounded(limits::GROUP_COMMANDS_MAX);
         let inboxes = Inboxes { all, certifier };
         let newest = view.copy();
-        let directory = DirectoryShelf::open(
+        let directory = Arc::new(DirectoryShelf::open(
             options.disk.clone(),
             options.folder.directory(),
             options.directory,
-        );
+        ));
+        let trust_room = Arc::new(TrustRoom::new(
+            directory.clone(),
+            options.mail_authorities,
+            options.policy.tolerated_providers.clone(),
+        ));
         let shared = Arc::new(Shared {
             clock: options.clock,
             policy: Arc::new(options.policy),
@@ -224,7 +233,8 @@ impl State {
             work: WorkQueue::default(),
             timers: Timers::default(),
             position: AtomicU64::new(lane.end().0),
-            trust: options.trust,
+            trust: options.trust.unwrap_or_else(|| trust_room.clone()),
+            trust_room,
             rewriter: options.rewriter,
             scanner: RwLock::default(),
             behind: RwLock::new(behind),
@@ -435,6 +445,11 @@ impl State {
             Ok(_) => intake::refusal(&CommandError::Stopping),
             Err(error) => intake::refusal(&error),
         }
+    }
+
+    /// Index, authorities and revocation lists, for who keeps them fresh.
+    pub fn trust_room(&self) -> &Arc<TrustRoom> {
+        &self.shared.trust_room
     }
 
     /// From now on `watcher` is told of each entry of the relay's queue that changes.

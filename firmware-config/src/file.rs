@@ -100,8 +100,8 @@ mod tests {
 
     use super::*;
     use crate::{
-        DirectorySettings, ListenSettings, PolicySettings, ProviderSettings, ScannerSettings,
-        SignerSettings, ThreadSettings, TlsSettings,
+        DirectorySettings, ListenSettings, PolicySettings, ProviderSettings, RelaySettings,
+        ScannerSettings, SignerSettings, ThreadSettings, TlsSettings,
     };
 
     fn folder() -> (tempfile::TempDir, DataFolder) {
@@ -141,6 +141,7 @@ mod tests {
             },
             directory: DirectorySettings::default(),
             policy: PolicySettings::default(),
+            relay: RelaySettings::default(),
             threads: ThreadSettings::default(),
         }
     }
@@ -153,6 +154,16 @@ mod tests {
         changed.policy.recipients_max = 77;
         changed.policy.zone_with_colon = true;
         changed.threads.rings = 3;
+        changed.relay = RelaySettings {
+            dns: Some("127.0.0.1:5353".parse().unwrap()),
+            port: 2525,
+            certified_source: Some([127, 0, 0, 2].into()),
+            ordinary_source: Some([127, 0, 0, 3].into()),
+            dkim_selector: "s2026".to_owned(),
+            dkim_key: "keys/other.pem".into(),
+            connections_max: 7,
+            connections_per_destination_max: 3,
+        };
         changed.listen.https = Some(0);
         changed.directory = directory();
         changed.write(&data).unwrap();
@@ -249,6 +260,22 @@ mod tests {
             ("tls.crt", "absent.crt", "tls.certificate"),
             ("sessions = 2", "sessions = 2000", "signer.sessions"),
             ("[threads]", "[threads]\nwings = 2", "wings"),
+            ("# port = 25\n", "port = 0\n", "relay.port"),
+            (
+                "# certified_source = \"192.0.2.1\"",
+                "certified_source = \"203.0.113.1\"",
+                "relay.certified_source",
+            ),
+            (
+                "# dkim_selector = \"ceralacca\"",
+                "dkim_selector = \"a.b\"",
+                "relay.dkim_selector",
+            ),
+            (
+                "# connections_per_destination_max = 10",
+                "connections_per_destination_max = 101",
+                "relay.connections_per_destination_max",
+            ),
         ];
         for (from, to, named) in cases {
             let bad = good.replacen(from, to, 1);

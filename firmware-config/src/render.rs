@@ -4,7 +4,8 @@
 use std::fmt::Write;
 
 use crate::{
-    DirectorySettings, ListenSettings, PolicySettings, Settings, SignerSettings, ThreadSettings,
+    DirectorySettings, ListenSettings, PolicySettings, RelaySettings, Settings, SignerSettings,
+    ThreadSettings,
 };
 
 impl Settings {
@@ -40,6 +41,7 @@ impl Settings {
         page.directory(&self.directory);
         page.policy(&self.policy);
         page.between(&self.policy);
+        page.relay(&self.relay);
         page.threads(&self.threads);
         page.text
     }
@@ -271,6 +273,14 @@ impl Page {
             policy.arrivals_per_minute_max.into(),
             usual.arrivals_per_minute_max.into(),
         );
+        self.say("Providers whose mail may be from domains that their record does not list.");
+        let names: Vec<String> = policy
+            .tolerated_providers
+            .iter()
+            .map(|name| quoted(name))
+            .collect();
+        let names = format!("[{}]", names.join(", "));
+        self.set_or_default("tolerated_providers", &names, "[]");
         self.say("Virus signatures older than this many hours are as good as no scanner: 451.");
         self.number(
             "scanner_stale_hours_max",
@@ -290,6 +300,59 @@ impl Page {
             &list(&policy.forbidden_types),
             &list(&usual.forbidden_types),
         );
+    }
+
+    fn relay(&mut self, relay: &RelaySettings) {
+        let usual = RelaySettings::default();
+        self.table("relay");
+        self.say("Mail for other servers. The name server to ask, with its port; left out: the system's.");
+        let dns = relay
+            .dns
+            .map_or("127.0.0.1:53".to_owned(), |dns| dns.to_string());
+        self.optional("dns", relay.dns.is_some(), &quoted(&dns));
+        self.say("The port of other servers; another one than 25 serves tests only.");
+        self.number("port", relay.port.into(), usual.port.into());
+        self.say("Addresses of this machine from which mail leaves, to PEC providers and to the");
+        self.say("Internet: two of them keep the one's reputation from the other's; left out: the");
+        self.say("system chooses.");
+        for (key, source) in [
+            ("certified_source", relay.certified_source),
+            ("ordinary_source", relay.ordinary_source),
+        ] {
+            let shown = source.map_or("192.0.2.1".to_owned(), |source| source.to_string());
+            self.optional(key, source.is_some(), &quoted(&shown));
+        }
+        self.say(
+            "DKIM for mail to the Internet: the name of the key in the DNS, and the key, RSA in",
+        );
+        self.say(
+            "PEM, which is made where it is missing. `ceralacca domain show` prints the record.",
+        );
+        let (selector, key) = (&relay.dkim_selector, relay.dkim_key.to_string_lossy());
+        self.set_or_default(
+            "dkim_selector",
+            &quoted(selector),
+            &quoted(&usual.dkim_selector),
+        );
+        let usual_key = usual.dkim_key.to_string_lossy();
+        self.set_or_default("dkim_key", &quoted(&key), &quoted(&usual_key));
+        self.say("Connections at the same time, and those of them to one destination.");
+        self.number(
+            "connections_max",
+            relay.connections_max.into(),
+            usual.connections_max.into(),
+        );
+        self.number(
+            "connections_per_destination_max",
+            relay.connections_per_destination_max.into(),
+            usual.connections_per_destination_max.into(),
+        );
+    }
+
+    /// A key without default: an example as a comment where it is not set.
+    fn optional(&mut self, key: &str, is_set: bool, value: &str) {
+        let mark = if is_set { "" } else { "# " };
+        let _ = writeln!(self.text, "{mark}{key} = {value}");
     }
 
     fn threads(&mut self, threads: &ThreadSettings) {

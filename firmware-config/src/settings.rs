@@ -10,7 +10,7 @@ use ceralacca_core::policy::Policy;
 use serde::{Deserialize, Serialize};
 
 use crate::error::Fault;
-use crate::{DirectorySettings, PolicySettings, ScannerSettings};
+use crate::{DirectorySettings, PolicySettings, RelaySettings, ScannerSettings};
 
 /// All of `appliance.toml`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -33,6 +33,9 @@ pub struct Settings {
     /// Policy values.
     #[serde(default)]
     pub policy: PolicySettings,
+    /// How mail leaves for other servers.
+    #[serde(default)]
+    pub relay: RelaySettings,
     /// Numbers of threads.
     #[serde(default)]
     pub threads: ThreadSettings,
@@ -259,6 +262,7 @@ impl Settings {
         self.signer.check(data)?;
         self.directory.check(data)?;
         self.policy.checked()?;
+        self.relay.check(data)?;
         bounded("threads.rings", self.threads.rings)
     }
 }

@@ -45,7 +45,7 @@ use ceralacca_firmware::Settings;
 
 use crate::control::Request;
 use crate::directory;
-use crate::keys::Keys;
+use crate::keys::{self, Keys};
 use crate::lock::Lock;
 use crate::reach;
 use crate::report::{Failure, Report};
@@ -91,6 +91,8 @@ impl Appliance {
         options.policy = settings.policy();
         options.quarantine = Some(Arc::new(quarantine(data, &settings)?));
         options.directory = shelf_options(data, &settings)?;
+        options.mail_authorities = directory::mail_authorities(data, &settings)?;
+        options.rewriter = Some(Arc::new(keys::rewriter(data)?));
         let state = State::open(options).map_err(Failure::refused)?;
         let appliance = Self {
             data: data.clone(),

@@ -1,12 +1,13 @@
-//! An appliance that serves: signer, certifier, rings and control socket, started in this order and
-//! stopped in the other.
+//! An appliance that serves: signer, certifier, rings, relay and control socket, started in this order
+//! and stopped in the other, but that the rings take nothing in while the relay ends.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use ceralacca_core::ports::Signer;
 use ceralacca_core::registry::Passwords;
-use ceralacca_net::{Listeners, Running, Server};
+use ceralacca_net::{Listeners, Running, Server, relay};
 use serde_json::{Value, json};
 
 use super::{Appliance, perform, scanning};
@@ -14,7 +15,8 @@ use crate::control::{Answer, ControlServer, Request};
 use crate::directory::https::WebServer;
 use crate::directory::publication::{self, Publication};
 use crate::directory::refresh::{Refresher, Source};
-use crate::keys::Keys;
+use crate::directory::revocation::ListKeeper;
+use crate::keys::{Keys, dkim};
 use crate::report::Failure;
 
 /// Threads that hash passwords (see *Threads*).
@@ -25,10 +27,12 @@ pub struct Serving {
     appliance: Arc<Appliance>,
     signer: Arc<dyn Signer>,
     running: Option<Running>,
+    relay: Arc<relay::Running>,
     publication: Arc<Publication>,
     source: Option<Arc<Source>>,
     https: Option<WebServer>,
     refresher: Option<Refresher>,
+    lists: Option<ListKeeper>,
     control: Option<ControlServer>,
 }
 
@@ -48,14 +52,18 @@ impl Appliance {
             signer.clone(),
         ));
         let running = ceralacca_net::serve(self.server()?).map_err(Failure::refused)?;
+        let own = running.addresses().incoming.clone();
+        let relay = relay::start(self.relay(own)?, self.state.clone()).map_err(Failure::refused)?;
         let mut serving = Serving {
             appliance: Arc::new(self),
             signer,
             running: Some(running),
+            relay: Arc::new(relay),
             publication,
             source,
             https: None,
             refresher: None,
+            lists: None,
             control: None,
         };
         serving.start_directory()?;
@@ -97,6 +105,27 @@ impl Appliance {
     }
 }
 
+impl Appliance {
+    /// How the relay works; `own` is where this appliance takes mail.
+    fn relay(&self, own: Vec<SocketAddr>) -> Result<relay::RelaySettings, Failure> {
+        let settings = &self.settings.relay;
+        let dkim = dkim::signer(&self.data, &self.settings)?;
+        Ok(relay::RelaySettings {
+            host: self.settings.provider.host.clone(),
+            dns: settings.dns,
+            port: settings.port,
+            own,
+            certified_source: settings.certified_source,
+            ordinary_source: settings.ordinary_source,
+            dkim: Some(Arc::new(dkim)),
+            connections_max: settings.connections_max.into(),
+            connections_per_destination_max: settings.connections_per_destination_max.into(),
+            anchors: Vec::new(),
+            clock: self.state.clock().clone(),
+        })
+    }
+}
+
 impl Serving {
     /// Our part of the index is handed out where the settings ask for it, the whole is looked after where
     /// they name one.
@@ -112,6 +141,10 @@ impl Serving {
         if appliance.state.directory().is_used() {
             let refresher = Refresher::start(appliance.state.clone(), self.source.clone())?;
             self.refresher = Some(refresher);
+            let every = Duration::from_secs(settings.directory.crl_refresh_s.into());
+            let (state, source) = (appliance.state.clone(), self.source.clone());
+            let lists = ListKeeper::start(state, source, &appliance.data, every)?;
+            self.lists = Some(lists);
         }
         Ok(())
     }
@@ -121,6 +154,7 @@ impl Serving {
         let about = perform::Run {
             signer: self.signer.clone(),
             listens: self.listens(),
+            relay: self.relay.clone(),
             publication: self.publication.clone(),
             source: self.source.clone(),
         };
@@ -178,10 +212,12 @@ impl Drop for Serving {
     fn drop(&mut self) {
         drop(self.control.take());
         drop(self.https.take());
+        drop(self.lists.take());
         drop(self.refresher.take());
         if let Some(running) = self.running.take() {
             running.stop();
         }
+        self.relay.stop();
         self.appliance.state.stop();
     }
 }

@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 use ceralacca_core::disk::DataFolder;
 use ceralacca_core::owner::{Command, RegistryOrder};
 use ceralacca_firmware::{
-    DirectorySettings, ListenSettings, PolicySettings, ProviderSettings, Settings, SignerSettings,
-    ThreadSettings, TlsSettings,
+    DirectorySettings, ListenSettings, PolicySettings, ProviderSettings, RelaySettings, Settings,
+    SignerSettings, ThreadSettings, TlsSettings,
 };
 use serde_json::json;
 
@@ -33,6 +33,7 @@ pub fn init(data: &DataFolder, arguments: &InitArguments) -> Result<Report, Fail
     let mut undo = Undo::of(data)?;
     let authority = arguments.authority.as_deref();
     Keys::of(data, &settings).make(arguments.tls_cert.is_none(), authority)?;
+    keys::dkim::signer(data, &settings)?;
     let settings = settings.checked(data).map_err(Failure::refused)?;
     settings.write(data).map_err(Failure::refused)?;
     if arguments.sandbox_clock {
@@ -70,6 +71,7 @@ fn settings(arguments: &InitArguments) -> Result<Settings, Failure> {
         signer: signer(arguments)?,
         directory: directory(arguments),
         policy: PolicySettings::default(),
+        relay: RelaySettings::default(),
         threads: ThreadSettings::default(),
     })
 }

@@ -8,6 +8,7 @@ mod hsm;
 mod init;
 mod mailbox;
 mod quarantine;
+mod queue;
 mod sandbox;
 mod serve;
 mod verify;
@@ -33,6 +34,7 @@ pub fn run(arguments: Arguments, voice: Voice) -> Result<Report, Failure> {
         Command::Serve => serve::serve(&data()?, voice),
         Command::Mailbox(order) => mailbox::mailbox(&data()?, order),
         Command::Domain(order) => domain::domain(&data()?, order),
+        Command::Queue(order) => queue::queue(&data()?, order),
         Command::Hsm(order) => hsm::hsm(&data()?, order),
         Command::Quarantine(order) => quarantine::quarantine(&data()?, order),
         Command::Directory(order) => {

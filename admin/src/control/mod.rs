@@ -10,7 +10,7 @@ mod socket;
 pub use client::{ControlError, Link};
 pub use protocol::{
     Answer, DirectoryRequest, DomainRequest, HolderChange, HsmRequest, MailboxRequest,
-    OrdinaryWord, QuarantineRequest, Request, StateWord,
+    OrdinaryWord, QuarantineRequest, QueueRequest, QueueWhich, QueueWord, Request, StateWord,
 };
 pub(crate) use server::operator;
 pub use server::{ControlServer, Perform};

@@ -6,12 +6,14 @@
 //! keys/soft/LABEL.key       the signing key in software, for evaluation (HS-01)
 //! keys/quarantine.key       encrypts the infected mail that is kept (VI-09)
 //! keys/signing.pem          the signing certificate with its issuers, for any kind of key
+//! keys/dkim.pem             signs mail to the Internet (TE-19)
 //! keys/srs.key              rewrites the senders of forwarded mail (MX-06)
 //! ```
 //!
 //! The signing certificate is judged by the profile of RFC 6109 §5.5 each time it is loaded (SG-11).
 
 mod commands;
+pub mod dkim;
 mod srs;
 
 pub use srs::rewriter;
