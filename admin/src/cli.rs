@@ -8,6 +8,8 @@ use ceralacca_core::address::{Address, Domain};
 use ceralacca_firmware::ScannerSettings;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::conformance::settings::Server;
+
 /// An open certified-mail (PEC, RFC 6109) appliance.
 #[derive(Debug, Parser)]
 #[command(name = "ceralacca", version, about, max_term_width = 100)]
@@ -55,6 +57,8 @@ pub enum Command {
     Sandbox(SandboxCommand),
     /// Judge a certified message, offline; exit 0 only if it is genuine.
     Verify(VerifyArguments),
+    /// Run the check list of RFC 6109 from outside against any provider; exit 0 only if all holds.
+    Conformance(Box<ConformanceArguments>),
     /// Look at everything that must be well.
     Check,
 }
@@ -521,6 +525,42 @@ pub enum SandboxCommand {
         #[arg(long, value_name = "TIME", value_parser = parse_span_ms)]
         advance: Option<u64>,
     },
+    /// Run a provider that breaks the rules on purpose, for the conformance checks to be seen failing.
+    Serve(BrokenArguments),
+}
+
+/// `sandbox serve`
+#[derive(Debug, Clone, Args)]
+pub struct BrokenArguments {
+    /// What to break.
+    #[arg(
+        long,
+        value_name = "FAULT,FAULT",
+        value_enum,
+        value_delimiter = ',',
+        required = true
+    )]
+    pub broken: Vec<FaultWord>,
+    /// By how many seconds `late-receipt` delays receipts.
+    #[arg(long, value_name = "N", default_value_t = 90)]
+    pub late_seconds: u64,
+}
+
+/// `--broken`
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum FaultWord {
+    /// Receipts come late.
+    LateReceipt,
+    /// Brief receipts hold wrong hashes.
+    WrongHash,
+    /// One octet of each envelope is altered after signing.
+    AlteredEnvelope,
+    /// An authority that nobody trusts vouches for the signer.
+    ForeignSigner,
+    /// The signing certificate has expired.
+    ExpiredCertificate,
+    /// Messages hold no certification data.
+    MissingDaticert,
 }
 
 /// `sandbox authority …`
@@ -597,6 +637,62 @@ fn part_ms(part: &str) -> Option<u64> {
     };
     let number: u64 = number.parse().ok()?;
     number.checked_mul(seconds)?.checked_mul(1000)
+}
+
+/// `conformance`
+#[derive(Debug, Clone, Args)]
+pub struct ConformanceArguments {
+    /// Servers, mailboxes and limits (TOML); or the flags below.
+    #[arg(long, value_name = "F", conflicts_with_all = ["submission", "imap", "sender", "recipient"])]
+    pub config: Option<PathBuf>,
+    /// Where mail is handed in.
+    #[arg(long, value_name = "HOST:PORT[/starttls]", value_parser = Server::parse)]
+    pub submission: Option<Server>,
+    /// Where it is read, over TLS.
+    #[arg(long, value_name = "HOST:PORT", value_parser = Server::parse)]
+    pub imap: Option<Server>,
+    /// The mailbox that sends.
+    #[arg(long, value_name = "ADDRESS", requires = "sender_password_file")]
+    pub sender: Option<String>,
+    /// File with its password.
+    #[arg(long, value_name = "F")]
+    pub sender_password_file: Option<PathBuf>,
+    /// The mailbox that receives, at the same provider.
+    #[arg(long, value_name = "ADDRESS", requires = "recipient_password_file")]
+    pub recipient: Option<String>,
+    /// File with its password.
+    #[arg(long, value_name = "F")]
+    pub recipient_password_file: Option<PathBuf>,
+    /// An address without certified mail; mail is sent to it.
+    #[arg(long, value_name = "ADDRESS")]
+    pub external: Option<String>,
+    /// Authorities of signing certificates (PEM).
+    #[arg(long, value_name = "PEM")]
+    pub anchors: Option<PathBuf>,
+    /// Authorities of the servers (PEM); those of the system when left out.
+    #[arg(long, value_name = "PEM")]
+    pub trust: Option<PathBuf>,
+    /// The index of providers (LDIF).
+    #[arg(long, value_name = "LDIF")]
+    pub directory: Option<PathBuf>,
+    /// Leave out the messages of the size limits, some 50 MB.
+    #[arg(long)]
+    pub no_large: bool,
+    /// Make these checks only.
+    #[arg(long, value_name = "ID,ID", value_delimiter = ',')]
+    pub only: Vec<String>,
+    /// Print the check list and end.
+    #[arg(long)]
+    pub list: bool,
+    /// Write a report in JUnit XML.
+    #[arg(long, value_name = "F")]
+    pub junit: Option<PathBuf>,
+    /// Write a report as a page.
+    #[arg(long, value_name = "F")]
+    pub html: Option<PathBuf>,
+    /// Keep all messages, sent and found, in this folder.
+    #[arg(long, value_name = "DIR")]
+    pub evidence: Option<PathBuf>,
 }
 
 fn parse_domain(text: &str) -> Result<Domain, String> {

@@ -21,7 +21,9 @@ use crate::owner::{Command, CommandError, Inboxes, Message, Outcome, Owner, Repl
 use crate::pipeline::{Pipeline, Timers, WorkQueue};
 use crate::point::access::distinct;
 use crate::policy::Policy;
-use crate::ports::{Clock, ScanVerdict, ScannerAway, ScannerHealth, Signer, VirusScanner};
+use crate::ports::{
+    Clock, Sabotage, ScanVerdict, ScannerAway, ScannerHealth, Signer, VirusScanner,
+};
 use crate::quarantine::Quarantine;
 use crate::scanning::{Prober, ScannerGate};
 use crate::srs::Rewriter;
@@ -59,6 +61,8 @@ pub struct Options {
     pub directory: ShelfOptions,
     /// Told when the state must not go on (see *Commit*); the real one ends the process.
     pub on_fatal: FatalHandler,
+    /// `None` in every real run; the sandbox's broken provider spoils its messages with it.
+    pub sabotage: Option<Arc<dyn Sabotage>>,
 }
 
 /// Ends the process, or the simulated appliance, with this sentence.
@@ -86,6 +90,7 @@ impl Options {
             quarantine: None,
             directory: ShelfOptions::default(),
             on_fatal,
+            sabotage: None,
         }
     }
 }
@@ -170,6 +175,7 @@ pub(crate) struct Shared {
     folder: DataFolder,
     disk_reserve_bytes: u64,
     on_fatal: FatalHandler,
+    pub(crate) sabotage: Option<Arc<dyn Sabotage>>,
 }
 
 /// Shared by all threads.
@@ -248,6 +254,7 @@ impl State {
             scanner_gate: Arc::default(),
             quarantine: options.quarantine,
             on_fatal: options.on_fatal,
+            sabotage: options.sabotage,
         });
         let owner = Owner::spawn(shared.clone(), newest, Box::new(lane), started.0, inboxes);
         let owner = Mutex::new(Some(owner.map_err(OpenError::Thread)?));

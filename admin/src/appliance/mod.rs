@@ -38,7 +38,7 @@ use ceralacca_core::address::Domain;
 use ceralacca_core::directory::ShelfOptions;
 use ceralacca_core::disk::{DataFolder, RealDisk};
 use ceralacca_core::owner::{Command, RegistryOrder};
-use ceralacca_core::ports::{Clock, SystemClock};
+use ceralacca_core::ports::{Clock, Sabotage, SystemClock};
 use ceralacca_core::quarantine::Quarantine;
 use ceralacca_core::state::{Options, State};
 use ceralacca_firmware::Settings;
@@ -77,6 +77,16 @@ impl Appliance {
 
     /// As [`Appliance::open`], under a lock that is held already.
     pub fn open_locked(data: &DataFolder, settings: Settings, lock: Lock) -> Result<Self, Failure> {
+        Self::open_spoiled(data, settings, lock, None)
+    }
+
+    /// As [`Appliance::open_locked`], for the sandbox: with what spoils its messages on purpose.
+    pub(crate) fn open_spoiled(
+        data: &DataFolder,
+        settings: Settings,
+        lock: Lock,
+        sabotage: Option<Arc<dyn Sabotage>>,
+    ) -> Result<Self, Failure> {
         let sandbox_clock = SandboxClock::of(data)?;
         let clock: Arc<dyn Clock> = match &sandbox_clock {
             Some(clock) => clock.clone(),
@@ -93,6 +103,7 @@ impl Appliance {
         options.directory = shelf_options(data, &settings)?;
         options.mail_authorities = directory::mail_authorities(data, &settings)?;
         options.rewriter = Some(Arc::new(keys::rewriter(data)?));
+        options.sabotage = sabotage;
         let state = State::open(options).map_err(Failure::refused)?;
         let appliance = Self {
             data: data.clone(),

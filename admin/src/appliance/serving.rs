@@ -40,6 +40,11 @@ impl Appliance {
     /// Starts to serve.
     pub fn serve(self) -> Result<Serving, Failure> {
         let signer = Keys::of(&self.data, &self.settings).signer()?;
+        self.serve_signing(signer)
+    }
+
+    /// As [`Appliance::serve`], with another signer: the sandbox's broken provider has its own.
+    pub(crate) fn serve_signing(self, signer: Arc<dyn Signer>) -> Result<Serving, Failure> {
         let scanner = scanning::scanner(&self.settings);
         self.state
             .start_pipeline(signer.clone(), scanner)

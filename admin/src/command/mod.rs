@@ -1,6 +1,8 @@
 //! What each command does: a file per command, each gives a [`Report`] or a [`Failure`].
 
+mod broken;
 mod check;
+mod conformance;
 mod demo;
 mod directory;
 mod domain;
@@ -40,8 +42,9 @@ pub fn run(arguments: Arguments, voice: Voice) -> Result<Report, Failure> {
         Command::Directory(order) => {
             directory::directory(folder.map(DataFolder).as_ref(), order, voice)
         }
-        Command::Sandbox(order) => sandbox::sandbox(folder.map(DataFolder).as_ref(), order),
+        Command::Sandbox(order) => sandbox::sandbox(folder.map(DataFolder).as_ref(), order, voice),
         Command::Verify(order) => verify::verify(folder.map(DataFolder).as_ref(), &order),
+        Command::Conformance(order) => conformance::conformance(&order, voice),
         Command::Check => check::check(&data()?),
     }
 }

@@ -13,11 +13,21 @@ use crate::lock::Lock;
 use crate::report::{Failure, Report, Voice};
 
 pub(super) fn serve(data: &DataFolder, voice: Voice) -> Result<Report, Failure> {
+    serve_with(voice, || {
+        let settings = Settings::load(data).map_err(Failure::refused)?;
+        let lock = Lock::take(data).map_err(Failure::refused)?;
+        Appliance::open_locked(data, settings, lock)?.serve()
+    })
+}
+
+/// Starts, says what runs, and waits for the signal to stop.
+pub(super) fn serve_with(
+    voice: Voice,
+    start: impl FnOnce() -> Result<Serving, Failure>,
+) -> Result<Report, Failure> {
     // Before anything runs: a signal during the start stops it in order too.
     let mut signals = Signals::new([SIGTERM, SIGINT]).map_err(Failure::refused)?;
-    let settings = Settings::load(data).map_err(Failure::refused)?;
-    let lock = Lock::take(data).map_err(Failure::refused)?;
-    let serving = Appliance::open_locked(data, settings, lock)?.serve()?;
+    let serving = start()?;
     voice.say(words(&serving).trim_end());
     voice.object(&object(&serving));
     // Ends with the first signal only.

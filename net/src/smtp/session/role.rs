@@ -71,14 +71,6 @@ impl Role {
         }
     }
 
-    /// Recipients of one transaction before `452 4.5.3` (AP-16, TC-04).
-    pub(super) fn recipients_max(&self) -> usize {
-        match self {
-            Self::Submission => limits::RECIPIENTS_PER_TRANSACTION_MAX,
-            Self::Incoming(..) => limits::ARRIVAL_RECIPIENTS_MAX,
-        }
-    }
-
     /// The line of EHLO that takes the place of STARTTLS.
     pub(super) fn keyword_under_tls(&self) -> &'static str {
         match self {
