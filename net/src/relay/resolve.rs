@@ -48,20 +48,7 @@ impl Resolver {
     /// Asks `dns`, or whom this machine asks. `own` are the addresses on which this appliance listens.
     /// Made inside the runtime.
     pub fn new(dns: Option<SocketAddr>, port: u16, own: Vec<SocketAddr>) -> Result<Self, NetError> {
-        let refused = |e: LookupError| NetError::OperatorDns(e.to_string());
-        let mut builder = match dns {
-            None => TokioResolver::builder_tokio().map_err(refused)?,
-            Some(server) => {
-                let mut config = NameServerConfig::udp_and_tcp(server.ip());
-                for connection in &mut config.connections {
-                    connection.port = server.port();
-                }
-                let config = ResolverConfig::from_parts(None, Vec::new(), vec![config]);
-                TokioResolver::builder_with_config(config, TokioRuntimeProvider::default())
-            }
-        };
-        set(builder.options_mut());
-        let dns = builder.build().map_err(refused)?;
+        let dns = name_servers(dns)?;
         Ok(Self { dns, port, own })
     }
 
@@ -157,6 +144,24 @@ impl Resolver {
             own.port() == self.port && is_there
         })
     }
+}
+
+/// Asks `server`, or whom this machine asks. Made inside the runtime.
+pub(crate) fn name_servers(server: Option<SocketAddr>) -> Result<TokioResolver, NetError> {
+    let refused = |e: LookupError| NetError::OperatorDns(e.to_string());
+    let mut builder = match server {
+        None => TokioResolver::builder_tokio().map_err(refused)?,
+        Some(server) => {
+            let mut config = NameServerConfig::udp_and_tcp(server.ip());
+            for connection in &mut config.connections {
+                connection.port = server.port();
+            }
+            let config = ResolverConfig::from_parts(None, Vec::new(), vec![config]);
+            TokioResolver::builder_with_config(config, TokioRuntimeProvider::default())
+        }
+    };
+    set(builder.options_mut());
+    builder.build().map_err(refused)
 }
 
 fn set(options: &mut ResolverOpts) {
