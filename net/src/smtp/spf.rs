@@ -69,7 +69,6 @@ mod tests {
             ("good.example.", RecordType::TXT) => txt("v=spf1 ip4:192.0.2.7 -all"),
             ("bad.example.", RecordType::TXT) => txt("v=spf1 ip4:192.0.2.8 -all"),
             ("soft.example.", RecordType::TXT) => txt("v=spf1 ~all"),
-            ("wrong.example.", RecordType::TXT) => txt("v=spf1 nonsense:x -all"),
             ("host.example.", RecordType::TXT) => txt("v=spf1 a:mx.host.example -all"),
             ("mx.host.example.", RecordType::A) => Some(RData::A(A(Ipv4Addr::new(192, 0, 2, 7)))),
             _ => None,
@@ -115,7 +114,6 @@ mod tests {
                 ("bad.example", Spf::Fail),
                 ("BAD.Example", Spf::Fail),
                 ("soft.example", Spf::None),
-                ("wrong.example", Spf::None),
                 ("none.example", Spf::None),
                 ("silent.example", Spf::Unknown),
             ] {
