@@ -48,19 +48,7 @@ impl Resolver {
     /// Asks `dns`, or whom this machine asks. `own` are the addresses on which this appliance listens.
     /// Made inside the runtime.
     pub fn new(dns: Option<SocketAddr>, port: u16, own: Vec<SocketAddr>) -> Result<Self, NetError> {
-        let refused = |e: LookupError| NetError::OperatorDns(e.to_string());
-        let mut builder = match dns {
-            Some(server) => asking(server),
-            None => TokioResolver::builder_tokio().unwrap_or_else(|error| {
-                // Mail then waits until there is one; all else goes on.
-                eprintln!(
-                    "warning: the system names no name server ({error}); the relay asks {LOCAL}"
-                );
-                asking(LOCAL)
-            }),
-        };
-        set(builder.options_mut());
-        let dns = builder.build().map_err(refused)?;
+        let dns = name_servers(dns)?;
         Ok(Self { dns, port, own })
     }
 
@@ -160,6 +148,21 @@ impl Resolver {
 
 /// A machine without `resolv.conf` may run a name server itself.
 const LOCAL: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 53);
+
+/// Asks `server`, or whom this machine asks. Made inside the runtime.
+pub(crate) fn name_servers(server: Option<SocketAddr>) -> Result<TokioResolver, NetError> {
+    let mut builder = match server {
+        Some(server) => asking(server),
+        None => TokioResolver::builder_tokio().unwrap_or_else(|error| {
+            // Mail then waits until there is one; all else goes on.
+            eprintln!("warning: the system names no name server ({error}); {LOCAL} is asked");
+            asking(LOCAL)
+        }),
+    };
+    set(builder.options_mut());
+    let refused = |e: LookupError| NetError::OperatorDns(e.to_string());
+    builder.build().map_err(refused)
+}
 
 fn asking(server: SocketAddr) -> ResolverBuilder<TokioRuntimeProvider> {
     let mut config = NameServerConfig::udp_and_tcp(server.ip());
