@@ -167,13 +167,18 @@ impl Appliance {
 
     /// Sets a key of `[policy]` in `appliance.toml`; the next start reads it.
     pub fn set_policy(&self, key: &str, value: impl Into<toml::Value>) {
+        self.set("policy", key, value);
+    }
+
+    /// Sets a key of a table in `appliance.toml`; the next start reads it.
+    pub fn set(&self, table: &str, key: &str, value: impl Into<toml::Value>) {
         let file = self.data().join("appliance.toml");
         let text = std::fs::read_to_string(&file).expect("the settings");
-        let mut table: toml::Table = text.parse().expect("the settings are TOML");
-        let policy = table.entry("policy").or_insert(toml::Table::new().into());
-        let policy = policy.as_table_mut().expect("[policy] is a table");
-        policy.insert(key.to_owned(), value.into());
-        std::fs::write(&file, table.to_string()).expect("written");
+        let mut all: toml::Table = text.parse().expect("the settings are TOML");
+        let entry = all.entry(table).or_insert(toml::Table::new().into());
+        let entry = entry.as_table_mut().expect("it is a table");
+        entry.insert(key.to_owned(), value.into());
+        std::fs::write(&file, all.to_string()).expect("written");
     }
 
     /// `serve` ends with a sentence that names the key of a policy that the law forbids.

@@ -28,6 +28,7 @@ pub mod judge;
 pub mod kill;
 pub mod mailbox;
 pub mod message;
+pub mod national;
 pub mod ports;
 pub mod program;
 pub mod sealed;

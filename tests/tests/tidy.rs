@@ -71,7 +71,8 @@ const NOT_IN_CORE: [&str; 8] = [
     "imap-codec",
 ];
 
-const PURE_ROOMS: [&str; 7] = [
+const PURE_ROOMS: [&str; 8] = [
+    "directory",
     "mime",
     "smime",
     "certification",
