@@ -13,7 +13,7 @@
 
 use crate::certification::RecipientType;
 use crate::instant::Instant;
-use crate::journal::record::Delay;
+use crate::notice::Delay;
 use crate::policy::Policy;
 use crate::view::row::ErrandRow;
 

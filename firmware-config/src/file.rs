@@ -100,8 +100,8 @@ mod tests {
 
     use super::*;
     use crate::{
-        DirectorySettings, ListenSettings, PolicySettings, ProviderSettings, ScannerSettings,
-        SignerSettings, ThreadSettings, TlsSettings,
+        DirectorySettings, ListenSettings, PolicySettings, ProviderSettings, RelaySettings,
+        ScannerSettings, SignerSettings, ThreadSettings, TlsSettings,
     };
 
     fn folder() -> (tempfile::TempDir, DataFolder) {
@@ -141,6 +141,7 @@ mod tests {
             },
             directory: DirectorySettings::default(),
             policy: PolicySettings::default(),
+            relay: RelaySettings::default(),
             threads: ThreadSettings::default(),
         }
     }
@@ -153,6 +154,16 @@ mod tests {
         changed.policy.recipients_max = 77;
         changed.policy.zone_with_colon = true;
         changed.threads.rings = 3;
+        changed.relay = RelaySettings {
+            dns: Some("127.0.0.1:5353".parse().unwrap()),
+            port: 2525,
+            certified_source: Some([127, 0, 0, 2].into()),
+            ordinary_source: Some([127, 0, 0, 3].into()),
+            dkim_selector: "s2026".to_owned(),
+            dkim_key: "keys/other.pem".into(),
+            connections_max: 7,
+            connections_per_destination_max: 3,
+        };
         changed.listen.https = Some(0);
         changed.directory = directory();
         changed.write(&data).unwrap();
@@ -216,6 +227,7 @@ mod tests {
             (ports.submission_tls, ports.submission, ports.imaps),
             (10_465, 10_587, 0)
         );
+        assert_eq!(ports.incoming, 10_025);
     }
 
     fn refusal(data: &DataFolder, text: &str) -> String {
@@ -232,12 +244,38 @@ mod tests {
             ("\"pec.example\"", "\"localhost\"", "provider.domain"),
             (
                 "scanner = \"none\"",
-                "scanner = \"clamd:/s\"",
-                "next one will",
+                "scanner = \"sophos:/s\"",
+                "is no scanner",
+            ),
+            (
+                "[policy]",
+                "[policy]\nscanner_stale_hours_max = 0",
+                "policy.scanner_stale_hours_max",
+            ),
+            (
+                "[policy]",
+                "[policy]\nforbidden_types = [\".EXE\"]",
+                "policy.forbidden_types",
             ),
             ("tls.crt", "absent.crt", "tls.certificate"),
             ("sessions = 2", "sessions = 2000", "signer.sessions"),
             ("[threads]", "[threads]\nwings = 2", "wings"),
+            ("# port = 25\n", "port = 0\n", "relay.port"),
+            (
+                "# certified_source = \"192.0.2.1\"",
+                "certified_source = \"203.0.113.1\"",
+                "relay.certified_source",
+            ),
+            (
+                "# dkim_selector = \"ceralacca\"",
+                "dkim_selector = \"a.b\"",
+                "relay.dkim_selector",
+            ),
+            (
+                "# connections_per_destination_max = 10",
+                "connections_per_destination_max = 101",
+                "relay.connections_per_destination_max",
+            ),
         ];
         for (from, to, named) in cases {
             let bad = good.replacen(from, to, 1);
@@ -259,6 +297,9 @@ mod tests {
             ("recipients_max", "1001"),
             ("notice_bytes_max", "31457279"),
             ("notice_bytes_max", "99999999999"),
+            ("arrival_bytes_max", "31457280"),
+            ("arrival_bytes_max", "268435457"),
+            ("arrivals_per_minute_max", "0"),
         ] {
             let bad = good.replace("[policy]", &format!("[policy]\n{key} = {value}"));
             let sentence = refusal(&data, &bad);

@@ -9,6 +9,7 @@ mod error;
 mod file;
 pub mod os;
 mod policy;
+mod relay;
 mod render;
 mod scanner;
 mod settings;
@@ -16,6 +17,7 @@ mod settings;
 pub use directory::DirectorySettings;
 pub use error::SettingsError;
 pub use policy::PolicySettings;
+pub use relay::RelaySettings;
 pub use scanner::ScannerSettings;
 pub use settings::{
     ListenSettings, Ports, ProviderSettings, Settings, SignerSettings, ThreadSettings, TlsSettings,

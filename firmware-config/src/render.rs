@@ -4,7 +4,8 @@
 use std::fmt::Write;
 
 use crate::{
-    DirectorySettings, ListenSettings, PolicySettings, Settings, SignerSettings, ThreadSettings,
+    DirectorySettings, ListenSettings, PolicySettings, RelaySettings, Settings, SignerSettings,
+    ThreadSettings,
 };
 
 impl Settings {
@@ -15,7 +16,9 @@ impl Settings {
             "How this Ceralacca appliance is set up. Read at start; unknown keys are refused.",
         );
         page.say("Relative paths start at the folder of this file.\n");
-        page.say("Virus scanner. \"none\": no message is scanned.");
+        page.say("Virus scanner. \"clamd:/run/clamav/clamd.ctl\" or \"clamd:host:3310\", several after a");
+        page.say("comma; \"none\": no message is scanned. clamd.conf must have StreamMaxLength above the");
+        page.say("largest message, AlertExceedsMax yes, and MaxFileSize not below MaxScanSize.");
         page.set("scanner", &quoted(&self.scanner.to_string()));
         page.table("provider");
         page.say(
@@ -38,6 +41,7 @@ impl Settings {
         page.directory(&self.directory);
         page.policy(&self.policy);
         page.between(&self.policy);
+        page.relay(&self.relay);
         page.threads(&self.threads);
         page.text
     }
@@ -76,6 +80,7 @@ impl Page {
         self.set("port_base", &listen.port_base.to_string());
         self.say("Or one by one; 0: the system picks a free one, and `serve` says which.");
         for (key, usual, port) in [
+            ("incoming", 25, listen.incoming),
             ("submission_tls", 465, listen.submission_tls),
             ("submission", 587, listen.submission),
             ("imaps", 993, listen.imaps),
@@ -221,6 +226,25 @@ impl Page {
             policy.mailbox_bytes_default,
             usual.mailbox_bytes_default,
         );
+        self.say("Holders may take ordinary mail, as anomalies; or have it forwarded.");
+        self.switch(
+            "ordinary_accept_allowed",
+            policy.ordinary_accept_allowed,
+            usual.ordinary_accept_allowed,
+        );
+        self.switch(
+            "ordinary_forward_allowed",
+            policy.ordinary_forward_allowed,
+            usual.ordinary_forward_allowed,
+        );
+        self.say("Domains whose mailboxes may do neither.");
+        let domains: Vec<String> = policy
+            .ordinary_refused_domains
+            .iter()
+            .map(|domain| quoted(domain))
+            .collect();
+        let domains = format!("[{}]", domains.join(", "));
+        self.set_or_default("ordinary_refused_domains", &domains, "[]");
     }
 
     fn between(&mut self, policy: &PolicySettings) {
@@ -243,6 +267,92 @@ impl Page {
             policy.arrival_bytes_max,
             usual.arrival_bytes_max,
         );
+        self.say("Most messages per minute that one source address may hand in on port 25.");
+        self.number(
+            "arrivals_per_minute_max",
+            policy.arrivals_per_minute_max.into(),
+            usual.arrivals_per_minute_max.into(),
+        );
+        self.say("Providers whose mail may be from domains that their record does not list.");
+        let names: Vec<String> = policy
+            .tolerated_providers
+            .iter()
+            .map(|name| quoted(name))
+            .collect();
+        let names = format!("[{}]", names.join(", "));
+        self.set_or_default("tolerated_providers", &names, "[]");
+        self.say("Virus signatures older than this many hours are as good as no scanner: 451.");
+        self.number(
+            "scanner_stale_hours_max",
+            policy.scanner_stale_hours_max.into(),
+            usual.scanner_stale_hours_max.into(),
+        );
+        self.say("Let a message pass whose archives are over the scanner's bounds.");
+        self.switch(
+            "over_bounds_passes",
+            policy.over_bounds_passes,
+            usual.over_bounds_passes,
+        );
+        self.say("Extensions of attachments that make a submission fail, in archives too: [\"exe\", \"js\"].");
+        let list = |types: &[String]| toml::Value::from(types.to_vec()).to_string();
+        self.set_or_default(
+            "forbidden_types",
+            &list(&policy.forbidden_types),
+            &list(&usual.forbidden_types),
+        );
+    }
+
+    fn relay(&mut self, relay: &RelaySettings) {
+        let usual = RelaySettings::default();
+        self.table("relay");
+        self.say("Mail for other servers. The name server to ask, with its port; left out: the system's.");
+        let dns = relay
+            .dns
+            .map_or("127.0.0.1:53".to_owned(), |dns| dns.to_string());
+        self.optional("dns", relay.dns.is_some(), &quoted(&dns));
+        self.say("The port of other servers; another one than 25 serves tests only.");
+        self.number("port", relay.port.into(), usual.port.into());
+        self.say("Addresses of this machine from which mail leaves, to PEC providers and to the");
+        self.say("Internet: two of them keep the one's reputation from the other's; left out: the");
+        self.say("system chooses.");
+        for (key, source) in [
+            ("certified_source", relay.certified_source),
+            ("ordinary_source", relay.ordinary_source),
+        ] {
+            let shown = source.map_or("192.0.2.1".to_owned(), |source| source.to_string());
+            self.optional(key, source.is_some(), &quoted(&shown));
+        }
+        self.say(
+            "DKIM for mail to the Internet: the name of the key in the DNS, and the key, RSA in",
+        );
+        self.say(
+            "PEM, which is made where it is missing. `ceralacca domain show` prints the record.",
+        );
+        let (selector, key) = (&relay.dkim_selector, relay.dkim_key.to_string_lossy());
+        self.set_or_default(
+            "dkim_selector",
+            &quoted(selector),
+            &quoted(&usual.dkim_selector),
+        );
+        let usual_key = usual.dkim_key.to_string_lossy();
+        self.set_or_default("dkim_key", &quoted(&key), &quoted(&usual_key));
+        self.say("Connections at the same time, and those of them to one destination.");
+        self.number(
+            "connections_max",
+            relay.connections_max.into(),
+            usual.connections_max.into(),
+        );
+        self.number(
+            "connections_per_destination_max",
+            relay.connections_per_destination_max.into(),
+            usual.connections_per_destination_max.into(),
+        );
+    }
+
+    /// A key without default: an example as a comment where it is not set.
+    fn optional(&mut self, key: &str, is_set: bool, value: &str) {
+        let mark = if is_set { "" } else { "# " };
+        let _ = writeln!(self.text, "{mark}{key} = {value}");
     }
 
     fn threads(&mut self, threads: &ThreadSettings) {

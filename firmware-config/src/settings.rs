@@ -10,7 +10,7 @@ use ceralacca_core::policy::Policy;
 use serde::{Deserialize, Serialize};
 
 use crate::error::Fault;
-use crate::{DirectorySettings, PolicySettings, ScannerSettings};
+use crate::{DirectorySettings, PolicySettings, RelaySettings, ScannerSettings};
 
 /// All of `appliance.toml`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -33,6 +33,9 @@ pub struct Settings {
     /// Policy values.
     #[serde(default)]
     pub policy: PolicySettings,
+    /// How mail leaves for other servers.
+    #[serde(default)]
+    pub relay: RelaySettings,
     /// Numbers of threads.
     #[serde(default)]
     pub threads: ThreadSettings,
@@ -58,6 +61,9 @@ pub struct ListenSettings {
     pub bind: IpAddr,
     /// Every listener is this plus its usual port.
     pub port_base: u16,
+    /// Mail of other servers; port base plus 25 when left out, 0: the system picks.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub incoming: Option<u16>,
     /// Submission over TLS; port base plus 465 when left out, 0: the system picks.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub submission_tls: Option<u16>,
@@ -76,6 +82,8 @@ pub struct ListenSettings {
 /// The ports in force.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Ports {
+    /// Mail of other servers (IP-01).
+    pub incoming: u16,
     /// Submission over TLS (AC-01).
     pub submission_tls: u16,
     /// Submission with STARTTLS.
@@ -166,6 +174,7 @@ impl Default for ListenSettings {
         Self {
             bind: IpAddr::from([127, 0, 0, 1]),
             port_base: 0,
+            incoming: None,
             submission_tls: None,
             submission: None,
             imaps: None,
@@ -179,6 +188,7 @@ impl ListenSettings {
     pub fn free_ports(bind: IpAddr) -> Self {
         Self {
             bind,
+            incoming: Some(0),
             submission_tls: Some(0),
             submission: Some(0),
             imaps: Some(0),
@@ -192,6 +202,7 @@ impl ListenSettings {
 
     fn try_ports(&self) -> Option<Ports> {
         Some(Ports {
+            incoming: self.port(self.incoming, 25)?,
             submission_tls: self.port(self.submission_tls, 465)?,
             submission: self.port(self.submission, 587)?,
             imaps: self.port(self.imaps, 993)?,
@@ -203,6 +214,7 @@ impl ListenSettings {
     pub fn ports(&self) -> Ports {
         // `check` refused a base that overflows; 0 is a free port.
         self.try_ports().unwrap_or(Ports {
+            incoming: 0,
             submission_tls: 0,
             submission: 0,
             imaps: 0,
@@ -250,6 +262,7 @@ impl Settings {
         self.signer.check(data)?;
         self.directory.check(data)?;
         self.policy.checked()?;
+        self.relay.check(data)?;
         bounded("threads.rings", self.threads.rings)
     }
 }

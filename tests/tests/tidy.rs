@@ -71,15 +71,18 @@ const NOT_IN_CORE: [&str; 8] = [
     "imap-codec",
 ];
 
-const PURE_ROOMS: [&str; 8] = [
+const PURE_ROOMS: [&str; 11] = [
     "directory",
     "mime",
+    "delivery_report",
+    "srs",
     "smime",
     "certification",
     "envelope",
     "receipt",
     "notice",
     "point",
+    "queue",
 ];
 
 /// A source file, its path from the root.

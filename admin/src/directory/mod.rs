@@ -9,6 +9,7 @@ pub mod https;
 pub mod publication;
 pub mod refresh;
 pub mod requests;
+pub mod revocation;
 
 use std::path::Path;
 

@@ -182,7 +182,7 @@ fn escaped(line: &str) -> Vec<u8> {
 }
 
 /// RFC 2045 §6.7, lines of 76 at most.
-fn quoted_printable(lines: &[Vec<u8>], out: &mut String) {
+pub(crate) fn quoted_printable(lines: &[Vec<u8>], out: &mut String) {
     for line in lines {
         let mut column = 0;
         for (at, octet) in line.iter().enumerate() {

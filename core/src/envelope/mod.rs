@@ -5,6 +5,7 @@ mod anomaly;
 pub(crate) mod body;
 mod draft;
 pub(crate) mod header;
+pub(crate) mod house;
 mod transport;
 
 pub use anomaly::{AnomalyFacts, anomaly};

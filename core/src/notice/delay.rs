@@ -9,7 +9,9 @@ use crate::wording::texts::Text;
 use crate::wording::words::MessageKind;
 
 /// Which of the two.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, minicbor::Encode, minicbor::Decode)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, minicbor::Encode, minicbor::Decode,
+)]
 #[cbor(index_only)]
 pub enum Delay {
     /// After twelve hours without take-charge or delivery.

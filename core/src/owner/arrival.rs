@@ -8,13 +8,14 @@ use crate::certification::{CertificationKind, ErrorKind};
 use crate::journal::Partition;
 use crate::journal::record::{
     Answered, ArrivalKind, DeliveryOutcome, Evidence, ForeignReceipt, Forgotten, Landed, Matched,
-    Placed, Received, Record, Shelf, Stored, TakenInCharge,
+    Placed, Received, Record, SeenMark, Shelf, Stored, TakenInCharge,
 };
 use crate::mailbox::{Flags, FolderId, SpecialUse, filing_after};
 use crate::message_id::Identifier;
 use crate::queue::Dispatch;
 use crate::registry::MailboxState;
 use crate::view::row::{ErrandRow, JourneyRow, RecipientKey};
+use crate::wording::failures;
 
 impl Desk<'_> {
     /// The message is ours from here on; recipients who have it already are passed over.
@@ -30,8 +31,11 @@ impl Desk<'_> {
         Ok((partition, records, Outcome::Submitted(identifier)))
     }
 
-    /// IP-18: the same envelope for the same recipient acts once.
+    /// IP-18: the same envelope for the same recipient acts once, and so does a receipt.
     fn pass_over_seen(&self, received: &mut Received) {
+        if received.receipt.is_some() {
+            return self.pass_over_receipt(received);
+        }
         let Some(envelope) = received.envelope.as_mut() else {
             return;
         };
@@ -49,6 +53,17 @@ impl Desk<'_> {
             received.kind = ArrivalKind::Duplicate;
             received.envelope = None;
             received.detected_for.clear();
+            received.is_owed = false;
+        }
+    }
+
+    fn pass_over_receipt(&self, received: &mut Received) {
+        let known = |mark: &SeenMark| self.newest.with_work(|work| work.seen.contains_key(mark));
+        if !received.seen.is_empty() && received.seen.iter().all(known) {
+            received.kind = ArrivalKind::Duplicate;
+            received.receipt = None;
+            received.placements.clear();
+            received.seen.clear();
             received.is_owed = false;
         }
     }
@@ -164,7 +179,7 @@ impl Desk<'_> {
             address,
             outcome: DeliveryOutcome::Failed {
                 error: ErrorKind::Virus,
-                status: VIRUS_STATUS.to_owned(),
+                status: failures::VIRUS_STATUS.to_owned(),
                 reason: detection,
             },
             facts: journey.facts,
@@ -229,9 +244,6 @@ impl Desk<'_> {
         Ok((Partition::REGISTRY, vec![forgotten.into()], Outcome::Done))
     }
 }
-
-/// RFC 3463: message refused for security.
-const VIRUS_STATUS: &str = "5.7.1";
 
 fn with_charge(row: ErrandRow, at: crate::instant::Instant) -> ErrandRow {
     ErrandRow {

@@ -195,6 +195,7 @@ impl Desk<'_> {
                 next: self.now,
                 last: None,
                 held: false,
+                answers_to: None,
             },
         };
         sender.map(entry).into_iter().collect()
@@ -231,7 +232,7 @@ impl Desk<'_> {
             // An idle recipient's error is the final time-out notice alone (ND-05).
             (Purpose::Envelope, DispatchClass::Certified) => refusal.host.is_some(),
             (Purpose::Envelope, DispatchClass::Ordinary) => true,
-            (Purpose::Forward, _) => row.reverse_path.is_some(),
+            (Purpose::Forward, _) => row.answers_to.is_some(),
             // ND-07
             _ => false,
         };

@@ -211,6 +211,7 @@ impl Owner {
         self.shared.view.tell(&changed);
         self.shared.view.tell_dispatches(&rows);
         self.shared.work.follow(&rows);
+        self.shared.timers.follow(&rows, &self.shared.policy);
         self.shared.note_rows(rows, done.position);
     }
 }

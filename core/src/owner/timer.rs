@@ -4,7 +4,8 @@
 use super::Outcome;
 use super::command::ReceiptContent;
 use super::message::{Decided, Desk, already, partition_of_identifier};
-use crate::journal::record::{Delay, Evidence, TimerFired};
+use crate::journal::record::{Evidence, TimerFired};
+use crate::notice::Delay;
 use crate::timer;
 use crate::view::row::{ErrandRow, RecipientKey};
 

@@ -6,10 +6,11 @@ use std::time::{Duration, Instant};
 
 use parking_lot::{Condvar, Mutex};
 
-use crate::journal::record::{Delay, Received};
+use crate::journal::record::{GivenUp, Received};
 use crate::mailbox::MailboxId;
 use crate::message_id::Identifier;
-use crate::queue::DispatchKey;
+use crate::notice::Delay;
+use crate::queue::{DispatchClass, DispatchKey, Purpose};
 use crate::view::Row;
 use crate::view::memory::OpenWork;
 use crate::view::row::RecipientKey;
@@ -35,6 +36,8 @@ pub enum Work {
     Place(RecipientKey),
     /// Tell the sender of an entry of the relay's queue that was given up.
     Bounce(DispatchKey),
+    /// Settle that another provider's server refused an envelope for good.
+    Fail(DispatchKey),
     /// Give the notice of a clock that ran out.
     Timer(RecipientKey, Delay),
 }
@@ -52,7 +55,7 @@ impl Work {
             | Self::Strike(key)
             | Self::Place(key)
             | Self::Timer(key, _) => &key.identifier,
-            Self::Bounce(key) => &key.identifier,
+            Self::Bounce(key) | Self::Fail(key) => &key.identifier,
         }
     }
 }
@@ -104,7 +107,7 @@ impl WorkQueue {
             .for_each(|work| waiting.put(work));
         let placements = open.placements.keys().cloned().map(Work::Place);
         placements.for_each(|work| waiting.put(work));
-        let bounces = open.bounces.keys().cloned().map(Work::Bounce);
+        let bounces = open.bounces.values().map(|row| of_bounce(row));
         bounces.for_each(|work| waiting.put(work));
         for (key, _) in open.errands.iter().filter(|(_, errand)| errand.local) {
             if !open.deliveries.contains_key(key) {
@@ -253,6 +256,14 @@ fn of_arrival(row: &Received) -> Work {
     }
 }
 
+/// Between providers a notice is certified, as any other of a delivery that failed.
+fn of_bounce(row: &GivenUp) -> Work {
+    match (row.row.purpose, row.row.class) {
+        (Purpose::Envelope, DispatchClass::Certified) => Work::Fail(row.key.clone()),
+        _ => Work::Bounce(row.key.clone()),
+    }
+}
+
 fn of_row(row: &Row) -> Option<Work> {
     match row {
         Row::Submission(identifier, Some(row)) => {
@@ -263,7 +274,7 @@ fn of_row(row: &Row) -> Option<Work> {
         }
         Row::Arrival(_, Some(row)) => Some(of_arrival(row)),
         Row::Placement(key, Some(_)) => Some(Work::Place(key.clone())),
-        Row::Bounce(key, Some(_)) => Some(Work::Bounce(key.clone())),
+        Row::Bounce(_, Some(row)) => Some(of_bounce(row)),
         Row::Delivery(key, Some(_)) => Some(Work::Delivery(key.clone())),
         Row::Answer(key, Some(_)) => Some(Work::Land(key.clone())),
         Row::Errand(key, None) => Some(Work::Strike(key.clone())),

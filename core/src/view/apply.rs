@@ -45,7 +45,7 @@ pub fn apply(record: &Record) -> Vec<Row> {
         Record::TakenInCharge(r) => taken_in_charge(r),
         Record::TimerFired(r) => timer_fired(r),
         Record::Forgotten(r) => forgotten(r),
-        Record::Started(_) => Vec::new(),
+        Record::Started(_) | Record::QuarantineRead(_) | Record::QuarantineRemoved(_) => Vec::new(),
     }
 }
 

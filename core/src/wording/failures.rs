@@ -22,3 +22,8 @@ pub const FINAL_DELAY: (&str, &str) = (
 );
 /// VI-06: status of a recipient not served for a virus; the reason is what the scanner calls it.
 pub const VIRUS_STATUS: &str = "5.7.1";
+
+/// ND-05: another provider's server refused for good; `host` and `reply` are its own words.
+pub fn refused_by(host: &str, reply: &str) -> String {
+    format!("messaggio rifiutato dal server di destinazione {host}: {reply}")
+}

@@ -10,12 +10,14 @@ mod di;
 mod dp;
 mod dr;
 mod hs;
+mod ip;
 mod nd;
 mod op;
 mod se;
 mod sg;
 mod te;
 mod tm;
+mod vi;
 
 use std::sync::OnceLock;
 

@@ -7,6 +7,7 @@ use crate::certification::{CertificationKind, ErrorKind};
 use crate::instant::Instant;
 use crate::mailbox::Content;
 use crate::message_id::Identifier;
+use crate::wording::anomalies::AnomalyReason;
 
 /// What the incoming point made of a message (IP-07 to IP-10).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, minicbor::Encode, minicbor::Decode)]
@@ -109,9 +110,9 @@ pub struct ForeignReceipt {
 /// What goes into an anomaly envelope, and for whom.
 #[derive(Debug, Clone, PartialEq, Eq, minicbor::Encode, minicbor::Decode)]
 pub struct Anomaly {
-    /// Code of the reason (AN-08).
+    /// Why (AN-08).
     #[n(0)]
-    pub reason: u8,
+    pub reason: AnomalyReason,
     /// Whose mailboxes it is for.
     #[n(1)]
     pub recipients: Vec<Address>,

@@ -4,6 +4,7 @@ use super::{Evidence, Filing, Placement, SeenMark};
 use crate::instant::Instant;
 use crate::mailbox::MailboxId;
 use crate::message_id::Identifier;
+use crate::notice::Delay;
 use crate::queue::{Dispatch, DispatchKey, DispatchRow};
 use crate::view::row::ErrandRow;
 
@@ -96,20 +97,6 @@ pub struct TakenInCharge {
     /// The recipients' errands as they are now.
     #[n(1)]
     pub errands: Vec<(u16, ErrandRow)>,
-}
-
-/// Which of the two clocks of RFC 6109 §3.1.6.
-#[derive(
-    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, minicbor::Encode, minicbor::Decode,
-)]
-#[cbor(index_only)]
-pub enum Delay {
-    /// Twelve hours without a take-charge (TO-02).
-    #[n(0)]
-    First,
-    /// No delivery within the day (TO-03).
-    #[n(1)]
-    Final,
 }
 
 /// A time-out notice is in the sender's mailbox (home partition).
