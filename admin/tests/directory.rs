@@ -312,6 +312,26 @@ fn lists_of_the_folder_go_out_over_plain_http_and_nothing_else() {
 }
 
 #[test]
+fn many_silent_connections_are_closed_and_others_are_served_when_they_go() {
+    use std::io::Read;
+    let world = World::new();
+    let index = world.index(&["https://127.0.0.1:9/own.p7m".to_owned()]);
+    std::fs::write(world.path("index").join("mail.crl"), b"list").unwrap();
+    let connect = || std::net::TcpStream::connect(index.http()).unwrap();
+    let silent: Vec<_> = (0..64).map(|_| connect()).collect();
+    let mut one_more = connect();
+    assert_eq!(one_more.read(&mut [0; 1]).unwrap_or(0), 0, "closed");
+    drop(silent);
+    let url = format!("http://{}/mail.crl", index.http());
+    let mut fetcher = Fetcher::new(&Access::default()).unwrap();
+    fetcher.allow(&url).unwrap();
+    let end = std::time::Instant::now() + Duration::from_secs(30);
+    while fetcher.fetch(&url, 100).is_err() {
+        assert!(std::time::Instant::now() < end, "room is not given back");
+    }
+}
+
+#[test]
 fn di_02_a_part_signed_by_a_stranger_or_for_another_is_not_merged() {
     let world = World::new();
     let (uno, due) = (
