@@ -30,6 +30,7 @@ pub mod judge;
 pub mod kill;
 pub mod mailbox;
 pub mod message;
+pub mod national;
 pub mod outbox;
 pub mod ports;
 pub mod postfix;

@@ -6,6 +6,7 @@
 mod ac;
 mod ap;
 mod cd;
+mod di;
 mod dp;
 mod dr;
 mod hs;
