@@ -423,3 +423,16 @@ fn distribution_points_are_web_addresses_in_order() {
     let bare = root.leaf("posta@pec.example");
     assert!(distribution_points(&Certificate::read(&bare).unwrap()).is_empty());
 }
+
+#[test]
+fn the_shelf_is_shared_between_threads() {
+    let scene = scene();
+    let list = List::of(&[]).sign(&scene.root);
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| scene.shelf.status(&scene.path, Asked::Now(now())));
+        }
+        scene.shelf.put(&list, &[], now()).unwrap();
+    });
+    assert!(scene.shelf.status(&scene.path, Asked::Now(now())).is_ok());
+}

