@@ -52,6 +52,23 @@ pub const CERTIFICATION_DEPTH_MAX: usize = 8;
 /// CD-15: attributes of one element; the format has two at most.
 pub const CERTIFICATION_ATTRIBUTES_MAX: usize = 16;
 
+/// What a delivery report returns of a header, and what is read of any part of one: honest headers
+/// have some 10 kB.
+pub const REPORT_HEADER_BYTES_MAX: usize = 64 * 1024;
+/// Parts of a report that are looked at: the format has three.
+pub const REPORT_PARTS_MAX: usize = 16;
+/// Characters of a remote server's answer that a report repeats.
+pub const REPORT_DIAGNOSTIC_CHARS_MAX: usize = 1000;
+
+/// How long a report may come back to a rewritten sender (MX-06): longer than any server keeps trying.
+pub const SRS_DAYS_MAX: i64 = 21;
+
+/// MX-06: `Received:` fields of a message that is still taken in; half of what RFC 5321 §6.3 lets a
+/// server ask for at least, and twice what is seen.
+pub const HOPS_MAX: usize = 50;
+/// MX-07: how long after a message a report about it is expected: servers give up after five days.
+pub const REPORTS_DAYS_MAX: i64 = 7;
+
 /// A record holds facts, never bodies (what may be longer is a blob that the record names).
 pub const RECORD_BYTES_MAX: usize = 64 * 1024;
 /// Addresses that a record holds itself; a longer list is a blob. 100 × 256 octets leave room for
@@ -60,6 +77,34 @@ pub const RECIPIENTS_IN_RECORD_MAX: usize = 100;
 const _: () = assert!(RECIPIENTS_IN_RECORD_MAX * (ADDRESS_BYTES_MAX + 8) < RECORD_BYTES_MAX / 2);
 /// Subject kept as evidence; the message itself holds the rest.
 pub const EVIDENCE_SUBJECT_CHARS_MAX: usize = 1000;
+
+/// Entries of the queue in one record: addresses of the largest size included.
+pub const DISPATCHES_PER_RECORD_MAX: usize = 32;
+/// Characters kept of what another server answered.
+pub const REPLY_CHARS_KEPT_MAX: usize = 200;
+const _: () = assert!(
+    DISPATCHES_PER_RECORD_MAX * (2 * ADDRESS_BYTES_MAX + 4 * REPLY_CHARS_KEPT_MAX + 200)
+        < RECORD_BYTES_MAX
+);
+/// Receipts are tried longer than envelopes: a late one still reaches the user (TO-11).
+pub const RECEIPT_QUEUE_MS: i64 = 5 * 24 * 60 * 60 * 1000;
+/// TE-15: envelopes are given up a day after acceptance.
+pub const ENVELOPE_QUEUE_MS: i64 = 24 * 60 * 60 * 1000;
+/// Arrivals and messages sent are remembered for a week (IP-18, MX-07).
+pub const REMEMBERED_MS: i64 = 7 * 24 * 60 * 60 * 1000;
+/// Between two looks for what is older.
+pub const SWEEP_MS: i64 = 10 * 60 * 1000;
+/// Identifiers and marks dropped in one record: some 60 octets each.
+pub const FORGOTTEN_PER_RECORD_MAX: usize = 400;
+const _: () = assert!(FORGOTTEN_PER_RECORD_MAX * (DOMAIN_BYTES_MAX / 2 + 32) < RECORD_BYTES_MAX);
+/// IP-23: a signer that may be newer than our copy of the index is waited for so long.
+pub const INDEX_AWAITED_MS: i64 = 2 * 60 * 60 * 1000;
+/// Such signers at a time: certificates that lead to an authority of ours are few.
+pub const SIGNERS_AWAITED_MAX: usize = 1000;
+/// Recipients of one transaction of another server (RFC 5321 §4.5.3.1.8: at least 100): further ones
+/// come in another transaction, which gets its own take-charge receipt (TC-04).
+pub const ARRIVAL_RECIPIENTS_MAX: usize = 100;
+const _: () = assert!(ARRIVAL_RECIPIENTS_MAX <= RECIPIENTS_IN_RECORD_MAX);
 
 /// Octets that one read of a connection asks for at first; doubled while reads fill it.
 pub const READ_BYTES_MIN: usize = 4 * 1024;
@@ -98,6 +143,9 @@ pub const SMTP_BODY_PAUSE_SECONDS_MAX: u64 = 180;
 pub const SMTP_BODY_SECONDS_MAX: u64 = 3600;
 /// Commands refused on one connection before it is closed with `421 4.7.0`.
 pub const SMTP_ERRORS_MAX: u32 = 20;
+/// Commands on a connection of another server since its last message taken, RCPT and what carries the
+/// message apart, before it is closed with `421 4.7.0` (SE-10).
+pub const SMTP_IDLE_COMMANDS_MAX: u32 = 200;
 /// Failed AUTH commands on one connection before it is closed with `421 4.7.0` (SE-10).
 pub const SIGN_IN_FAILURES_MAX: u32 = 5;
 /// The n-th failed sign-in of a connection is answered n times this later (SE-10).
@@ -115,10 +163,30 @@ pub const BODY_BUFFER_BYTES_MAX: usize = 128 * 1024;
 pub const BODIES_PER_RING_MAX: usize = 128;
 /// Of those, for one mailbox (SE-10): slow messages of one sender leave room for others.
 pub const BODIES_PER_MAILBOX_MAX: usize = BODIES_PER_RING_MAX / 2;
+/// The same for one source address at the incoming point.
+pub const BODIES_PER_SOURCE_MAX: usize = BODIES_PER_RING_MAX / 2;
 /// How long a transaction waits for one of those places before `451 4.3.2`.
 pub const BODY_PLACE_SECONDS_MAX: u64 = 30;
 /// Bodies written together into the shared segment before one sync.
 pub const BODIES_PER_SYNC_MAX: usize = 64;
+
+/// Messages of other servers that one ring has examined at once, on threads that may wait.
+pub const EXAMINED_AT_ONCE_PER_RING_MAX: u32 = 64;
+/// A message takes one of those places per so many octets: digesting and scanning a large one keeps a
+/// core and the disk busy for seconds, and many of them at once would starve the certifier.
+pub const EXAMINED_BYTES_PER_PLACE: u64 = 4 * MEGABYTE;
+const _: () = assert!(
+    EXAMINED_AT_ONCE_PER_RING_MAX as u64 * EXAMINED_BYTES_PER_PLACE >= EXAMINED_BYTES_MAX as u64
+);
+/// How long a message waits for those places before `451 4.3.2`.
+pub const EXAMINATION_PLACE_SECONDS_MAX: u64 = 120;
+/// How long the answer to the final dot may take before `451 4.3.2`; RFC 5321 §4.5.3.2.6: the sending
+/// server waits 10 minutes for it.
+pub const EXAMINATION_SECONDS_MAX: u64 = 420;
+const _: () = assert!(EXAMINATION_PLACE_SECONDS_MAX + EXAMINATION_SECONDS_MAX < 600);
+/// Source addresses whose messages are counted (SE-10): some 100 octets each. Past it new ones are not
+/// counted until others have rested, and the bounds on connections and bodies hold alone.
+pub const SOURCES_COUNTED_MAX: usize = 100_000;
 
 /// Commands that wait for the owner: past it, `451 4.3.2`.
 pub const OWNER_QUEUE_MAX: usize = 4096;
@@ -309,3 +377,134 @@ pub const IMAP_ASIDE_PER_RING_MAX: usize = 8;
 pub const IMAP_BODY_SECONDS_MAX: u64 = SMTP_BODY_SECONDS_MAX;
 /// RFC 9051 §5.4: no session ends for want of commands in less than 30 minutes.
 pub const IMAP_IDLE_TIMEOUT_S: u64 = 30 * 60;
+
+/// RFC 5321 §4.5.3.1.8: recipients of one transaction that every server takes.
+pub const RELAY_RECIPIENTS_PER_TRANSACTION_MAX: usize = 100;
+/// Messages sent on one connection: few handshakes, and a stop that need not wait long.
+pub const RELAY_MESSAGES_PER_CONNECTION_MAX: usize = 50;
+/// Recipients of one connection's messages; the last message may go past it.
+pub const RELAY_RECIPIENTS_PER_CONNECTION_MAX: usize = 500;
+/// Recipients under way in all: the window over the backlog, some 300 octets each.
+pub const RELAY_ACTIVE_MAX: usize = 20_000;
+/// Of those, for one destination: one that takes its time leaves room for nine others.
+pub const RELAY_ACTIVE_PER_DESTINATION_MAX: usize = RELAY_ACTIVE_MAX / 10;
+const _: () = assert!(RELAY_RECIPIENTS_PER_CONNECTION_MAX < RELAY_ACTIVE_PER_DESTINATION_MAX);
+/// Minutes from a failure to the next attempt, by attempts before it; the last one repeats.
+pub const RELAY_RETRY_MINUTES: [i64; 5] = [1, 5, 15, 30, 60];
+/// Pause before a dead destination is probed for the first time; doubled each time.
+pub const RELAY_BACKOFF_SECONDS_MIN: i64 = 60;
+/// A destination that comes back is noticed within this.
+pub const RELAY_BACKOFF_SECONDS_MAX: i64 = 3600;
+const _: () = assert!(RELAY_BACKOFF_SECONDS_MIN < RELAY_BACKOFF_SECONDS_MAX);
+/// Pauses are up to so much longer, each by its own share.
+pub const RELAY_JITTER_PERCENT_MAX: i64 = 20;
+/// Outcomes of one command, all of one message: those of one transaction.
+pub const DISPATCH_OUTCOMES_PER_COMMAND_MAX: usize = RELAY_RECIPIENTS_PER_TRANSACTION_MAX;
+
+/// One line of a server's reply: RFC 5321 §4.5.3.1.5 says 512, enhanced codes and long names want more.
+pub const RELAY_REPLY_LINE_BYTES_MAX: usize = 2048;
+const _: () = assert!(RELAY_REPLY_LINE_BYTES_MAX < INPUT_BYTES_MAX);
+/// Lines of one reply: an EHLO of today has about fifteen.
+pub const RELAY_REPLY_LINES_MAX: usize = 100;
+/// From the order to connect to a connection.
+pub const RELAY_CONNECT_SECONDS_MAX: u64 = 30;
+/// RFC 5321 §4.5.3.2.1 to 3: the greeting and most replies.
+pub const RELAY_COMMAND_SECONDS_MAX: u64 = 300;
+/// RFC 5321 §4.5.3.2.4: the reply to DATA.
+pub const RELAY_DATA_SECONDS_MAX: u64 = 120;
+/// RFC 5321 §4.5.3.2.6: the reply to the final dot, the costliest to give up.
+pub const RELAY_FINAL_SECONDS_MAX: u64 = 600;
+/// The reply to QUIT, which changes nothing.
+pub const RELAY_QUIT_SECONDS_MAX: u64 = 5;
+/// Silence of a name server before it is asked again.
+pub const RELAY_DNS_SECONDS_MAX: u64 = 5;
+/// Answers of the DNS that are kept.
+pub const RELAY_DNS_CACHE_MAX: u64 = 10_000;
+/// How long they are kept at most: what was repaired is seen within this.
+pub const RELAY_DNS_KEPT_SECONDS_MAX: u64 = 900;
+/// MX hosts of one domain that are looked at.
+pub const RELAY_EXCHANGES_MAX: usize = 20;
+/// RFC 5321 §5.1 asks for two at least: addresses of one host, and those tried in one attempt.
+pub const RELAY_ADDRESSES_MAX: usize = 8;
+/// The relay looks at the clock at least so often, and hands in again what was not recorded.
+pub const RELAY_TICK_MS_MAX: u64 = 1_000;
+/// Changes of the queue that the relay takes before it looks at what is due.
+pub const RELAY_CHANGES_AT_ONCE_MAX: usize = 1_000;
+
+/// clamd servers that one appliance may name.
+pub const CLAMD_SERVERS_MAX: usize = 8;
+/// Scans at once on one clamd server, which runs 10 or 12 threads as it is delivered; two stay free for
+/// the questions of the prober.
+pub const SCANS_PER_CLAMD_MAX: usize = 8;
+/// How long a scan waits for one of those places.
+pub const SCAN_PLACE_SECONDS_MAX: u64 = 60;
+/// Octets of a message handed to clamd at a time: all of it that is ever in memory.
+pub const SCAN_CHUNK_BYTES: usize = 64 * 1024;
+/// A clamd server answers the call within this, or is away.
+pub const CLAMD_CONNECT_SECONDS_MAX: u64 = 5;
+/// It takes a piece of the message within this.
+pub const CLAMD_WRITE_SECONDS_MAX: u64 = 30;
+/// It gives its verdict within this: its own `MaxScanTime` is 120 seconds as it is delivered.
+pub const CLAMD_ANSWER_SECONDS_MAX: u64 = 180;
+/// It answers a question about itself within this.
+pub const CLAMD_QUESTION_SECONDS_MAX: u64 = 10;
+/// One answer of clamd: `stream: NAME FOUND`.
+pub const CLAMD_ANSWER_BYTES_MAX: usize = 4 * 1024;
+/// Characters kept of a detection's name, which stands in notices and in the log.
+pub const DETECTION_NAME_CHARS_MAX: usize = 200;
+const _: () = assert!(DETECTION_NAME_CHARS_MAX < CLAMD_ANSWER_BYTES_MAX);
+/// A server that failed is left alone for so long, while another one answers.
+pub const CLAMD_REST_SECONDS: u64 = 30;
+/// Between two looks at a scanner that works.
+pub const SCANNER_PROBE_SECONDS: u64 = 10;
+/// Between two looks at one that does not: intake is closed meanwhile.
+pub const SCANNER_PROBE_AWAY_SECONDS: u64 = 2;
+/// VI-10: signatures older than this raise an alarm.
+pub const SCANNER_ALARM_HOURS: u32 = 24;
+
+/// Plain octets of one encrypted chunk: the memory that storing or reading a file of any size takes.
+pub const ENCRYPTED_CHUNK_BYTES: usize = 64 * 1024;
+/// Chunks of one file: AES-GCM allows 2^32 calls under one key, and this is 256 TB.
+pub const ENCRYPTED_CHUNKS_MAX: u64 = 1 << 32;
+/// What an encrypted file says of itself, before its content: the paths of a whole transaction fit.
+pub const ENCRYPTED_FACTS_BYTES_MAX: usize = 512 * 1024;
+const _: () =
+    assert!(ENCRYPTED_FACTS_BYTES_MAX > RECIPIENTS_PER_TRANSACTION_MAX * (ADDRESS_BYTES_MAX + 8));
+/// VI-09: months that an infected message is kept.
+pub const QUARANTINE_MONTHS: i32 = 30;
+/// Why an operator opens a kept message, in his words.
+pub const REASON_CHARS_MAX: usize = 500;
+
+/// VI-15: types that the list may name.
+pub const FORBIDDEN_TYPES_MAX: usize = 200;
+/// Characters of a type's extension.
+pub const EXTENSION_CHARS_MAX: usize = 16;
+/// SE-08: archives in archives that are looked into for forbidden types.
+pub const ARCHIVE_DEPTH_MAX: usize = 8;
+/// SE-08: files of all archives of one message.
+pub const ARCHIVE_ENTRIES_MAX: usize = 10_000;
+/// SE-08: octets of one attached archive, and of all that is unpacked of a message: each lies in memory
+/// while it is looked at.
+pub const ARCHIVE_BYTES_MAX: usize = 64 * MEGABYTE as usize;
+const _: () = assert!(ARCHIVE_BYTES_MAX as u64 > 2 * MESSAGE_BYTES_FLOOR);
+/// Octets of an index of providers, signed: 300,000 domains take some 15 MB.
+pub const DIRECTORY_BYTES_MAX: usize = 64 * MEGABYTE as usize;
+/// Physical lines of it: a domain is one, a certificate some thirty.
+pub const DIRECTORY_LINES_MAX: usize = 2_000_000;
+/// Records of it: the real one has some dozens.
+pub const DIRECTORY_RECORDS_MAX: usize = 20_000;
+/// Values of all its records.
+pub const DIRECTORY_VALUES_MAX: usize = 1_000_000;
+const _: () = assert!(DIRECTORY_VALUES_MAX < DIRECTORY_LINES_MAX);
+/// Octets of one value as written: a certificate in base64.
+pub const DIRECTORY_VALUE_BYTES_MAX: usize = 2 * CERTIFICATE_BYTES_MAX;
+/// What is said of one index; the rest is counted.
+pub const DIRECTORY_REMARKS_MAX: usize = 1_000;
+/// Columns of a line that we write (RFC 2849 asks for no number; its examples fold at about this).
+pub const LDIF_LINE_COLUMNS: usize = 76;
+/// DI-14: 30 months, taken long.
+pub const DIRECTORY_KEPT_DAYS: i64 = 930;
+/// DI-13: an index that was fetched longer ago raises an alarm.
+pub const DIRECTORY_STALE_HOURS: i64 = 36;
+/// Octets of the proof beside a stored index.
+pub const DIRECTORY_PROOF_BYTES_MAX: usize = 4 * 1024;

@@ -1,7 +1,9 @@
 //! Dated policy values that the access and delivery points apply (requirements, annex 1). A value
 //! below what the law asks is refused when it is loaded, never applied.
 
+use crate::address::Domain;
 use crate::limits::{self, MEGABYTE};
+use crate::registry::{MailboxRow, OrdinaryPolicy};
 
 /// The policy in force.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -14,12 +16,34 @@ pub struct Policy {
     pub recipients_max: u32,
     /// Above this size the answer is `552 5.3.4` and no notice; EHLO `SIZE` announces it (AP-15).
     pub notice_bytes_max: u64,
+    /// Most messages that one source address may hand in at the incoming point per minute (SE-10).
+    pub arrivals_per_minute_max: u32,
     /// Accept 8-bit content inside `multipart/signed` as it is instead of failing it (AP-25).
     pub eight_bit_signed_passes: bool,
     /// Write the offset of texts as `(+01:00)` instead of `(+0100)` (TM-02).
     pub zone_with_colon: bool,
     /// Capacity of a new mailbox, in octets (AC-06).
     pub mailbox_bytes_default: u64,
+    /// Minutes from acceptance to the final time-out notice: from 22 to 24 hours (TO-03).
+    pub final_notice_minutes: u32,
+    /// A correct envelope with a virus is taken in charge (VI-12).
+    pub infected_is_charged: bool,
+    /// Largest message taken from other servers (IP-20).
+    pub arrival_bytes_max: u64,
+    /// Providers whose mail may be from domains that their record does not list (IP-06).
+    pub tolerated_providers: Vec<String>,
+    /// Holders may take ordinary mail into their mailboxes (MX-10).
+    pub ordinary_accept_allowed: bool,
+    /// Holders may have ordinary mail forwarded (MX-10).
+    pub ordinary_forward_allowed: bool,
+    /// Domains whose mailboxes may do neither (MX-10).
+    pub ordinary_refused_domains: Vec<Domain>,
+    /// Signatures older than this many hours are as good as no scanner (VI-10).
+    pub scanner_stale_hours_max: u32,
+    /// Let a message pass whose archives are over the scanner's bounds, instead of failing it (SE-08).
+    pub over_bounds_passes: bool,
+    /// Extensions of attachments, in small letters, that make a submission fail; none by default (VI-15).
+    pub forbidden_types: Vec<String>,
 }
 
 /// A policy value that the law or reason forbids.
@@ -43,15 +67,50 @@ impl Default for Policy {
             message_product_max: 30 * MEGABYTE,
             recipients_max: 50,
             notice_bytes_max: 60 * MEGABYTE,
+            arrivals_per_minute_max: 600,
             eight_bit_signed_passes: false,
             zone_with_colon: false,
             mailbox_bytes_default: 1000 * MEGABYTE,
+            final_notice_minutes: 23 * 60 + 30,
+            infected_is_charged: true,
+            arrival_bytes_max: 150 * MEGABYTE,
+            tolerated_providers: Vec::new(),
+            ordinary_accept_allowed: true,
+            ordinary_forward_allowed: true,
+            ordinary_refused_domains: Vec::new(),
+            scanner_stale_hours_max: 72,
+            over_bounds_passes: false,
+            forbidden_types: Vec::new(),
         }
     }
 }
 
 impl Policy {
-    /// Refuses values below the legal floors (AP-09, AP-10, AP-11, AP-15).
+    /// What the mailbox does with ordinary mail: its own choice, as far as it is allowed (MX-10); a
+    /// mailbox that forwards to itself accepts (MX-04).
+    pub fn ordinary_in_force<'a>(&self, row: &'a MailboxRow) -> &'a OrdinaryPolicy {
+        let chosen = match &row.ordinary {
+            OrdinaryPolicy::Forward(target) if *target == row.address => &OrdinaryPolicy::Accept,
+            chosen => chosen,
+        };
+        if self.allows_ordinary(&row.address.domain(), chosen) {
+            chosen
+        } else {
+            &OrdinaryPolicy::Reject
+        }
+    }
+
+    /// A mailbox of `domain` may be set to `chosen` (MX-10).
+    pub fn allows_ordinary(&self, domain: &Domain, chosen: &OrdinaryPolicy) -> bool {
+        let is_free = !self.ordinary_refused_domains.contains(domain);
+        match chosen {
+            OrdinaryPolicy::Reject => true,
+            OrdinaryPolicy::Accept => is_free && self.ordinary_accept_allowed,
+            OrdinaryPolicy::Forward(_) => is_free && self.ordinary_forward_allowed,
+        }
+    }
+
+    /// Refuses values below the legal floors (AP-09, AP-10, AP-11, AP-15, IP-20).
     pub fn checked(self) -> Result<Self, PolicyError> {
         let law = "DM 2-11-2005 art. 12 asks";
         let floors = [
@@ -78,6 +137,18 @@ impl Policy {
                 self.notice_bytes_max,
                 self.message_bytes_max,
                 "message_bytes_max allows",
+            ),
+            (
+                "arrival_bytes_max",
+                self.arrival_bytes_max,
+                self.message_bytes_max.saturating_mul(2),
+                "an envelope of message_bytes_max may take",
+            ),
+            (
+                "arrivals_per_minute_max",
+                self.arrivals_per_minute_max.into(),
+                1,
+                "takes in anything",
             ),
         ];
         for (key, given, floor, reason) in floors {

@@ -9,19 +9,28 @@ use crossbeam_channel::{SendError, Sender, bounded, unbounded};
 use parking_lot::{Mutex, RwLock};
 
 use crate::blob::{BlobError, BlobStore};
+use crate::directory::{DirectoryShelf, ShelfOptions};
 use crate::disk::{DataFolder, Disk};
 use crate::instant::Instant;
+use crate::intake::{self, Arrival, Judged, TakenIn};
 use crate::journal::lane::{Lane, Recovered};
 use crate::journal::record::{Paths, Started};
 use crate::journal::{Appended, Batch, JournalError, LaneStore, Partition, Position};
 use crate::limits;
 use crate::owner::{Command, CommandError, Inboxes, Message, Outcome, Owner, Reply, Submission};
-use crate::pipeline::{Pipeline, WorkQueue};
+use crate::pipeline::{Pipeline, Timers, WorkQueue};
 use crate::point::access::distinct;
 use crate::policy::Policy;
-use crate::ports::{Clock, Signer, VirusScanner};
+use crate::ports::{
+    Clock, Sabotage, ScanVerdict, ScannerAway, ScannerHealth, Signer, VirusScanner,
+};
+use crate::quarantine::Quarantine;
+use crate::scanning::{Prober, ScannerGate};
+use crate::srs::Rewriter;
 use crate::steps::Steps;
+use crate::trust::{Trust, TrustRoom};
 use crate::view::behind::{self, Behind, Lag, ViewError};
+use crate::view::memory::DispatchWatcher;
 use crate::view::{Row, View, apply};
 
 /// What an appliance is opened with.
@@ -40,8 +49,20 @@ pub struct Options {
     pub backlog_max: usize,
     /// Free disk below which intake stops.
     pub disk_reserve_bytes: u64,
+    /// DER of the authorities above other providers' certificates.
+    pub mail_authorities: Vec<Vec<u8>>,
+    /// In place of index and authorities, in tests; `None`: those.
+    pub trust: Option<Arc<dyn Trust>>,
+    /// Rewrites the senders of forwarded mail; without it forwards leave with the null reverse path.
+    pub rewriter: Option<Arc<Rewriter>>,
+    /// Where infected mail is kept (VI-09); `None` in tests that scan nothing.
+    pub quarantine: Option<Arc<Quarantine>>,
+    /// Who signs the index of providers.
+    pub directory: ShelfOptions,
     /// Told when the state must not go on (see *Commit*); the real one ends the process.
     pub on_fatal: FatalHandler,
+    /// `None` in every real run; the sandbox's broken provider spoils its messages with it.
+    pub sabotage: Option<Arc<dyn Sabotage>>,
 }
 
 /// Ends the process, or the simulated appliance, with this sentence.
@@ -63,7 +84,13 @@ impl Options {
             keep_views: true,
             backlog_max: limits::BACKLOG_MESSAGES_MAX,
             disk_reserve_bytes: limits::DISK_RESERVE_BYTES,
+            mail_authorities: Vec::new(),
+            trust: None,
+            rewriter: None,
+            quarantine: None,
+            directory: ShelfOptions::default(),
             on_fatal,
+            sabotage: None,
         }
     }
 }
@@ -108,7 +135,7 @@ pub struct Status {
     pub journeys: usize,
     /// Owed to recipients in our domains.
     pub errands_local: usize,
-    /// Waiting for the relay: recipients elsewhere.
+    /// Waiting in the relay's queue.
     pub errands_relay: usize,
     /// Deliveries to be certified or brought home.
     pub deliveries: usize,
@@ -128,9 +155,17 @@ pub(crate) struct Shared {
     pub(crate) policy: Arc<Policy>,
     pub(crate) view: View,
     pub(crate) blobs: Arc<BlobStore>,
+    pub(crate) directory: Arc<DirectoryShelf>,
+    trust_room: Arc<TrustRoom>,
     pub(crate) steps: Steps,
     pub(crate) work: WorkQueue,
+    pub(crate) timers: Timers,
     pub(crate) position: AtomicU64,
+    pub(crate) trust: Arc<dyn Trust>,
+    pub(crate) rewriter: Option<Arc<Rewriter>>,
+    scanner: RwLock<Option<Arc<dyn VirusScanner>>>,
+    pub(crate) scanner_gate: Arc<ScannerGate>,
+    pub(crate) quarantine: Option<Arc<Quarantine>>,
     behind: RwLock<Option<Behind>>,
     inbox: Sender<Message>,
     from_certifier: Sender<Message>,
@@ -140,6 +175,7 @@ pub(crate) struct Shared {
     folder: DataFolder,
     disk_reserve_bytes: u64,
     on_fatal: FatalHandler,
+    pub(crate) sabotage: Option<Arc<dyn Sabotage>>,
 }
 
 /// Shared by all threads.
@@ -148,6 +184,7 @@ pub struct State {
     opening: Opening,
     owner: Mutex<Option<JoinHandle<()>>>,
     pipeline: Mutex<Option<Pipeline>>,
+    prober: Mutex<Option<Prober>>,
 }
 
 /// A place in the backlog and in the owner's queue, reserved before `354`; gives itself back when
@@ -182,14 +219,30 @@ impl State {
         let (from_certifier, certifier) = bounded(limits::GROUP_COMMANDS_MAX);
         let inboxes = Inboxes { all, certifier };
         let newest = view.copy();
+        let directory = Arc::new(DirectoryShelf::open(
+            options.disk.clone(),
+            options.folder.directory(),
+            options.directory,
+        ));
+        let trust_room = Arc::new(TrustRoom::new(
+            directory.clone(),
+            options.mail_authorities,
+            options.policy.tolerated_providers.clone(),
+        ));
         let shared = Arc::new(Shared {
             clock: options.clock,
             policy: Arc::new(options.policy),
             view,
             blobs,
+            directory,
             steps: Steps::default(),
             work: WorkQueue::default(),
+            timers: Timers::default(),
             position: AtomicU64::new(lane.end().0),
+            trust: options.trust.unwrap_or_else(|| trust_room.clone()),
+            trust_room,
+            rewriter: options.rewriter,
+            scanner: RwLock::default(),
             behind: RwLock::new(behind),
             inbox,
             from_certifier,
@@ -198,7 +251,10 @@ impl State {
             disk: options.disk,
             folder: options.folder,
             disk_reserve_bytes: options.disk_reserve_bytes,
+            scanner_gate: Arc::default(),
+            quarantine: options.quarantine,
             on_fatal: options.on_fatal,
+            sabotage: options.sabotage,
         });
         let owner = Owner::spawn(shared.clone(), newest, Box::new(lane), started.0, inboxes);
         let owner = Mutex::new(Some(owner.map_err(OpenError::Thread)?));
@@ -207,15 +263,21 @@ impl State {
             opening,
             owner,
             pipeline: Mutex::new(None),
+            prober: Mutex::new(None),
         }))
     }
 
-    /// Starts the certifier: it takes what is open, of this run and of earlier ones.
+    /// Looks at the scanner, then starts the certifier: it takes what is open, of this run and of earlier
+    /// ones.
     pub fn start_pipeline(
         &self,
         signer: Arc<dyn Signer>,
         scanner: Arc<dyn VirusScanner>,
     ) -> Result<(), OpenError> {
+        *self.shared.scanner.write() = Some(scanner.clone());
+        let gate = self.shared.scanner_gate.clone();
+        let prober = Prober::spawn(gate, self.shared.clock.clone(), scanner.clone());
+        *self.prober.lock() = Some(prober.map_err(OpenError::Thread)?);
         let pipeline = Pipeline::spawn(self.shared.clone(), signer, scanner);
         *self.pipeline.lock() = Some(pipeline.map_err(OpenError::Thread)?);
         Ok(())
@@ -226,6 +288,11 @@ impl State {
     pub fn stop(&self) {
         if let Some(pipeline) = self.pipeline.lock().take() {
             pipeline.stop();
+        }
+        if let Some(prober) = self.prober.lock().take()
+            && !prober.stop()
+        {
+            self.shared.fatal("the prober's thread failed");
         }
         if let Some(owner) = self.owner.lock().take() {
             let told = self.shared.inbox.send(Message::Stop).is_ok();
@@ -256,6 +323,11 @@ impl State {
         &self.shared.blobs
     }
 
+    /// The index of providers and its stored copies.
+    pub fn directory(&self) -> &DirectoryShelf {
+        &self.shared.directory
+    }
+
     /// The time.
     pub fn clock(&self) -> &Arc<dyn Clock> {
         &self.shared.clock
@@ -264,6 +336,16 @@ impl State {
     /// The policy in force.
     pub fn policy(&self) -> Arc<Policy> {
         self.shared.policy.clone()
+    }
+
+    /// Where infected mail is kept.
+    pub fn quarantine(&self) -> Option<&Arc<Quarantine>> {
+        self.shared.quarantine.as_ref()
+    }
+
+    /// How the virus scanner is; `None` before [`State::start_pipeline`].
+    pub fn scanner_health(&self) -> Option<ScannerHealth> {
+        self.shared.scanner_gate.health()
     }
 
     /// When messages took their steps.
@@ -281,11 +363,11 @@ impl State {
             .map(Pipeline::held)
             .unwrap_or_default();
         self.shared.view.with_work(|work| {
-            let relay = work.errands.values().filter(|errand| !errand.local).count();
+            let relay = work.dispatches.len();
             Status {
                 submissions: work.submissions.len(),
                 journeys: work.journeys.len(),
-                errands_local: work.errands.len() - relay,
+                errands_local: work.errands.values().filter(|errand| errand.local).count(),
                 errands_relay: relay,
                 deliveries: work.deliveries.len(),
                 lag: behind.as_ref().map(Behind::lag),
@@ -297,9 +379,13 @@ impl State {
     }
 
     /// Reserves a place for one message: [`CommandError::Busy`] (`451 4.3.2`) past the backlog's bound,
-    /// [`CommandError::DiskFull`] (`451 4.3.1`) below the disk's reserve.
+    /// [`CommandError::DiskFull`] (`451 4.3.1`) below the disk's reserve, [`CommandError::ScannerAway`]
+    /// (`451 4.7.1`) while no virus scanner works (VI-10).
     pub fn reserve(&self) -> Result<Place, CommandError> {
         let shared = &self.shared;
+        if shared.scanner_gate.is_closed() {
+            return Err(CommandError::ScannerAway);
+        }
         let taken = shared.places.fetch_add(1, Ordering::AcqRel) + 1;
         let place = Place {
             shared: shared.clone(),
@@ -346,6 +432,36 @@ impl State {
                 .name("paths".to_owned())
                 .spawn(store),
         );
+    }
+
+    /// Judges a message of another server and takes it in or not: what is answered after its final dot.
+    /// Waits for the disk, the scanner and the commit: to be called off the rings.
+    pub fn take_in(&self, place: Place, arrival: &Arrival) -> TakenIn {
+        let (received, leaving) = match intake::judge(&self.shared, arrival) {
+            Judged::Refuse(refusal) => return refusal,
+            Judged::Take(received, leaving) => (received, leaving),
+        };
+        let (answer, wait) = bounded(1);
+        let reply: Reply = Box::new(move |outcome| {
+            drop(place);
+            drop(answer.send(outcome));
+        });
+        self.shared.put(Command::Receive(received, leaving), reply);
+        match wait.recv().unwrap_or(Err(CommandError::Stopping)) {
+            Ok(Outcome::Submitted(identifier)) => TakenIn::Accepted(identifier),
+            Ok(_) => intake::refusal(&CommandError::Stopping),
+            Err(error) => intake::refusal(&error),
+        }
+    }
+
+    /// Index, authorities and revocation lists, for who keeps them fresh.
+    pub fn trust_room(&self) -> &Arc<TrustRoom> {
+        &self.shared.trust_room
+    }
+
+    /// From now on `watcher` is told of each entry of the relay's queue that changes.
+    pub fn follow_dispatches(&self, watcher: DispatchWatcher) {
+        self.shared.view.watch_dispatches(watcher);
     }
 
     /// Sends a command; `reply` gets [`CommandError::Busy`] at once when the queue is full.
@@ -400,6 +516,12 @@ impl Shared {
         }
     }
 
+    /// The scanner in use; before the certifier starts, one that is away.
+    pub(crate) fn scanner(&self) -> Arc<dyn VirusScanner> {
+        let scanner = self.scanner.read().clone();
+        scanner.unwrap_or_else(|| Arc::new(NotStarted))
+    }
+
     /// Rows that were published; written behind.
     pub(crate) fn note_rows(&self, rows: Vec<Row>, position: Position) {
         self.position.store(position.0, Ordering::Release);
@@ -420,6 +542,28 @@ impl Shared {
                 self.fatal(&error.to_string());
                 Err(CommandError::Stopping)
             }
+        }
+    }
+}
+
+/// Stands for the scanner until it is there: nothing passes.
+struct NotStarted;
+
+impl VirusScanner for NotStarted {
+    fn scan(&self, _: &mut dyn std::io::Read) -> Result<ScanVerdict, ScannerAway> {
+        Err(ScannerAway("the appliance is starting".to_owned()))
+    }
+
+    fn describe(&self) -> String {
+        "not started".to_owned()
+    }
+
+    fn health(&self, _: Instant) -> ScannerHealth {
+        ScannerHealth {
+            reachable: false,
+            signatures_at: None,
+            version: String::new(),
+            alarm: None,
         }
     }
 }

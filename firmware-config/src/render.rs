@@ -3,7 +3,10 @@
 
 use std::fmt::Write;
 
-use crate::{ListenSettings, PolicySettings, Settings, SignerSettings, ThreadSettings};
+use crate::{
+    DirectorySettings, ListenSettings, PolicySettings, RelaySettings, Settings, SignerSettings,
+    ThreadSettings,
+};
 
 impl Settings {
     /// The file's text; reading it gives these settings again.
@@ -13,7 +16,9 @@ impl Settings {
             "How this Ceralacca appliance is set up. Read at start; unknown keys are refused.",
         );
         page.say("Relative paths start at the folder of this file.\n");
-        page.say("Virus scanner. \"none\": no message is scanned.");
+        page.say("Virus scanner. \"clamd:/run/clamav/clamd.ctl\" or \"clamd:host:3310\", several after a");
+        page.say("comma; \"none\": no message is scanned. clamd.conf must have StreamMaxLength above the");
+        page.say("largest message, AlertExceedsMax yes, and MaxFileSize not below MaxScanSize.");
         page.set("scanner", &quoted(&self.scanner.to_string()));
         page.table("provider");
         page.say(
@@ -33,7 +38,10 @@ impl Settings {
         );
         page.set("key", &quoted(&self.tls.key.to_string_lossy()));
         page.signer(&self.signer);
+        page.directory(&self.directory);
         page.policy(&self.policy);
+        page.between(&self.policy);
+        page.relay(&self.relay);
         page.threads(&self.threads);
         page.text
     }
@@ -72,9 +80,11 @@ impl Page {
         self.set("port_base", &listen.port_base.to_string());
         self.say("Or one by one; 0: the system picks a free one, and `serve` says which.");
         for (key, usual, port) in [
+            ("incoming", 25, listen.incoming),
             ("submission_tls", 465, listen.submission_tls),
             ("submission", 587, listen.submission),
             ("imaps", 993, listen.imaps),
+            ("https", 443, listen.https),
         ] {
             match port {
                 Some(port) => self.set(key, &port.to_string()),
@@ -109,6 +119,66 @@ impl Page {
                 self.say("Sessions that sign at the same time; 0: one per core.");
                 self.set("sessions", &sessions.to_string());
             }
+        }
+    }
+
+    fn directory(&mut self, directory: &DirectorySettings) {
+        let usual = DirectorySettings::default();
+        let path = |file: &Option<std::path::PathBuf>| {
+            file.as_ref()
+                .map(|file| file.to_string_lossy().into_owned())
+        };
+        self.table("directory");
+        self.say("The index of all providers. Without it this appliance works alone.");
+        self.say("Where the index is fetched, HTTPS; it needs signer and server_authority.");
+        self.set_or_example("url", directory.url.clone(), "https://…/index.p7m");
+        self.say("PEM: the certificates that may sign the index, or that vouch for its signer.");
+        self.set_or_example("signer", path(&directory.signer), "index-signer.pem");
+        self.say("PEM: who vouches for the certificate of the index's HTTPS server.");
+        let file = path(&directory.server_authority);
+        self.set_or_example("server_authority", file, "index-server.pem");
+        self.say("PEM: our certificate as a client of that server, and its key (mode 600).");
+        let file = path(&directory.client_certificate);
+        self.set_or_example("client_certificate", file, "index-client.pem");
+        self.set_or_example(
+            "client_key",
+            path(&directory.client_key),
+            "index-client.key",
+        );
+        self.say("PEM: who vouches for the signing certificates of other providers.");
+        let file = path(&directory.mail_authorities);
+        self.set_or_example("mail_authorities", file, "mail-authorities.pem");
+        self.say("Seconds after which the index, and revocation lists, are fetched again.");
+        self.number(
+            "refresh_s",
+            directory.refresh_s.into(),
+            usual.refresh_s.into(),
+        );
+        let seconds = directory.crl_refresh_s.into();
+        self.number("crl_refresh_s", seconds, usual.crl_refresh_s.into());
+        self.say("A new index that loses more of its domains, in percent, waits for");
+        self.say("`ceralacca directory confirm`.");
+        let percent = directory.lost_domains_percent.into();
+        self.number(
+            "lost_domains_percent",
+            percent,
+            usual.lost_domains_percent.into(),
+        );
+        self.say(
+            "Where the centre fetches our own part of the index: listen.https answers with it",
+        );
+        self.say("at /directory/own.p7m.");
+        let url = directory.publish_url.clone();
+        self.set_or_example("publish_url", url, "https://…/directory/own.p7m");
+        self.say("LDIF: records of our secondary environments, published with our own.");
+        self.set_or_example("secondary", path(&directory.secondary), "secondary.ldif");
+    }
+
+    /// A key without a default: what is set, or an example as a comment.
+    fn set_or_example(&mut self, key: &str, value: Option<String>, example: &str) {
+        match value {
+            Some(value) => self.set(key, &quoted(&value)),
+            None => self.say(&format!("{key} = {}", quoted(example))),
         }
     }
 
@@ -156,6 +226,133 @@ impl Page {
             policy.mailbox_bytes_default,
             usual.mailbox_bytes_default,
         );
+        self.say("Holders may take ordinary mail, as anomalies; or have it forwarded.");
+        self.switch(
+            "ordinary_accept_allowed",
+            policy.ordinary_accept_allowed,
+            usual.ordinary_accept_allowed,
+        );
+        self.switch(
+            "ordinary_forward_allowed",
+            policy.ordinary_forward_allowed,
+            usual.ordinary_forward_allowed,
+        );
+        self.say("Domains whose mailboxes may do neither.");
+        let domains: Vec<String> = policy
+            .ordinary_refused_domains
+            .iter()
+            .map(|domain| quoted(domain))
+            .collect();
+        let domains = format!("[{}]", domains.join(", "));
+        self.set_or_default("ordinary_refused_domains", &domains, "[]");
+    }
+
+    fn between(&mut self, policy: &PolicySettings) {
+        let usual = PolicySettings::default();
+        self.say("Minutes from acceptance to the final time-out notice, 1320 to 1440.");
+        self.number(
+            "final_notice_minutes",
+            policy.final_notice_minutes.into(),
+            usual.final_notice_minutes.into(),
+        );
+        self.say("Take a correct envelope in charge although it holds a virus.");
+        self.switch(
+            "infected_is_charged",
+            policy.infected_is_charged,
+            usual.infected_is_charged,
+        );
+        self.say("Largest message taken from other servers, in octets.");
+        self.number(
+            "arrival_bytes_max",
+            policy.arrival_bytes_max,
+            usual.arrival_bytes_max,
+        );
+        self.say("Most messages per minute that one source address may hand in on port 25.");
+        self.number(
+            "arrivals_per_minute_max",
+            policy.arrivals_per_minute_max.into(),
+            usual.arrivals_per_minute_max.into(),
+        );
+        self.say("Providers whose mail may be from domains that their record does not list.");
+        let names: Vec<String> = policy
+            .tolerated_providers
+            .iter()
+            .map(|name| quoted(name))
+            .collect();
+        let names = format!("[{}]", names.join(", "));
+        self.set_or_default("tolerated_providers", &names, "[]");
+        self.say("Virus signatures older than this many hours are as good as no scanner: 451.");
+        self.number(
+            "scanner_stale_hours_max",
+            policy.scanner_stale_hours_max.into(),
+            usual.scanner_stale_hours_max.into(),
+        );
+        self.say("Let a message pass whose archives are over the scanner's bounds.");
+        self.switch(
+            "over_bounds_passes",
+            policy.over_bounds_passes,
+            usual.over_bounds_passes,
+        );
+        self.say("Extensions of attachments that make a submission fail, in archives too: [\"exe\", \"js\"].");
+        let list = |types: &[String]| toml::Value::from(types.to_vec()).to_string();
+        self.set_or_default(
+            "forbidden_types",
+            &list(&policy.forbidden_types),
+            &list(&usual.forbidden_types),
+        );
+    }
+
+    fn relay(&mut self, relay: &RelaySettings) {
+        let usual = RelaySettings::default();
+        self.table("relay");
+        self.say("Mail for other servers. The name server to ask, with its port; left out: the system's.");
+        let dns = relay
+            .dns
+            .map_or("127.0.0.1:53".to_owned(), |dns| dns.to_string());
+        self.optional("dns", relay.dns.is_some(), &quoted(&dns));
+        self.say("The port of other servers; another one than 25 serves tests only.");
+        self.number("port", relay.port.into(), usual.port.into());
+        self.say("Addresses of this machine from which mail leaves, to PEC providers and to the");
+        self.say("Internet: two of them keep the one's reputation from the other's; left out: the");
+        self.say("system chooses.");
+        for (key, source) in [
+            ("certified_source", relay.certified_source),
+            ("ordinary_source", relay.ordinary_source),
+        ] {
+            let shown = source.map_or("192.0.2.1".to_owned(), |source| source.to_string());
+            self.optional(key, source.is_some(), &quoted(&shown));
+        }
+        self.say(
+            "DKIM for mail to the Internet: the name of the key in the DNS, and the key, RSA in",
+        );
+        self.say(
+            "PEM, which is made where it is missing. `ceralacca domain show` prints the record.",
+        );
+        let (selector, key) = (&relay.dkim_selector, relay.dkim_key.to_string_lossy());
+        self.set_or_default(
+            "dkim_selector",
+            &quoted(selector),
+            &quoted(&usual.dkim_selector),
+        );
+        let usual_key = usual.dkim_key.to_string_lossy();
+        self.set_or_default("dkim_key", &quoted(&key), &quoted(&usual_key));
+        self.say("Connections at the same time, and those of them to one destination.");
+        self.number(
+            "connections_max",
+            relay.connections_max.into(),
+            usual.connections_max.into(),
+        );
+        self.number(
+            "connections_per_destination_max",
+            relay.connections_per_destination_max.into(),
+            usual.connections_per_destination_max.into(),
+        );
+    }
+
+    /// A key without default: an example as a comment where it is not set.
+    fn optional(&mut self, key: &str, is_set: bool, value: &str) {
+        let mark = if is_set { "" } else { "# " };
+        let _ = writeln!(self.text, "{mark}{key} = {value}");
     }
 
     fn threads(&mut self, threads: &ThreadSettings) {

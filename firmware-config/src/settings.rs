@@ -10,7 +10,7 @@ use ceralacca_core::policy::Policy;
 use serde::{Deserialize, Serialize};
 
 use crate::error::Fault;
-use crate::{PolicySettings, ScannerSettings};
+use crate::{DirectorySettings, PolicySettings, RelaySettings, ScannerSettings};
 
 /// All of `appliance.toml`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -27,9 +27,15 @@ pub struct Settings {
     pub tls: TlsSettings,
     /// What holds the signing key.
     pub signer: SignerSettings,
+    /// The index of providers.
+    #[serde(default)]
+    pub directory: DirectorySettings,
     /// Policy values.
     #[serde(default)]
     pub policy: PolicySettings,
+    /// How mail leaves for other servers.
+    #[serde(default)]
+    pub relay: RelaySettings,
     /// Numbers of threads.
     #[serde(default)]
     pub threads: ThreadSettings,
@@ -55,6 +61,9 @@ pub struct ListenSettings {
     pub bind: IpAddr,
     /// Every listener is this plus its usual port.
     pub port_base: u16,
+    /// Mail of other servers; port base plus 25 when left out, 0: the system picks.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub incoming: Option<u16>,
     /// Submission over TLS; port base plus 465 when left out, 0: the system picks.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub submission_tls: Option<u16>,
@@ -64,17 +73,25 @@ pub struct ListenSettings {
     /// IMAPS; port base plus 993 when left out, 0: the system picks.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub imaps: Option<u16>,
+    /// HTTPS, where our part of the index is published; port base plus 443 when left out, 0: the system
+    /// picks.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub https: Option<u16>,
 }
 
 /// The ports in force.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Ports {
+    /// Mail of other servers (IP-01).
+    pub incoming: u16,
     /// Submission over TLS (AC-01).
     pub submission_tls: u16,
     /// Submission with STARTTLS.
     pub submission: u16,
     /// IMAPS (AC-02).
     pub imaps: u16,
+    /// HTTPS (DI-08).
+    pub https: u16,
 }
 
 /// `[tls]`; relative paths start at the data directory.
@@ -157,9 +174,11 @@ impl Default for ListenSettings {
         Self {
             bind: IpAddr::from([127, 0, 0, 1]),
             port_base: 0,
+            incoming: None,
             submission_tls: None,
             submission: None,
             imaps: None,
+            https: None,
         }
     }
 }
@@ -169,6 +188,7 @@ impl ListenSettings {
     pub fn free_ports(bind: IpAddr) -> Self {
         Self {
             bind,
+            incoming: Some(0),
             submission_tls: Some(0),
             submission: Some(0),
             imaps: Some(0),
@@ -182,9 +202,11 @@ impl ListenSettings {
 
     fn try_ports(&self) -> Option<Ports> {
         Some(Ports {
+            incoming: self.port(self.incoming, 25)?,
             submission_tls: self.port(self.submission_tls, 465)?,
             submission: self.port(self.submission, 587)?,
             imaps: self.port(self.imaps, 993)?,
+            https: self.port(self.https, 443)?,
         })
     }
 
@@ -192,9 +214,11 @@ impl ListenSettings {
     pub fn ports(&self) -> Ports {
         // `check` refused a base that overflows; 0 is a free port.
         self.try_ports().unwrap_or(Ports {
+            incoming: 0,
             submission_tls: 0,
             submission: 0,
             imaps: 0,
+            https: 0,
         })
     }
 }
@@ -204,6 +228,11 @@ impl Settings {
     pub fn policy(&self) -> Policy {
         // `check` refused what `checked` refuses.
         self.policy.checked().unwrap_or_default()
+    }
+
+    /// Something is published over HTTPS: there is a location for it, or a port was named.
+    pub const fn publishes(&self) -> bool {
+        self.directory.publish_url.is_some() || self.listen.https.is_some()
     }
 
     /// Threads that talk to the network.
@@ -231,7 +260,9 @@ impl Settings {
             readable(key, &data.join(file))?;
         }
         self.signer.check(data)?;
+        self.directory.check(data)?;
         self.policy.checked()?;
+        self.relay.check(data)?;
         bounded("threads.rings", self.threads.rings)
     }
 }
@@ -312,7 +343,7 @@ fn bounded(key: &'static str, threads: u16) -> Result<(), Fault> {
     Ok(())
 }
 
-fn readable(key: &'static str, file: &Path) -> Result<(), Fault> {
+pub(crate) fn readable(key: &'static str, file: &Path) -> Result<(), Fault> {
     std::fs::File::open(file).map(drop).map_err(|error| {
         Fault::new(
             key,
@@ -322,7 +353,7 @@ fn readable(key: &'static str, file: &Path) -> Result<(), Fault> {
     })
 }
 
-fn protected(key: &'static str, file: &Path) -> Result<(), Fault> {
+pub(crate) fn protected(key: &'static str, file: &Path) -> Result<(), Fault> {
     use std::os::unix::fs::PermissionsExt;
     readable(key, file)?;
     let mode = std::fs::metadata(file).map_or(OTHERS, |found| found.permissions().mode());

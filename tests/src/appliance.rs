@@ -41,6 +41,7 @@ pub struct Appliance {
     server: Option<Server>,
     trust: OnceLock<Trust>,
     environment: Vec<(&'static str, PathBuf)>,
+    serve: Vec<&'static str>,
 }
 
 struct Server {
@@ -63,6 +64,26 @@ impl Appliance {
         appliance
     }
 
+    /// `init` with this scanner, and `serve`.
+    pub fn scanned_by(scanner: &str) -> Self {
+        let mut appliance = Self::bare(Vec::new());
+        let mut arguments = appliance.init_arguments(&[]);
+        let at = arguments.iter().position(|word| *word == "none");
+        arguments[at.expect("a scanner is said")] = scanner;
+        appliance.well(&arguments);
+        appliance.serve();
+        appliance
+    }
+
+    /// `init` with a software key, and `sandbox serve --broken`.
+    pub fn broken(fault: &'static str, more: &[&'static str]) -> Self {
+        let mut appliance = Self::initialised(&[]);
+        appliance.serve = vec!["sandbox", "serve", "--broken", fault];
+        appliance.serve.extend(more);
+        appliance.serve();
+        appliance
+    }
+
     fn bare(environment: Vec<(&'static str, PathBuf)>) -> Self {
         let folder = workspace::scratch();
         std::fs::write(folder.path().join("password"), PASSWORD).expect("written");
@@ -72,6 +93,7 @@ impl Appliance {
             server: None,
             trust: OnceLock::new(),
             environment,
+            serve: vec!["serve"],
         }
     }
 
@@ -210,7 +232,12 @@ impl Appliance {
     /// Starts the server and kills it `after` that, most likely in the middle of its recovery.
     pub fn serve_and_kill(&mut self, after: Duration) {
         assert!(self.server.is_none(), "it runs already");
-        let server = Server::start(self.program(), &self.data(), &self.beside("serve.log"));
+        let server = Server::start(
+            self.program(),
+            &self.serve,
+            &self.data(),
+            &self.beside("serve.log"),
+        );
         std::thread::sleep(after);
         server.end();
     }
@@ -218,7 +245,12 @@ impl Appliance {
     /// As [`Self::serve`]; when the server ends instead, what it said.
     pub fn try_serve(&mut self) -> Result<(), String> {
         assert!(self.server.is_none(), "it runs already");
-        let server = Server::start(self.program(), &self.data(), &self.beside("serve.log"));
+        let server = Server::start(
+            self.program(),
+            &self.serve,
+            &self.data(),
+            &self.beside("serve.log"),
+        );
         self.server = Some(server);
         let end = Instant::now() + START_WAIT;
         while !self.greets() {
@@ -318,6 +350,11 @@ impl Appliance {
         said(&output)
     }
 
+    /// Runs a command that may be done or not; all that it said.
+    pub fn said_by(&self, arguments: &[&str]) -> String {
+        said(&self.command(arguments))
+    }
+
     /// Runs a command with `--json`: the object on its standard output.
     pub fn json(&self, arguments: &[&str]) -> serde_json::Value {
         let mut all = arguments.to_vec();
@@ -367,6 +404,11 @@ impl Appliance {
         SmtpClient::tls(self.port(465), self.trust()).expect("port 465 answers")
     }
 
+    /// What other servers meet, before STARTTLS.
+    pub fn incoming(&self) -> SmtpClient {
+        SmtpClient::plain(self.port(25)).expect("port 25 answers")
+    }
+
     /// Submission in clear, before STARTTLS.
     pub fn submission_plain(&self) -> SmtpClient {
         SmtpClient::plain(self.port(587)).expect("port 587 answers")
@@ -388,14 +430,15 @@ impl Drop for Appliance {
 }
 
 impl Server {
-    fn start(mut program: Command, data: &Path, log: &Path) -> Self {
+    fn start(mut program: Command, serve: &[&str], data: &Path, log: &Path) -> Self {
         let log = File::options()
             .create(true)
             .append(true)
             .open(log)
             .expect("a log file");
         let child = program
-            .args([OsStr::new("serve"), OsStr::new("--data"), data.as_os_str()])
+            .args(serve)
+            .args([OsStr::new("--data"), data.as_os_str()])
             .stdin(Stdio::null())
             .stdout(log.try_clone().expect("a second handle"))
             .stderr(log)
@@ -416,7 +459,7 @@ impl Server {
 
 /// A shell that waits for the end of its input, that is of this process, then ends the server and
 /// removes its folder.
-fn guard(pid: u32, folder: &Path) -> Child {
+pub(crate) fn guard(pid: u32, folder: &Path) -> Child {
     Command::new("sh")
         .args([
             "-c",

@@ -71,14 +71,17 @@ const NOT_IN_CORE: [&str; 8] = [
     "imap-codec",
 ];
 
-const PURE_ROOMS: [&str; 7] = [
+const PURE_ROOMS: [&str; 10] = [
     "mime",
+    "delivery_report",
+    "srs",
     "smime",
     "certification",
     "envelope",
     "receipt",
     "notice",
     "point",
+    "queue",
 ];
 
 /// A source file, its path from the root.

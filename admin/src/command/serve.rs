@@ -1,22 +1,33 @@
 //! `serve`: runs the appliance until SIGTERM or SIGINT, then stops it in order.
 
 use ceralacca_core::disk::DataFolder;
+use ceralacca_core::ports::{Clock, SystemClock};
 use ceralacca_firmware::Settings;
 use serde_json::{Value, json};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
-use crate::appliance::{Appliance, CANNOT_SIGN, Serving, relay_words};
+use crate::appliance::{Appliance, CANNOT_SIGN, Serving, relay_words, scanner_words};
 use crate::keys::marked;
 use crate::lock::Lock;
 use crate::report::{Failure, Report, Voice};
 
 pub(super) fn serve(data: &DataFolder, voice: Voice) -> Result<Report, Failure> {
+    serve_with(voice, || {
+        let settings = Settings::load(data).map_err(Failure::refused)?;
+        let lock = Lock::take(data).map_err(Failure::refused)?;
+        Appliance::open_locked(data, settings, lock)?.serve()
+    })
+}
+
+/// Starts, says what runs, and waits for the signal to stop.
+pub(super) fn serve_with(
+    voice: Voice,
+    start: impl FnOnce() -> Result<Serving, Failure>,
+) -> Result<Report, Failure> {
     // Before anything runs: a signal during the start stops it in order too.
     let mut signals = Signals::new([SIGTERM, SIGINT]).map_err(Failure::refused)?;
-    let settings = Settings::load(data).map_err(Failure::refused)?;
-    let lock = Lock::take(data).map_err(Failure::refused)?;
-    let serving = Appliance::open_locked(data, settings, lock)?.serve()?;
+    let serving = start()?;
     voice.say(words(&serving).trim_end());
     voice.object(&object(&serving));
     // Ends with the first signal only.
@@ -37,6 +48,7 @@ fn words(serving: &Serving) -> String {
         appliance.settings().provider.name
     );
     for (what, list) in [
+        ("mail of other servers, STARTTLS", &addresses.incoming),
         ("submission, TLS", &addresses.submissions),
         ("submission, STARTTLS", &addresses.submission),
         ("IMAP, TLS", &addresses.imaps),
@@ -45,12 +57,27 @@ fn words(serving: &Serving) -> String {
             words.push_str(&format!("listens on {address} ({what})\n"));
         }
     }
+    if let Some(address) = serving.https() {
+        words.push_str(&format!(
+            "listens on {address} (HTTPS: our part of the index of providers)\n"
+        ));
+    }
+    for alarm in appliance.state().directory().alarms(SystemClock.now()) {
+        words.push_str(&format!("warning: {alarm}\n"));
+    }
     let name = marked(&about.name, about.is_software);
     words.push_str(&format!("signs with: {name}\n"));
     if !about.is_available {
         words.push_str(&format!("warning: the signer {CANNOT_SIGN}\n"));
     }
-    words.push_str("virus scanner: none, no message is scanned\n");
+    if let Some(clock) = appliance.sandbox_clock() {
+        let minutes = clock.ahead_ms() / 60_000;
+        words.push_str(&format!(
+            "sandbox: the clock is {minutes} minutes ahead; nothing this appliance says is true\n"
+        ));
+    }
+    let health = appliance.state().scanner_health();
+    words.push_str(&scanner_words(appliance.settings(), health.as_ref()));
     for found in opening.cut.iter().chain(&opening.rebuilt) {
         words.push_str(&format!("at start: {found}\n"));
     }
@@ -77,6 +104,8 @@ fn object(serving: &Serving) -> Value {
         "listens": serving.listens(),
         "signer": { "name": about.name, "software": about.is_software,
                     "available": about.is_available },
+        "scanner": { "name": serving.appliance().settings().scanner.to_string(),
+                     "working": state.scanner_health().is_some_and(|found| found.reachable) },
         "errands_relay": state.status().errands_relay,
         "replayed": state.opening().replayed,
     })

@@ -23,8 +23,19 @@ pub enum Request {
     Mailbox(MailboxRequest),
     /// About domains.
     Domain(DomainRequest),
+    /// About the relay's queue.
+    Queue(QueueRequest),
     /// About keys.
     Hsm(HsmRequest),
+    /// The sandbox's clock: how far it is ahead, after putting it ahead by so much.
+    SandboxClock {
+        /// Milliseconds; 0 to ask only.
+        advance_ms: u64,
+    },
+    /// About infected messages that are kept.
+    Quarantine(QuarantineRequest),
+    /// About the index of providers.
+    Directory(DirectoryRequest),
 }
 
 /// About mailboxes.
@@ -50,6 +61,9 @@ pub enum MailboxRequest {
         after: Option<String>,
         /// At most so many.
         limit: usize,
+        /// The house's own too.
+        #[serde(default)]
+        service: bool,
     },
     /// Show a mailbox.
     Show {
@@ -77,6 +91,13 @@ pub enum MailboxRequest {
         /// In octets.
         octets: u64,
     },
+    /// What to do with ordinary mail.
+    Ordinary {
+        /// Address.
+        address: String,
+        /// What.
+        policy: OrdinaryWord,
+    },
     /// Show or change the holder.
     Holder {
         /// Address.
@@ -102,6 +123,11 @@ pub enum DomainRequest {
     },
     /// List domains.
     List,
+    /// Show a domain and its DKIM record.
+    Show {
+        /// Name.
+        domain: String,
+    },
     /// Give up a domain.
     Remove {
         /// Name.
@@ -114,6 +140,55 @@ pub enum DomainRequest {
         /// Stop.
         suspended: bool,
     },
+}
+
+/// About the relay's queue.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub enum QueueRequest {
+    /// What waits.
+    List {
+        /// For this destination only.
+        destination: Option<String>,
+        /// At most so many entries.
+        limit: usize,
+    },
+    /// One entry.
+    Show {
+        /// Its key.
+        key: String,
+    },
+    /// An order about entries.
+    Order {
+        /// What.
+        order: QueueWord,
+        /// Which.
+        which: QueueWhich,
+    },
+}
+
+/// Orders about entries of the queue.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum QueueWord {
+    /// Do not try.
+    Hold,
+    /// Try again.
+    Release,
+    /// Try now.
+    Retry,
+}
+
+/// Entries of the queue.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum QueueWhich {
+    /// One.
+    Key(String),
+    /// Those for one domain.
+    Destination(String),
+    /// All.
+    All,
 }
 
 /// About keys.
@@ -148,6 +223,61 @@ pub enum HsmRequest {
     List,
 }
 
+/// About infected messages that are kept.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub enum QuarantineRequest {
+    /// List what is kept.
+    List,
+    /// Show the facts of one.
+    Show {
+        /// Name.
+        name: String,
+        /// Why.
+        reason: String,
+    },
+    /// Write one to a new file.
+    Export {
+        /// Name.
+        name: String,
+        /// The new file, from the root.
+        out: std::path::PathBuf,
+        /// Why.
+        reason: String,
+    },
+    /// Remove those whose term is over.
+    Expire,
+}
+
+/// About the index of providers. Files are named by absolute paths.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub enum DirectoryRequest {
+    /// Show the index in use.
+    Show {
+        /// Who manages this domain.
+        domain: Option<String>,
+    },
+    /// Write our own part of it.
+    Export {
+        /// Where.
+        file: std::path::PathBuf,
+        /// As text, not signed.
+        ldif: bool,
+    },
+    /// Take an index from a file.
+    Import {
+        /// Which (`.p7m`).
+        file: std::path::PathBuf,
+    },
+    /// Fetch the index now.
+    Fetch,
+    /// Put the index that waits in use.
+    Confirm,
+    /// Sign our own part anew where something has changed.
+    Publish,
+}
+
 /// A mailbox's state in words.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -158,6 +288,18 @@ pub enum StateWord {
     Suspended,
     /// Gone.
     Closed,
+}
+
+/// What a mailbox does with ordinary mail, in words.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum OrdinaryWord {
+    /// Refuse it.
+    Reject,
+    /// Take it, in anomaly envelopes.
+    Accept,
+    /// Hand it on to this address.
+    Forward(String),
 }
 
 /// What to set of a holder; what is `None` or empty stays.

@@ -8,23 +8,32 @@ use crate::instant::Instant;
 use crate::message_id::{ClientMessageId, Identifier};
 
 /// `postacert/@tipo` (CD-03).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, minicbor::Encode, minicbor::Decode)]
+#[cbor(index_only)]
 pub enum CertificationKind {
     /// `accettazione`
+    #[n(0)]
     Acceptance,
     /// `non-accettazione`
+    #[n(1)]
     NonAcceptance,
     /// `presa-in-carico`
+    #[n(2)]
     TakeCharge,
     /// `avvenuta-consegna`
+    #[n(3)]
     Delivery,
     /// `posta-certificata`
+    #[n(4)]
     TransportEnvelope,
     /// `errore-consegna`
+    #[n(5)]
     NonDelivery,
     /// `preavviso-errore-consegna`
+    #[n(6)]
     Delay,
     /// `rilevazione-virus`
+    #[n(7)]
     VirusDetection,
 }
 

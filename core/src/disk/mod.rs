@@ -66,9 +66,17 @@ impl DataFolder {
     pub fn views(&self) -> PathBuf {
         self.0.join("views")
     }
+    /// `directory/`
+    pub fn directory(&self) -> PathBuf {
+        self.0.join("directory")
+    }
     /// `keys/`
     pub fn keys(&self) -> PathBuf {
         self.0.join("keys")
+    }
+    /// `quarantine/`
+    pub fn quarantine(&self) -> PathBuf {
+        self.0.join("quarantine")
     }
     /// `appliance.toml`
     pub fn settings(&self) -> PathBuf {

@@ -1,5 +1,6 @@
 //! The signed content of every message: readable text first, then `daticert.xml`, and `postacert.eml`
-//! where the kind has one (SG-02, RFC 6109 §4.3). All that is generated is 7-bit (SG-08).
+//! where the kind has one (SG-02, RFC 6109 §4.3); an anomaly envelope has no data (AN-04). All that is
+//! generated is 7-bit (SG-08).
 
 use crate::certification::{CertificationData, xml};
 use crate::envelope::draft::{Issuer, Seed, SignedDraft, Step};
@@ -34,19 +35,56 @@ pub(crate) fn draft(
     issuer: &Issuer,
     step: &Step,
 ) -> SignedDraft {
-    let eight_bit = content.enclosed.as_ref().is_some_and(|e| e.eight_bit);
+    let Content {
+        text,
+        data,
+        enclosed,
+    } = content;
+    let original = &data.original;
+    let lines = text.lines(&TextFacts {
+        subject: original.subject.as_deref(),
+        sender: original.sender.as_str(),
+        recipients: &original.recipients,
+        identifier: Some(&original.identifier),
+        at: data.at,
+        zone_with_colon: issuer.zone_with_colon,
+        recipient: data.delivery.as_ref(),
+        reason: data.extended_error.as_deref(),
+    });
+    sealed(header, message_id, (&lines, Some(data), enclosed), step)
+}
+
+/// The same for a message about which nothing is certified: its lines and `enclosed`, no other part.
+pub(crate) fn uncertified(
+    header: Header,
+    message_id: String,
+    lines: &[String],
+    enclosed: Enclosed,
+    step: &Step,
+) -> SignedDraft {
+    sealed(header, message_id, (lines, None, Some(enclosed)), step)
+}
+
+/// Lines of the text, certification data, enclosed message.
+type Parts<'a> = (
+    &'a [String],
+    Option<&'a CertificationData>,
+    Option<Enclosed>,
+);
+
+fn sealed(header: Header, message_id: String, parts: Parts<'_>, step: &Step) -> SignedDraft {
+    let eight_bit = parts.2.as_ref().is_some_and(|e| e.eight_bit);
     SignedDraft {
         header: header.into_bytes(),
-        content: mixed(content, issuer, &step.seed),
+        content: mixed(parts, eight_bit, &step.seed),
         boundary: step.seed.boundary("signed"),
         message_id,
         eight_bit,
     }
 }
 
-fn mixed(content: Content<'_>, issuer: &Issuer, seed: &Seed) -> Rope {
+fn mixed((lines, data, enclosed): Parts<'_>, eight_bit: bool, seed: &Seed) -> Rope {
     let boundary = seed.boundary("mixed");
-    let eight_bit = content.enclosed.as_ref().is_some_and(|e| e.eight_bit);
     let mut rope = Rope::text(format!(
         "Content-Type: multipart/mixed; boundary=\"{boundary}\"\r\n"
     ));
@@ -54,10 +92,12 @@ fn mixed(content: Content<'_>, issuer: &Issuer, seed: &Seed) -> Rope {
         rope.push_text("Content-Transfer-Encoding: 8bit\r\n");
     }
     rope.push_text(format!("\r\n--{boundary}\r\n"));
-    rope.push_text(readable(&content, issuer, seed));
-    rope.push_text(format!("\r\n--{boundary}\r\n"));
-    rope.push_text(certification_part(content.data));
-    if let Some(enclosed) = content.enclosed {
+    rope.push_text(readable(lines, seed));
+    if let Some(data) = data {
+        rope.push_text(format!("\r\n--{boundary}\r\n"));
+        rope.push_text(certification_part(data));
+    }
+    if let Some(enclosed) = enclosed {
         let (file, label) = (
             words::ENCLOSED_FILE,
             if enclosed.eight_bit { "8bit" } else { "7bit" },
@@ -85,18 +125,10 @@ fn certification_part(data: &CertificationData) -> String {
     )
 }
 
-fn readable(content: &Content<'_>, issuer: &Issuer, seed: &Seed) -> String {
-    let data = content.data;
-    let lines = content.text.lines(&TextFacts {
-        original: &data.original,
-        at: data.at,
-        zone_with_colon: issuer.zone_with_colon,
-        recipient: data.delivery.as_ref(),
-        reason: data.extended_error.as_deref(),
-    });
+fn readable(lines: &[String], seed: &Seed) -> String {
     let boundary = seed.boundary("alternative");
     let mut part = format!("Content-Type: multipart/alternative; boundary=\"{boundary}\"\r\n\r\n");
-    for (subtype, text) in [("plain", plain(&lines)), ("html", html(&lines))] {
+    for (subtype, text) in [("plain", plain(lines)), ("html", html(lines))] {
         part.push_str(&format!(
             "--{boundary}\r\n\
              Content-Type: text/{subtype}; charset=\"iso-8859-1\"\r\n\
@@ -150,7 +182,7 @@ fn escaped(line: &str) -> Vec<u8> {
 }
 
 /// RFC 2045 §6.7, lines of 76 at most.
-fn quoted_printable(lines: &[Vec<u8>], out: &mut String) {
+pub(crate) fn quoted_printable(lines: &[Vec<u8>], out: &mut String) {
     for line in lines {
         let mut column = 0;
         for (at, octet) in line.iter().enumerate() {

@@ -2,6 +2,7 @@
 //! within 998 (RFC 5322 §2.1.1), and no value can end its field (SE-06). Fields inherited unchanged are
 //! copied only as far as they are those fields (TE-02).
 
+use crate::address::Address;
 use crate::certification::OriginalFacts;
 use crate::envelope::draft::{Issuer, Step};
 use crate::limits;
@@ -43,8 +44,10 @@ impl Header {
         self.line(&line);
     }
 
-    /// Adds the lines of `raw` that are fields called `name` or their continuations, as they are.
-    pub(crate) fn copied(&mut self, names: &[&str], raw: &[u8]) {
+    /// Adds the lines of `raw` that are fields called `name` or their continuations, as they are, and
+    /// says whether there were any.
+    pub(crate) fn copied(&mut self, names: &[&str], raw: &[u8]) -> bool {
+        let before = self.0.len();
         let mut keeps = false;
         for line in raw.split_inclusive(|b| *b == b'\n') {
             let Some(line) = line.strip_suffix(b"\r\n") else {
@@ -60,6 +63,7 @@ impl Header {
                 self.0.extend_from_slice(b"\r\n");
             }
         }
+        self.0.len() > before
     }
 
     pub(crate) fn into_bytes(self) -> Vec<u8> {
@@ -93,21 +97,43 @@ pub(crate) fn receipt_header(
     raw_subject: Option<&str>,
     step: &Step,
 ) -> Header {
+    header_to(&original.sender, kind, issuer, original, raw_subject, step)
+}
+
+/// The same to `to`: what providers tell each other goes to a service mailbox (TC-02, VI-04).
+pub(crate) fn header_to(
+    to: &Address,
+    kind: MessageKind,
+    issuer: &Issuer,
+    original: &OriginalFacts,
+    raw_subject: Option<&str>,
+    step: &Step,
+) -> Header {
     let mut header = Header::default();
     let (name, value) = kind.marker();
     header.field(name, value);
     if kind.is_for_virus() {
         header.field(words::SECURITY_FIELD, words::ERROR_VALUE);
     }
+    if kind == MessageKind::VirusDetection {
+        header.field(words::SENDER_FIELD, original.sender.as_str());
+    }
     header.field("Date", &step.at.header_date());
     header.field("Subject", &subject(kind, raw_subject));
     header.field("From", issuer.service_address.as_str());
-    header.field("To", original.sender.as_str());
+    header.field("To", to.as_str());
     header.field("Message-ID", &format!("<{}>", receipt_id(issuer, step)));
     if let Some(client_id) = &original.client_id {
         header.field(words::REFERENCE_FIELD, client_id.as_str());
     }
     header
+}
+
+/// TE-04, AN-03: the display name is quoted, with `"` and `\` in it escaped.
+pub(crate) fn on_behalf_of(issuer: &Issuer, sender: &str) -> String {
+    let escaped = sender.replace('\\', "\\\\").replace('"', "\\\"");
+    let display = words::ON_BEHALF_OF;
+    format!("\"{display}{escaped}\" <{}>", issuer.service_address)
 }
 
 /// The words of `text`, each with the blanks before it.

@@ -1,11 +1,14 @@
-//! The transport envelope (RFC 6109 §3.1.5), and what all messages of ours are built with: the draft,
-//! its header and its content.
+//! The transport envelope (RFC 6109 §3.1.5), the anomaly envelope (§3.2.2), and what all messages of
+//! ours are built with: the draft, its header and its content.
 
+mod anomaly;
 pub(crate) mod body;
 mod draft;
 pub(crate) mod header;
+pub(crate) mod house;
 mod transport;
 
+pub use anomaly::{AnomalyFacts, anomaly};
 pub use draft::{Issuer, Seed, SignedDraft, Step};
 pub use transport::{EnvelopeHeader, transport};
 

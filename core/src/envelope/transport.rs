@@ -59,7 +59,8 @@ fn fields(
     header.field("Date", &step.at.header_date());
     let subject = header::subject(kind, facts.raw_subject.as_deref());
     header.field("Subject", &subject);
-    header.field("From", &on_behalf_of(issuer, original.sender.as_str()));
+    let on_behalf = header::on_behalf_of(issuer, original.sender.as_str());
+    header.field("From", &on_behalf);
     if !inherited.has_reply_to {
         header.field("Reply-To", original.sender.as_str());
     }
@@ -72,11 +73,4 @@ fn fields(
         header.field(words::DETAIL_FIELD, detail.word());
     }
     header
-}
-
-/// TE-04: the display name is quoted, with `"` and `\` in it escaped.
-fn on_behalf_of(issuer: &Issuer, sender: &str) -> String {
-    let escaped = sender.replace('\\', "\\\\").replace('"', "\\\"");
-    let display = words::ON_BEHALF_OF;
-    format!("\"{display}{escaped}\" <{}>", issuer.service_address)
 }

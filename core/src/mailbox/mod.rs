@@ -24,6 +24,8 @@ pub struct FolderId(#[n(0)] pub u32);
 impl FolderId {
     /// INBOX, there from the mailbox's birth.
     pub const INBOX: Self = Self(1);
+    /// Junk, there from birth too: in the service mailbox it holds what is set aside (TC-08, TC-10).
+    pub const JUNK: Self = Self(5);
 }
 
 /// UID of RFC 9051 §2.3.1.1.

@@ -1,12 +1,17 @@
-//! Notices: bad news (RFC 6109 §3.1.2, §3.1.3, §3.3.3). None holds the original; each states its error
-//! in certification data and text alike (CD-13). Each goes to the reverse path of the original (AP-21)
-//! and leaves with the service address as reverse path (SG-14).
+//! Notices: bad news (RFC 6109 §3.1.2, §3.1.3, §3.1.6, §3.2.3, §3.2.4, §3.3.3). None holds the original;
+//! each states its error in certification data and text alike (CD-13). Each goes to the reverse path of
+//! the original (AP-21), or for a virus seen on arrival to its provider, and leaves with the service
+//! address as reverse path (SG-14).
 
+mod delay;
 mod non_acceptance;
 mod non_delivery;
+mod virus_detection;
 
+pub use delay::{Delay, delay};
 pub use non_acceptance::{NonAcceptance, non_acceptance};
 pub use non_delivery::{Failure, non_delivery};
+pub use virus_detection::virus_detection;
 
 use crate::certification::CertificationData;
 use crate::envelope::body::{self, Content};
@@ -35,4 +40,9 @@ fn draft(
         issuer,
         step,
     )
+}
+
+/// `errore-esteso` in the form that other providers' programs read (ND-04).
+fn extended(issuer: &Issuer, status: &str, reason: &str) -> String {
+    format!("{status} - {} - {reason}", issuer.provider)
 }

@@ -1,4 +1,5 @@
-//! The notice of non-delivery (RFC 6109 §3.3.3): one recipient could not be served (ND-01 to ND-04).
+//! The notice of non-delivery (RFC 6109 §3.3.3): one recipient could not be served (ND-01 to ND-04). For
+//! a virus it is the kind of its own that §3.2.4 asks for (VI-06).
 
 use crate::address::Address;
 use crate::certification::{CertificationData, CertificationKind, ErrorKind};
@@ -29,9 +30,7 @@ pub fn non_delivery(
     let mut data = CertificationData::new(kind, &facts.original, &issuer.provider, step.at);
     data.error = failure.error;
     data.delivery = Some(recipient.clone());
-    // ND-04, in the form that other providers' programs read.
-    let Failure { status, reason, .. } = failure;
-    data.extended_error = Some(format!("{status} - {} - {reason}", issuer.provider));
+    data.extended_error = Some(super::extended(issuer, &failure.status, &failure.reason));
     let (message, text) = match failure.error {
         ErrorKind::Virus => (MessageKind::VirusNonDelivery, Text::VirusNonDelivery),
         _ => (MessageKind::NonDelivery, Text::NonDelivery),

@@ -3,11 +3,16 @@
 use crate::address::{Address, Domain};
 use crate::blob::BlobRef;
 use crate::instant::Instant;
-use crate::journal::record::{Accepted, Certified, Paths, Refused};
+use crate::journal::record::{
+    Accepted, Answered, Certified, Forgotten, Paths, Received, Refused, Reported, TimerFired,
+};
 use crate::mailbox::{Content, FlagAction, FlagName, FolderId, MailboxId, SpecialUse, Uid};
 use crate::message_id::Identifier;
+use crate::notice::Failure;
 use crate::proof::Durable;
-use crate::registry::{Holder, MailboxState};
+use crate::queue::{Dispatch, DispatchKey, DispatchOutcome, QueueOrder};
+use crate::registry::{Holder, MailboxState, OrdinaryPolicy};
+use crate::view::row::RecipientKey;
 
 /// A message taken in at the submission port.
 #[derive(Debug, Clone)]
@@ -62,6 +67,28 @@ pub enum RegistryOrder {
     SetQuota(Address, u64),
     /// Change the holder's data.
     SetHolder(Address, Holder),
+    /// What the mailbox does with ordinary mail (MX-08).
+    SetOrdinary(Address, OrdinaryPolicy),
+    /// Make the service mailbox of the provider's own domain, where it is not there yet.
+    SettleServiceMailbox,
+    /// Log that a message of the quarantine is read (VI-09).
+    ReadQuarantine {
+        /// The file's name.
+        name: String,
+        /// The message's identifier.
+        identifier: String,
+        /// What of it: `facts`, `content`.
+        what: &'static str,
+        /// Why.
+        reason: String,
+    },
+    /// Log that a message leaves the quarantine.
+    RemoveQuarantine {
+        /// The file's name.
+        name: String,
+        /// The message's identifier.
+        identifier: String,
+    },
 }
 
 /// Orders of a holder, or of his program, about a mailbox.
@@ -140,8 +167,9 @@ pub enum Command {
     Registry(RegistryOrder, String),
     /// A holder's order.
     Mailbox(MailboxId, MailboxOrder),
-    /// The certifier: accept. The receipt's [`crate::journal::record::Filing`] is filled in by the owner.
-    Accept(Box<Accepted>, Option<ReceiptContent>),
+    /// The certifier: accept, with what leaves for recipients elsewhere. The receipt's
+    /// [`crate::journal::record::Filing`] is filled in by the owner.
+    Accept(Box<Accepted>, Option<ReceiptContent>, Vec<Dispatch>),
     /// The certifier: refuse.
     Refuse(Box<Refused>, Option<ReceiptContent>),
     /// The certifier: put the envelope into the recipient's mailbox, or settle that it cannot be.
@@ -162,6 +190,54 @@ pub enum Command {
         /// Index in the forward path.
         recipient: u16,
     },
+    /// A message of another server is taken in, with what is forwarded of it.
+    Receive(Box<Received>, Vec<Dispatch>),
+    /// The certifier: what an arrival owed is made, with what leaves of it.
+    Answer(Box<Answered>, Vec<Dispatch>),
+    /// A receipt of another provider closes or starts what it speaks of (CD-14, TO-13).
+    Match(Box<MatchOrder>),
+    /// Put an owed message into its mailbox.
+    Place(RecipientKey),
+    /// The relay: how tries ended, all of one message.
+    Dispatched(Vec<(DispatchKey, DispatchOutcome)>),
+    /// An operator's order about the relay's queue, all of one message.
+    Queue(QueueOrder),
+    /// The certifier: an envelope was refused for good by another provider's server (ND-05).
+    Fail(Box<FailOrder>),
+    /// The certifier: the sender of an entry given up is told (ND-08).
+    Report(Box<Reported>, Vec<Dispatch>),
+    /// The certifier: a time-out notice is signed; the errand after it is the owner's to say.
+    FireTimer(Box<TimerFired>, Option<ReceiptContent>),
+    /// Drop what was kept for a term.
+    Forget(Box<Forgotten>),
+}
+
+/// What a receipt of another provider speaks of, found by its certification data.
+#[derive(Debug, Clone)]
+pub struct MatchOrder {
+    /// The arrival.
+    pub arrival: Identifier,
+    /// Indexes of its recipients in the forward path of our message.
+    pub recipients: Vec<u16>,
+    /// Whose evidence; the owner sets the instant.
+    pub evidence: crate::journal::record::Evidence,
+}
+
+/// A recipient that another provider's server refused.
+#[derive(Debug, Clone)]
+pub struct FailOrder {
+    /// The entry that was given up.
+    pub key: DispatchKey,
+    /// Index in the forward path.
+    pub recipient: u16,
+    /// Who.
+    pub address: Address,
+    /// [`crate::envelope::EnvelopeFacts`].
+    pub facts: BlobRef,
+    /// How the notice calls it.
+    pub failure: Failure,
+    /// Whose evidence; the owner sets the instant.
+    pub evidence: crate::journal::record::Evidence,
 }
 
 /// A signed message to be filed.
@@ -201,6 +277,8 @@ pub enum Outcome {
     Done,
     /// It had been done before: nothing was written.
     Already,
+    /// One step of it is done; ask again for the next.
+    Again,
     /// The message is in, under this identifier.
     Submitted(Identifier),
     /// The mailbox was made.
@@ -226,6 +304,9 @@ pub enum CommandError {
     /// The disk's reserve is reached: `451 4.3.1`.
     #[error("the disk is nearly full; make room, intake is stopped until then")]
     DiskFull,
+    /// No working virus scanner: `451 4.7.1` (VI-10).
+    #[error("no virus scanner works; intake is stopped until one does")]
+    ScannerAway,
     /// The appliance is stopping.
     #[error("the appliance is stopping")]
     Stopping,

@@ -44,7 +44,7 @@ pub fn decide(
     };
     let (partition, records, outcome) = match command {
         Command::Submit(submission, paths) => desk.submit(submission, paths)?,
-        Command::Accept(accepted, receipt) => desk.accept(*accepted, receipt)?,
+        Command::Accept(accepted, receipt, leaving) => desk.accept(*accepted, receipt, leaving)?,
         Command::Refuse(refused, notice) => desk.refuse(*refused, notice)?,
         Command::Store(order) => desk.store(*order)?,
         Command::Certify(certified) => desk.certify(*certified)?,
@@ -56,6 +56,16 @@ pub fn decide(
             identifier,
             recipient,
         } => desk.strike(identifier, recipient)?,
+        Command::Receive(received, leaving) => desk.receive(*received, leaving)?,
+        Command::Answer(answered, leaving) => desk.answer(*answered, leaving)?,
+        Command::Match(order) => desk.match_receipt(*order)?,
+        Command::Place(key) => desk.place(&key)?,
+        Command::Dispatched(outcomes) => desk.dispatched(outcomes)?,
+        Command::Queue(order) => desk.queue(order)?,
+        Command::Fail(order) => desk.fail(*order)?,
+        Command::Report(reported, leaving) => desk.report(*reported, leaving)?,
+        Command::FireTimer(fired, notice) => desk.fire(*fired, notice)?,
+        Command::Forget(forgotten) => desk.forget(*forgotten)?,
         Command::Registry(order, author) => {
             // Partitions 1 to 255 hold mail; drawn at birth, never computed again.
             let partition = Partition(given.random[15] % 255 + 1);

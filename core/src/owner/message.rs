@@ -8,11 +8,13 @@ use crate::certification::ErrorKind;
 use crate::instant::Instant;
 use crate::journal::Partition;
 use crate::journal::record::{
-    Accepted, Certified, DeliveryOutcome, Evidence, Filing, Landed, Paths, Record, Refused, Stored,
-    Struck, Submitted,
+    Accepted, Certified, DeliveryOutcome, Dispatched, Evidence, Filing, Landed, Paths, Record,
+    Refused, Stored, Struck, Submitted,
 };
+use crate::limits;
 use crate::mailbox::{Flags, FolderId, MailboxId, filing_after};
 use crate::message_id::Identifier;
+use crate::queue::Dispatch;
 use crate::registry::{DomainState, MailboxRow, MailboxState};
 use crate::view::View;
 use crate::view::row::RecipientKey;
@@ -67,13 +69,20 @@ impl Desk<'_> {
         ))
     }
 
-    /// Step 2: receipt, envelope and errands in one record.
-    pub fn accept(&self, mut accepted: Accepted, receipt: Option<ReceiptContent>) -> Decided {
+    /// Step 2: receipt, envelope and errands in one record; in the same batch what leaves for
+    /// recipients elsewhere.
+    pub fn accept(
+        &self,
+        mut accepted: Accepted,
+        receipt: Option<ReceiptContent>,
+        leaving: Vec<Dispatch>,
+    ) -> Decided {
         let Some(partition) = self.home_of_submission(&accepted.evidence.identifier) else {
             return already();
         };
         accepted.receipt = receipt.and_then(|receipt| self.file_receipt(receipt));
-        Ok((partition, vec![accepted.into()], Outcome::Done))
+        let records = with_dispatches(accepted.into(), leaving);
+        Ok((partition, records, Outcome::Done))
     }
 
     /// Step 2, the other way.
@@ -146,53 +155,59 @@ impl Desk<'_> {
         }
     }
 
-    /// Step 5: into the sender's mailbox.
+    /// Step 5: into the sender's mailbox, or on its way to another provider's sender.
     pub fn land(&self, identifier: &Identifier, recipient: u16) -> Decided {
         let key = RecipientKey {
             identifier: identifier.clone(),
             recipient,
         };
-        let (answer, open, journey, others) = self.newest.with_work(|work| {
-            let first = RecipientKey {
-                identifier: identifier.clone(),
-                recipient: 0,
-            };
-            let same = work
-                .errands
-                .range(first..)
-                .take_while(|(k, _)| k.identifier == *identifier);
+        let (answer, open, journey) = self.newest.with_work(|work| {
             (
                 work.answers.get(&key).cloned(),
                 work.errands.contains_key(&key),
                 work.journeys.get(identifier).cloned(),
-                same.filter(|(k, _)| k.recipient != recipient).count(),
             )
         });
         let (Some(answer), true, Some(journey)) = (answer, open, journey) else {
             return already();
         };
-        let content = (answer.receipt, answer.size);
-        let sender = self.newest.mailbox(journey.mailbox);
+        let mut record = Landed {
+            evidence: Evidence {
+                at: self.now,
+                salt: self.random,
+                ..answer.evidence.clone()
+            },
+            recipient,
+            filing: None,
+            last: self.is_last(identifier, &[recipient]),
+            unplaced: None,
+        };
+        let Some(mailbox) = journey.mailbox else {
+            record.evidence.identifier = identifier.clone();
+            let leaving = self.receipt_to_sender(&key, &answer, journey.answers_to.as_ref());
+            let partition = partition_of_identifier(identifier);
+            return Ok((
+                partition,
+                with_dispatches(record.into(), leaving),
+                Outcome::Done,
+            ));
+        };
+        let sender = self.newest.mailbox(mailbox);
         let in_service = sender
             .as_ref()
             .filter(|row| row.state != MailboxState::Closed);
-        let filing = in_service.and_then(|row| self.file(row.id, content));
+        record.filing = in_service.and_then(|row| self.file(row.id, (answer.receipt, answer.size)));
+        record.unplaced = record.filing.is_none().then_some(answer.receipt);
         let partition = sender.map_or(Partition::REGISTRY, |row| row.partition);
-        let evidence = Evidence {
-            at: self.now,
-            salt: self.random,
-            ..answer.evidence.clone()
-        };
-        let unplaced = filing.is_none().then_some(answer.receipt);
-        let last = others == 0;
-        let record = Landed {
-            evidence,
-            recipient,
-            filing,
-            last,
-            unplaced,
-        };
         Ok((partition, vec![record.into()], Outcome::Done))
+    }
+
+    /// No recipient of the message is open besides those named.
+    pub(super) fn is_last(&self, identifier: &Identifier, besides: &[u16]) -> bool {
+        self.newest.with_work(|work| {
+            let mut open = work.errands_of(identifier);
+            !open.any(|(key, _)| !besides.contains(&key.recipient))
+        })
     }
 
     /// The recipient's side forgets what the sender's side has done.
@@ -269,7 +284,7 @@ impl Desk<'_> {
     }
 
     /// Receipts are stored even when the mailbox is full (DP-08); not when it is closed (DP-09).
-    fn file_receipt(&self, receipt: ReceiptContent) -> Option<Filing> {
+    pub(super) fn file_receipt(&self, receipt: ReceiptContent) -> Option<Filing> {
         let row = self.newest.mailbox(receipt.mailbox)?;
         let in_service = row.state != MailboxState::Closed;
         in_service
@@ -277,7 +292,11 @@ impl Desk<'_> {
             .flatten()
     }
 
-    fn file(&self, mailbox: MailboxId, content: (crate::mailbox::Content, u64)) -> Option<Filing> {
+    pub(super) fn file(
+        &self,
+        mailbox: MailboxId,
+        content: (crate::mailbox::Content, u64),
+    ) -> Option<Filing> {
         let inbox = self.newest.folder(mailbox, FolderId::INBOX)?;
         let usage = self.newest.usage(mailbox);
         Some(filing_after(
@@ -290,7 +309,24 @@ impl Desk<'_> {
     }
 }
 
-fn already() -> Decided {
+/// Where the records of a message of ours, or of an arrival, belong.
+pub(super) fn partition_of_identifier(identifier: &Identifier) -> Partition {
+    identifier.home().map_or(Partition::REGISTRY, Partition)
+}
+
+/// A record and, in the same batch, what leaves because of it.
+pub(super) fn with_dispatches(record: Record, leaving: Vec<Dispatch>) -> Vec<Record> {
+    let mut records = vec![record];
+    let chunks = leaving.chunks(limits::DISPATCHES_PER_RECORD_MAX);
+    records.extend(chunks.map(|entries| {
+        Record::from(Dispatched {
+            entries: entries.to_vec(),
+        })
+    }));
+    records
+}
+
+pub(super) fn already() -> Decided {
     Ok((Partition::REGISTRY, Vec::new(), Outcome::Already))
 }
 

@@ -2,16 +2,19 @@
 //! included, and adds the records to the open group; the writer commits; then rows are published and
 //! replies go out, in this order (see *Commit*).
 
+mod arrival;
 mod command;
 mod decide;
 mod message;
+mod relay;
 #[cfg(test)]
 mod tests;
 mod thread;
+mod timer;
 
 pub use command::{
-    Command, CommandError, MailboxOrder, Outcome, ReceiptContent, RegistryOrder, Reply, StoreOrder,
-    Submission,
+    Command, CommandError, FailOrder, MailboxOrder, MatchOrder, Outcome, ReceiptContent,
+    RegistryOrder, Reply, StoreOrder, Submission,
 };
 pub use decide::{Circumstances, Decision, decide};
 pub use thread::Message;

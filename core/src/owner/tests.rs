@@ -132,7 +132,11 @@ impl House {
             }],
             mailbox: MailboxId(1),
         };
-        self.once(&Command::Accept(Box::new(accepted), Some(receipt())));
+        self.once(&Command::Accept(
+            Box::new(accepted),
+            Some(receipt()),
+            Vec::new(),
+        ));
     }
 
     fn certify(&mut self, identifier: &Identifier) {
@@ -142,6 +146,7 @@ impl House {
             receipt: Content::Rope(blob(5)),
             size: 7,
             sender: address("anna@pec.test"),
+            eight_bit: false,
         })));
     }
 

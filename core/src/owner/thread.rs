@@ -209,7 +209,9 @@ impl Owner {
         let changed = self.shared.view.put_all(rows.iter().cloned());
         reply_all(done.group.replies);
         self.shared.view.tell(&changed);
+        self.shared.view.tell_dispatches(&rows);
         self.shared.work.follow(&rows);
+        self.shared.timers.follow(&rows, &self.shared.policy);
         self.shared.note_rows(rows, done.position);
     }
 }

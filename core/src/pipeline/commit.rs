@@ -3,7 +3,9 @@
 
 use std::sync::Arc;
 
+use super::between;
 use super::draft::{self, Drafted, Drafter, Finish};
+use super::sabotage;
 use super::stages::give;
 use super::work::Work;
 use crate::blob::{BlobError, BlobRef};
@@ -45,33 +47,39 @@ fn assemble(
     signatures: &[Signature],
 ) -> Result<Command, draft::Setback> {
     let home = home_of(&drafted.work);
-    let mut contents = Vec::with_capacity(drafted.messages.len());
+    let mut contents = Vec::with_capacity(drafted.messages.len() + drafted.loose.len());
     for (message, signature) in drafted.messages.into_iter().zip(signatures) {
         let der = cms::signed_data(signature)
             .map_err(|e| draft::Setback::Held(format!("the signature cannot be written: {e}")))?;
         // The signer handed this out only after its check with the public key (SG-16).
-        let message = Signed::new(message.finish(&der));
+        let message = Signed::new(sabotage::after_signing(shared, message.finish(&der)));
         contents.push(keep(shared, home, &message)?);
     }
+    for message in &drafted.loose {
+        contents.push(keep_rope(shared, home, message)?);
+    }
     let first = contents.first().copied();
-    let Some(first) = first else {
-        return Err(draft::Setback::Held("no message was signed".to_owned()));
-    };
+    let first = first.ok_or_else(|| draft::Setback::Held("no message was made".to_owned()));
     Ok(match drafted.finish {
         Finish::Accept(plan) => {
+            let first = first?;
             let octets = minicbor::to_vec(&plan.facts).unwrap_or_default();
             let facts = append(shared, home, &octets)?;
             drafter.remember(facts, plan.facts.clone());
             let envelope = contents.get(1).copied().unwrap_or(first);
             let receipt = receipt_for(plan.mailbox, first);
+            let leaving = draft::leaving(&plan, envelope);
             let accepted = draft::accepted(*plan, envelope, facts);
-            Command::Accept(Box::new(accepted), Some(receipt))
+            Command::Accept(Box::new(accepted), Some(receipt), leaving)
         }
         Finish::Refuse(plan) => Command::Refuse(
             Box::new(plan.refused),
-            Some(receipt_for(plan.mailbox, first)),
+            Some(receipt_for(plan.mailbox, first?)),
         ),
-        Finish::Certify(plan) => Command::Certify(Box::new(draft::certified(*plan, first))),
+        Finish::Certify(plan) => Command::Certify(Box::new(draft::certified(*plan, first?))),
+        Finish::Answer(plan) => between::answered(*plan, &contents),
+        Finish::Report(plan) => between::reported(*plan, first?),
+        Finish::Fire(plan) => between::fired(*plan, first?),
     })
 }
 
@@ -80,6 +88,14 @@ fn keep(
     shared: &Shared,
     home: Partition,
     message: &Signed<Rope>,
+) -> Result<(Content, u64), draft::Setback> {
+    keep_rope(shared, home, message)
+}
+
+fn keep_rope(
+    shared: &Shared,
+    home: Partition,
+    message: &Rope,
 ) -> Result<(Content, u64), draft::Setback> {
     let blob = append(shared, home, &message.to_bytes())?;
     Ok((Content::Rope(blob), message.len()))
@@ -97,12 +113,7 @@ fn receipt_for(
 }
 
 fn home_of(work: &Work) -> Partition {
-    let identifier = match work {
-        Work::Submission(_, identifier) => identifier,
-        Work::Delivery(key) | Work::Store(key) | Work::Land(key) | Work::Strike(key) => {
-            &key.identifier
-        }
-    };
+    let identifier = work.identifier();
     identifier.home().map_or(Partition::REGISTRY, Partition)
 }
 

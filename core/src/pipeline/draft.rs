@@ -9,6 +9,7 @@ use std::time::Duration;
 use parking_lot::Mutex;
 
 use super::Held;
+use super::between::{AnswerPlan, ReportPlan, TimerPlan};
 use super::stages::RETRY;
 use super::work::Work;
 use crate::address::{Address, Domain};
@@ -26,12 +27,15 @@ use crate::mime::{self, Marks, Scan};
 use crate::notice::{self, Failure, NonAcceptance};
 use crate::owner::{Command, StoreOrder};
 use crate::point::access::{self, Described};
+use crate::point::forbidden::{self, Hit};
 use crate::ports::{ScanVerdict, SigningRequest, VirusScanner};
+use crate::quarantine::{FoundAt, QuarantineFacts};
+use crate::queue::{Dispatch, DispatchClass, DispatchKey, DispatchRow, Purpose};
 use crate::receipt;
 use crate::rope::{Piece, Rope, RopeReader};
 use crate::state::Shared;
 use crate::view::row::{DeliveryRow, RecipientKey};
-use crate::wording::SERVICE_LOCAL_PART;
+use crate::wording::{SERVICE_LOCAL_PART, faults};
 
 /// Messages that are settled and wait for their signatures.
 pub(super) struct Drafted {
@@ -41,6 +45,8 @@ pub(super) struct Drafted {
     pub(super) messages: Vec<SignedDraft>,
     /// One per message.
     pub(super) requests: Vec<SigningRequest>,
+    /// Messages that nobody signs, kept after the signed ones.
+    pub(super) loose: Vec<Rope>,
     /// What the commit makes of them.
     pub(super) finish: Finish,
 }
@@ -67,6 +73,12 @@ pub(super) enum Finish {
     Refuse(Box<RefusePlan>),
     /// Messages: the receipt or notice.
     Certify(Box<CertifyPlan>),
+    /// Messages: what an arrival is owed.
+    Answer(Box<AnswerPlan>),
+    /// Messages: the delivery report, or the anomaly envelope around it.
+    Report(Box<ReportPlan>),
+    /// Messages: the time-out notice.
+    Fire(Box<TimerPlan>),
 }
 
 /// All of [`Accepted`] but what is known after signing.
@@ -75,6 +87,8 @@ pub(super) struct AcceptPlan {
     pub(super) facts: EnvelopeFacts,
     pub(super) errands: Vec<RecipientErrand>,
     pub(super) mailbox: MailboxId,
+    /// The envelope encloses octets above 127 (SG-08).
+    pub(super) eight_bit: bool,
 }
 
 /// All of [`Refused`] but the notice.
@@ -88,6 +102,8 @@ pub(super) struct CertifyPlan {
     pub(super) evidence: Evidence,
     pub(super) recipient: u16,
     pub(super) sender: Address,
+    /// The receipt encloses octets above 127 (SG-08).
+    pub(super) eight_bit: bool,
 }
 
 /// Why there is no draft.
@@ -175,7 +191,14 @@ impl Drafter {
                     recipient,
                 }))
             }
-            Work::Submission(..) | Work::Delivery(_) => Ok(None),
+            Work::Place(key) => Ok(Some(Command::Place(key.clone()))),
+            Work::Match(arrival) => self.match_order(arrival),
+            Work::Fail(key) => self.fail_order(key),
+            Work::Submission(..)
+            | Work::Delivery(_)
+            | Work::Arrival(_)
+            | Work::Bounce(_)
+            | Work::Timer(..) => Ok(None),
         }
     }
 
@@ -191,7 +214,21 @@ impl Drafter {
                 let row = view.with_work(|open| open.deliveries.get(key).cloned());
                 row.map(|row| self.delivery(work, key, &row)).transpose()
             }
-            Work::Store(_) | Work::Land(_) | Work::Strike(_) => Ok(None),
+            Work::Arrival(identifier) => {
+                let row = view.with_work(|open| open.arrivals.get(identifier).cloned());
+                row.map(|row| self.arrival(work, &row)).transpose()
+            }
+            Work::Bounce(key) => {
+                let row = view.with_work(|open| open.bounces.get(key).cloned());
+                row.map(|row| self.bounce(work, &row)).transpose()
+            }
+            Work::Timer(key, delay) => self.timer(work, key, *delay),
+            Work::Store(_)
+            | Work::Land(_)
+            | Work::Strike(_)
+            | Work::Match(_)
+            | Work::Place(_)
+            | Work::Fail(_) => Ok(None),
         }
     }
 
@@ -207,7 +244,7 @@ impl Drafter {
         cache.insert(blob, Arc::new(facts));
     }
 
-    fn facts(&self, blob: BlobRef) -> Result<Arc<EnvelopeFacts>, Setback> {
+    pub(super) fn facts(&self, blob: BlobRef) -> Result<Arc<EnvelopeFacts>, Setback> {
         if let Some(facts) = self.cache.lock().get(&blob) {
             return Ok(facts.clone());
         }
@@ -217,7 +254,7 @@ impl Drafter {
         Ok(Arc::new(facts))
     }
 
-    fn issuer(&self) -> Result<Issuer, Setback> {
+    pub(super) fn issuer(&self) -> Result<Issuer, Setback> {
         let provider = self.shared.view.provider();
         let provider = provider.ok_or_else(|| Setback::Held("no provider is set".to_owned()))?;
         let service_address = Address::of(SERVICE_LOCAL_PART, &provider.domain)
@@ -275,15 +312,85 @@ impl Drafter {
             let why = NonAcceptance::Formal(fault.reason());
             return self.refusal(work, row, &original, &described, (why, at));
         }
-        let rope = Rope::whole(row.body);
-        match self.scanner.scan(&mut RopeReader::new(&rope, blobs)) {
-            Ok(ScanVerdict::Clean) => self.acceptance(work, row, &scan, original, described, at),
-            Ok(ScanVerdict::Infected(name)) => {
+        if let Some(why) = self.forbidden(row, &scan)? {
+            let why = NonAcceptance::Formal(why);
+            return self.refusal(work, row, &original, &described, (why, at));
+        }
+        match self.scanned(row)? {
+            ScanVerdict::Clean => self.acceptance(work, row, &scan, original, described, at),
+            ScanVerdict::OverBounds(bound) if self.shared.policy.over_bounds_passes => {
+                let identifier = &row.identifier;
+                eprintln!("notice: {identifier} passes unscanned in part, as policy says: {bound}");
+                self.acceptance(work, row, &scan, original, described, at)
+            }
+            ScanVerdict::OverBounds(_) => {
+                let why = NonAcceptance::Formal(faults::ARCHIVE_OVER_BOUNDS.to_owned());
+                self.refusal(work, row, &original, &described, (why, at))
+            }
+            ScanVerdict::TooLong(remedy) => Err(Setback::Held(remedy)),
+            ScanVerdict::Infected(name) => {
+                // Crash from here to the commit: kept already, and found again by its identifier.
+                self.quarantine(row, &original, &name, at)?;
                 let why = NonAcceptance::Virus(name);
                 self.refusal(work, row, &original, &described, (why, at))
             }
-            Err(away) => Err(Setback::Later(away.to_string())),
         }
+    }
+
+    /// VI-15: the first attachment of a forbidden type, in the words of the notice.
+    fn forbidden(&self, row: &Submitted, scan: &Scan) -> Result<Option<String>, Setback> {
+        let policy = &self.shared.policy;
+        let rope = Rope::whole(row.body);
+        let blobs = &*self.shared.blobs;
+        Ok(
+            match forbidden::find(scan, &rope, blobs, &policy.forbidden_types)? {
+                Some(Hit::OverBounds) if policy.over_bounds_passes => None,
+                found => found.map(|hit| hit.reason()),
+            },
+        )
+    }
+
+    /// What the scanner says of a submission; while none works it waits (VI-10).
+    fn scanned(&self, row: &Submitted) -> Result<ScanVerdict, Setback> {
+        let gate = &self.shared.scanner_gate;
+        if gate.is_closed() {
+            return Err(Setback::Later("no virus scanner works".to_owned()));
+        }
+        let rope = Rope::whole(row.body);
+        let verdict = self
+            .scanner
+            .scan(&mut RopeReader::new(&rope, &*self.shared.blobs));
+        verdict.map_err(|away| {
+            gate.ring();
+            Setback::Later(away.to_string())
+        })
+    }
+
+    /// VI-09: the message as it was is kept before anybody is told of its virus.
+    fn quarantine(
+        &self,
+        row: &Submitted,
+        original: &OriginalFacts,
+        detection: &str,
+        at: Instant,
+    ) -> Result<(), Setback> {
+        let Some(quarantine) = &self.shared.quarantine else {
+            return Ok(());
+        };
+        let paths = original.recipients.iter();
+        let facts = QuarantineFacts {
+            at,
+            identifier: row.identifier.to_string(),
+            sender: Some(row.sender.to_string()),
+            recipients: paths.map(|r| r.address.to_string()).collect(),
+            detection: detection.to_owned(),
+            found_at: FoundAt::AccessPoint,
+            size: row.body.length,
+        };
+        let rope = Rope::whole(row.body);
+        let kept = quarantine.keep(&facts, &mut RopeReader::new(&rope, &*self.shared.blobs));
+        kept.map(drop)
+            .map_err(|error| Setback::Later(format!("infected, and cannot be kept: {error}")))
     }
 
     fn acceptance(
@@ -327,6 +434,7 @@ impl Drafter {
         let mailbox = row.mailbox;
         let plan = AcceptPlan {
             evidence,
+            eight_bit: facts.eight_bit,
             facts,
             errands,
             mailbox,
@@ -401,11 +509,12 @@ impl Drafter {
             evidence,
             recipient: key.recipient,
             sender,
+            eight_bit: message.eight_bit,
         };
         self.settle(work, vec![message], at, Finish::Certify(Box::new(plan)))
     }
 
-    fn settle(
+    pub(super) fn settle(
         &self,
         work: &Work,
         messages: Vec<SignedDraft>,
@@ -427,6 +536,7 @@ impl Drafter {
             work: work.clone(),
             messages,
             requests,
+            loose: Vec::new(),
             finish,
         })
     }
@@ -438,7 +548,8 @@ impl Drafter {
     ) -> Result<OriginalFacts, Setback> {
         let recipients = self.recipients(&row.recipients)?;
         let recipients = recipients.into_iter().map(|address| {
-            let kind = if self.is_ours(&address.domain()) {
+            let domain = address.domain();
+            let kind = if self.is_ours(&domain) || self.shared.trust.is_certified(&domain) {
                 RecipientType::Certified
             } else {
                 RecipientType::External
@@ -478,7 +589,7 @@ impl Drafter {
         (0..).zip(&original.recipients).map(errand).collect()
     }
 
-    fn evidence(
+    pub(super) fn evidence(
         &self,
         original: &OriginalFacts,
         at: Instant,
@@ -506,7 +617,7 @@ impl Drafter {
 const SETBACK: Duration = Duration::from_secs(5);
 const _: () = assert!(SETBACK.as_millis() > RETRY.as_millis());
 
-fn step(at: Instant) -> Step {
+pub(super) fn step(at: Instant) -> Step {
     Step {
         at,
         seed: Seed(crate::random::bytes()),
@@ -537,6 +648,42 @@ fn note_forged(row: &Submitted, described: &Described) {
     }
 }
 
+/// What leaves for recipients elsewhere: the one envelope, with the paths of the original (TE-11).
+pub(super) fn leaving(plan: &AcceptPlan, envelope: (Content, u64)) -> Vec<Dispatch> {
+    let original = &plan.facts.original;
+    let at = plan.evidence.at;
+    let elsewhere = plan.errands.iter().filter(|errand| !errand.local);
+    let entry = |errand: &RecipientErrand| {
+        let to = original.recipients.get(usize::from(errand.recipient))?;
+        let class = match errand.kind {
+            RecipientType::Certified => DispatchClass::Certified,
+            RecipientType::External => DispatchClass::Ordinary,
+        };
+        let row = DispatchRow {
+            at,
+            until: at.plus_millis(limits::ENVELOPE_QUEUE_MS),
+            content: envelope.0,
+            size: envelope.1,
+            eight_bit: plan.eight_bit,
+            reverse_path: Some(original.sender.clone()),
+            to: to.address.clone(),
+            class,
+            purpose: Purpose::Envelope,
+            attempts: 0,
+            next: at,
+            last: None,
+            held: false,
+            answers_to: None,
+        };
+        let key = DispatchKey {
+            identifier: original.identifier.clone(),
+            number: Purpose::Envelope.number(errand.recipient),
+        };
+        Some(Dispatch { key, row })
+    };
+    elsewhere.filter_map(entry).collect()
+}
+
 /// The record of an acceptance.
 pub(super) fn accepted(plan: AcceptPlan, envelope: (Content, u64), facts: BlobRef) -> Accepted {
     Accepted {
@@ -558,5 +705,6 @@ pub(super) fn certified(plan: CertifyPlan, receipt: (Content, u64)) -> Certified
         receipt: receipt.0,
         size: receipt.1,
         sender: plan.sender,
+        eight_bit: plan.eight_bit,
     }
 }

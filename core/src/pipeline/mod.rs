@@ -9,9 +9,12 @@
 //! the same code. A draft is settled before it is signed: while the signer is away the batch waits as it
 //! is, and is signed when it is back (HS-05).
 
+mod between;
 mod commit;
 mod draft;
+mod sabotage;
 mod stages;
+mod timers;
 mod work;
 
 use std::sync::Arc;
@@ -22,6 +25,7 @@ use parking_lot::Mutex;
 use crate::limits;
 use crate::ports::{Signer, VirusScanner};
 use crate::state::Shared;
+pub(crate) use timers::Timers;
 pub(crate) use work::WorkQueue;
 
 /// The running certifier.
@@ -38,7 +42,10 @@ impl Pipeline {
         signer: Arc<dyn Signer>,
         scanner: Arc<dyn VirusScanner>,
     ) -> std::io::Result<Self> {
-        shared.view.with_work(|work| shared.work.open(work));
+        shared.view.with_work(|work| {
+            shared.work.open(work);
+            shared.timers.open(work, &shared.policy);
+        });
         let held = Held::default();
         let threads = stages::spawn(&shared, &signer, &scanner, &held)?;
         Ok(Self {

@@ -11,7 +11,9 @@ use rayon::{ThreadPool, ThreadPoolBuilder};
 
 use super::draft::{Drafted, Drafter, Setback};
 use super::work::Work;
-use super::{Held, commit};
+use super::{Held, commit, sabotage};
+use crate::instant::Instant;
+use crate::journal::record::Forgotten;
 use crate::limits;
 use crate::owner::{Command, CommandError, Outcome};
 use crate::ports::{Signature, Signer, SignerError, SigningRequest, VirusScanner};
@@ -44,9 +46,11 @@ pub(super) fn spawn(
     let courier = drafter.clone();
     let (queue, signer) = (shared.clone(), signer.clone());
     let (done, facts) = (shared.clone(), drafter.clone());
+    let clocks = shared.clone();
     let pool = drafting_pool()?;
     Ok(vec![
         start("courier", Box::new(move || carry(&courier)))?,
+        start("timers", Box::new(move || watch_clocks(&clocks)))?,
         start("draft", Box::new(move || draft(&drafter, &pool, &to_sign)))?,
         start(
             "sign",
@@ -77,10 +81,48 @@ fn carry(drafter: &Drafter) {
     }
 }
 
+/// Notices of clocks that ran out become work, and what was kept for a term is dropped.
+fn watch_clocks(shared: &Arc<Shared>) {
+    let mut swept = None;
+    while !shared.work.is_closed() {
+        let now = shared.clock.now();
+        for (key, delay) in shared.timers.take_due(now) {
+            shared.work.put(Work::Timer(key, delay));
+        }
+        if swept.is_none_or(|at: Instant| now >= at.plus_millis(limits::SWEEP_MS)) {
+            swept = Some(now);
+            sweep(shared, now);
+        }
+        shared.work.pause(CLOCK_PAUSE);
+    }
+}
+
+/// Far below the ten minutes of TO-02.
+const CLOCK_PAUSE: Duration = Duration::from_millis(200);
+
+/// IP-18, MX-07: what is older than its term, a record at a time.
+fn sweep(shared: &Arc<Shared>, now: Instant) {
+    let before = now.plus_millis(-limits::REMEMBERED_MS);
+    let forgotten = shared.view.with_work(|work| {
+        let most = limits::FORGOTTEN_PER_RECORD_MAX;
+        let sent = work.sent.iter().filter(|(_, row)| row.at < before);
+        let seen = work.seen.iter().filter(|(_, at)| **at < before);
+        Forgotten {
+            sent: sent.map(|(id, _)| id.clone()).take(most).collect(),
+            seen: seen.map(|(mark, _)| *mark).take(most).collect(),
+        }
+    });
+    if !forgotten.sent.is_empty() || !forgotten.seen.is_empty() {
+        let command = Command::Forget(Box::new(forgotten));
+        shared.send_waiting(command, Box::new(drop));
+    }
+}
+
 /// Sends a command whose work goes back into the queue when the owner cannot take it now.
 pub(super) fn give(shared: &Arc<Shared>, command: Command, work: Work) {
     let again = shared.clone();
     let reply = move |answer: Result<Outcome, CommandError>| match answer {
+        Ok(Outcome::Again) => again.work.put(work),
         Ok(_) | Err(CommandError::Stopping) => {}
         Err(_) => again.work.put_back(work, RETRY),
     };
@@ -135,7 +177,15 @@ fn draft(drafter: &Arc<Drafter>, pool: &ThreadPool, to_sign: &Sender<Vec<Drafted
 
 /// Drafts one; a fault in it sets that message aside and touches no other.
 fn draft_one(drafter: &Drafter, work: Work) -> Option<Drafted> {
-    let attempt = AssertUnwindSafe(|| drafter.draft(&work));
+    if let Some(rest) = sabotage::held_back(&drafter.shared, &work) {
+        drafter.shared.work.put_back(work, rest);
+        return None;
+    }
+    let attempt = AssertUnwindSafe(|| {
+        let drafted = drafter.draft(&work)?;
+        let spoil = |drafted| sabotage::before_signing(&drafter.shared, drafted);
+        drafted.map(spoil).transpose()
+    });
     let result = catch_unwind(attempt).unwrap_or_else(|_| {
         Err(Setback::Held(
             "drafting failed: a fault in this program".into(),

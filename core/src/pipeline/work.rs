@@ -6,8 +6,11 @@ use std::time::{Duration, Instant};
 
 use parking_lot::{Condvar, Mutex};
 
+use crate::journal::record::{GivenUp, Received};
 use crate::mailbox::MailboxId;
 use crate::message_id::Identifier;
+use crate::notice::Delay;
+use crate::queue::{DispatchClass, DispatchKey, Purpose};
 use crate::view::Row;
 use crate::view::memory::OpenWork;
 use crate::view::row::RecipientKey;
@@ -25,13 +28,46 @@ pub enum Work {
     Land(RecipientKey),
     /// Forget what was brought home.
     Strike(RecipientKey),
+    /// Make what a message of another server is owed.
+    Arrival(Identifier),
+    /// Find what a receipt of another provider speaks of.
+    Match(Identifier),
+    /// Put an owed message into a mailbox.
+    Place(RecipientKey),
+    /// Tell the sender of an entry of the relay's queue that was given up.
+    Bounce(DispatchKey),
+    /// Settle that another provider's server refused an envelope for good.
+    Fail(DispatchKey),
+    /// Give the notice of a clock that ran out.
+    Timer(RecipientKey, Delay),
+}
+
+impl Work {
+    /// The message or arrival that it belongs to.
+    pub fn identifier(&self) -> &Identifier {
+        match self {
+            Self::Submission(_, identifier)
+            | Self::Arrival(identifier)
+            | Self::Match(identifier) => identifier,
+            Self::Store(key)
+            | Self::Delivery(key)
+            | Self::Land(key)
+            | Self::Strike(key)
+            | Self::Place(key)
+            | Self::Timer(key, _) => &key.identifier,
+            Self::Bounce(key) | Self::Fail(key) => &key.identifier,
+        }
+    }
 }
 
 #[derive(Default)]
 struct Waiting {
     closed: bool,
     unsigned: VecDeque<Work>,
-    deliveries: VecDeque<RecipientKey>,
+    /// Receipts, and what arrivals are owed.
+    returning: VecDeque<Work>,
+    /// Time-out notices and reports.
+    notices: VecDeque<Work>,
     /// Submissions of each sender; `turns` says whose is next.
     submissions: HashMap<MailboxId, VecDeque<Identifier>>,
     turns: VecDeque<MailboxId>,
@@ -65,6 +101,14 @@ impl WorkQueue {
         for (key, _) in deliveries {
             waiting.put(Work::Delivery(key.clone()));
         }
+        open.arrivals
+            .values()
+            .map(|row| of_arrival(row))
+            .for_each(|work| waiting.put(work));
+        let placements = open.placements.keys().cloned().map(Work::Place);
+        placements.for_each(|work| waiting.put(work));
+        let bounces = open.bounces.values().map(|row| of_bounce(row));
+        bounces.for_each(|work| waiting.put(work));
         for (key, _) in open.errands.iter().filter(|(_, errand)| errand.local) {
             if !open.deliveries.contains_key(key) {
                 waiting.put(Work::Store(key.clone()));
@@ -87,6 +131,12 @@ impl WorkQueue {
             drop(waiting);
             self.changed.notify_all();
         }
+    }
+
+    /// Puts work at the end of its line.
+    pub fn put(&self, work: Work) {
+        self.waiting.lock().put(work);
+        self.changed.notify_all();
     }
 
     /// Puts work back, to be tried again after `delay`.
@@ -153,7 +203,8 @@ impl Waiting {
                 }
                 queue.push_back(identifier);
             }
-            Work::Delivery(key) => self.deliveries.push_back(key),
+            Work::Delivery(_) | Work::Arrival(_) => self.returning.push_back(work),
+            Work::Timer(..) | Work::Bounce(_) => self.notices.push_back(work),
             unsigned => self.unsigned.push_back(unsigned),
         }
     }
@@ -170,14 +221,13 @@ impl Waiting {
         self.later.iter().map(|(at, _)| *at).min()
     }
 
-    /// Deliveries first, then submissions, one of each sender in turn.
+    /// Returning receipts first, then notices, then submissions, one of each sender in turn.
     fn take_signable(&mut self, most: usize) -> Vec<Work> {
-        let deliveries = self.deliveries.len().min(most);
-        let mut taken: Vec<Work> = self
-            .deliveries
-            .drain(..deliveries)
-            .map(Work::Delivery)
-            .collect();
+        let mut taken: Vec<Work> = Vec::new();
+        for queue in [&mut self.returning, &mut self.notices] {
+            let room = queue.len().min(most - taken.len());
+            taken.extend(queue.drain(..room));
+        }
         while taken.len() < most
             && let Some(sender) = self.turns.pop_front()
         {
@@ -197,12 +247,34 @@ impl Waiting {
     }
 }
 
+/// A receipt waits to be matched, anything else for what it is owed.
+fn of_arrival(row: &Received) -> Work {
+    let identifier = row.identifier.clone();
+    match row.receipt {
+        Some(_) => Work::Match(identifier),
+        None => Work::Arrival(identifier),
+    }
+}
+
+/// Between providers a notice is certified, as any other of a delivery that failed.
+fn of_bounce(row: &GivenUp) -> Work {
+    match (row.row.purpose, row.row.class) {
+        (Purpose::Envelope, DispatchClass::Certified) => Work::Fail(row.key.clone()),
+        _ => Work::Bounce(row.key.clone()),
+    }
+}
+
 fn of_row(row: &Row) -> Option<Work> {
     match row {
         Row::Submission(identifier, Some(row)) => {
             Some(Work::Submission(row.mailbox, identifier.clone()))
         }
-        Row::Errand(key, Some(errand)) if errand.local => Some(Work::Store(key.clone())),
+        Row::Errand(key, Some(errand)) if errand.local && errand.is_fresh() => {
+            Some(Work::Store(key.clone()))
+        }
+        Row::Arrival(_, Some(row)) => Some(of_arrival(row)),
+        Row::Placement(key, Some(_)) => Some(Work::Place(key.clone())),
+        Row::Bounce(_, Some(row)) => Some(of_bounce(row)),
         Row::Delivery(key, Some(_)) => Some(Work::Delivery(key.clone())),
         Row::Answer(key, Some(_)) => Some(Work::Land(key.clone())),
         Row::Errand(key, None) => Some(Work::Strike(key.clone())),

@@ -1,11 +1,17 @@
 //! Operators' orders about provider, domains and mailboxes, decided against the newest state: one
 //! record of partition 0 each, with the whole row as it is afterwards.
 
-use super::{DomainRow, DomainState, Holder, MailboxRow, MailboxState, ProviderRow};
+use super::{
+    DomainRow, DomainState, Holder, HolderKind, MailboxRow, MailboxState, OrdinaryPolicy,
+    ProviderRow,
+};
 use crate::address::{Address, Domain};
 use crate::instant::Instant;
 use crate::journal::Partition;
-use crate::journal::record::{Change, DomainChanged, MailboxChanged, ProviderChanged, Record};
+use crate::journal::record::{
+    Change, DomainChanged, MailboxChanged, ProviderChanged, QuarantineRead, QuarantineRemoved,
+    Record,
+};
 use crate::mailbox::MailboxId;
 use crate::owner::{CommandError, Outcome, RegistryOrder};
 use crate::policy::Policy;
@@ -26,7 +32,7 @@ pub struct Desk<'a> {
     pub partition: Partition,
 }
 
-type Decided = Result<(Vec<Record>, Outcome), CommandError>;
+pub(super) type Decided = Result<(Vec<Record>, Outcome), CommandError>;
 
 impl Desk<'_> {
     /// Decides `order`.
@@ -45,6 +51,7 @@ impl Desk<'_> {
                 quota,
             } => self.add_mailbox(address, holder, password, quota),
             RegistryOrder::SetPassword(address, hash) => {
+                self.holders_mailbox(&address)?;
                 self.edit(&address, "password changed", |row| {
                     row.password = Some(hash);
                 })
@@ -59,6 +66,30 @@ impl Desk<'_> {
             ),
             RegistryOrder::SetHolder(address, holder) => {
                 self.edit(&address, "holder's data changed", |row| row.holder = holder)
+            }
+            RegistryOrder::SetOrdinary(address, policy) => self.set_ordinary(&address, policy),
+            RegistryOrder::SettleServiceMailbox => self.settle_service_mailbox(),
+            RegistryOrder::ReadQuarantine {
+                name,
+                identifier,
+                what,
+                reason,
+            } => {
+                let record = QuarantineRead {
+                    change: self.change(what),
+                    name,
+                    identifier,
+                    reason,
+                };
+                Ok((vec![record.into()], Outcome::Done))
+            }
+            RegistryOrder::RemoveQuarantine { name, identifier } => {
+                let record = QuarantineRemoved {
+                    change: self.change("its term is over"),
+                    name,
+                    identifier,
+                };
+                Ok((vec![record.into()], Outcome::Done))
             }
         }
     }
@@ -180,24 +211,61 @@ impl Desk<'_> {
             let sentence = format!("{address} is a service address; choose another name");
             return Err(CommandError::Refused(sentence));
         }
-        let last = self.newest.last_mailbox().map_or(0, |id| id.0);
-        let id = MailboxId(last + 1);
         let row = MailboxRow {
-            id,
+            password,
+            quota: quota.unwrap_or(self.policy.mailbox_bytes_default),
+            ..self.new_mailbox(address, holder)
+        };
+        self.born(row)
+    }
+
+    fn new_mailbox(&self, address: Address, holder: Holder) -> MailboxRow {
+        let last = self.newest.last_mailbox().map_or(0, |id| id.0);
+        MailboxRow {
+            id: MailboxId(last + 1),
             partition: self.partition,
             address,
             holder,
-            password,
+            password: None,
             state: MailboxState::Active,
-            quota: quota.unwrap_or(self.policy.mailbox_bytes_default),
+            quota: self.policy.mailbox_bytes_default,
             created: self.now,
             changes: 1,
-        };
-        let change = self.change("added");
+            ordinary: OrdinaryPolicy::Reject,
+            service: false,
+        }
+    }
+
+    fn born(&self, row: MailboxRow) -> Decided {
+        let (id, change) = (row.id, self.change("added"));
         Ok((
             vec![MailboxChanged { row, change }.into()],
             Outcome::Mailbox(id),
         ))
+    }
+
+    /// RFC 6109 §2.2.5: what other providers tell us goes there.
+    fn settle_service_mailbox(&self) -> Decided {
+        let Some(provider) = self.newest.provider() else {
+            let sentence = "the provider is not set; run init".to_owned();
+            return Err(CommandError::Refused(sentence));
+        };
+        let address = Address::of(wording::SERVICE_LOCAL_PART, &provider.domain)
+            .map_err(|error| CommandError::Refused(error.to_string()))?;
+        if self.newest.mailbox_of(&address).is_some() {
+            return Ok((Vec::new(), Outcome::Already));
+        }
+        let holder = Holder {
+            kind: HolderKind::Body,
+            name: provider.name.clone(),
+            tax_code: None,
+            contacts: Vec::new(),
+            documents: Vec::new(),
+        };
+        self.born(MailboxRow {
+            service: true,
+            ..self.new_mailbox(address, holder)
+        })
     }
 
     fn set_state(&self, address: &Address, state: MailboxState) -> Decided {
@@ -206,7 +274,7 @@ impl Desk<'_> {
             MailboxState::Suspended => "suspended",
             MailboxState::Closed => "closed",
         };
-        let row = self.mailbox(address)?;
+        let row = self.holders_mailbox(address)?;
         if row.state == state {
             return Ok((Vec::new(), Outcome::Already));
         }
@@ -222,7 +290,22 @@ impl Desk<'_> {
         row.map(|row| (*row).clone()).ok_or_else(missing)
     }
 
-    fn edit(&self, address: &Address, what: &str, edit: impl FnOnce(&mut MailboxRow)) -> Decided {
+    /// A mailbox that is a holder's, not the house's own.
+    pub(super) fn holders_mailbox(&self, address: &Address) -> Result<MailboxRow, CommandError> {
+        let row = self.mailbox(address)?;
+        if row.service {
+            let sentence = format!("{address} is a service mailbox: it stays as it is");
+            return Err(CommandError::Refused(sentence));
+        }
+        Ok(row)
+    }
+
+    pub(super) fn edit(
+        &self,
+        address: &Address,
+        what: &str,
+        edit: impl FnOnce(&mut MailboxRow),
+    ) -> Decided {
         let mut row = self.mailbox(address)?;
         edit(&mut row);
         row.changes += 1;

@@ -1,6 +1,7 @@
 //! Provider, domains, mailboxes and their holders: the rows, and the typed commands on them.
 
 mod decide;
+mod ordinary;
 mod passwords;
 
 pub use decide::Desk;
@@ -31,6 +32,20 @@ impl ProviderRow {
         format!("{}@{}", crate::wording::SERVICE_LOCAL_PART, self.domain)
     }
 }
+
+/// Local part that every domain must answer to (RFC 5321 §4.5.1).
+pub const POSTMASTER: &str = "postmaster";
+
+/// The address is the house's own in any domain of ours: service address or postmaster. What comes there
+/// and is not certified is set aside for the operator (TC-08, TC-10).
+pub fn is_house_address(address: &Address) -> bool {
+    let local = address.local_part();
+    let own = [crate::wording::SERVICE_LOCAL_PART, POSTMASTER];
+    own.iter().any(|name| local.eq_ignore_ascii_case(name))
+}
+
+#[cfg(test)]
+mod tests;
 
 /// State of a domain.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, minicbor::Encode, minicbor::Decode)]
@@ -102,6 +117,31 @@ pub struct Holder {
     pub documents: Vec<String>,
 }
 
+/// What a mailbox does with ordinary mail (MX-01).
+#[derive(Debug, Clone, PartialEq, Eq, Default, minicbor::Encode, minicbor::Decode)]
+pub enum OrdinaryPolicy {
+    /// Refuse it (MX-02).
+    #[default]
+    #[n(0)]
+    Reject,
+    /// Hand it on to an ordinary address, and keep nothing (MX-03).
+    #[n(1)]
+    Forward(#[n(0)] Address),
+    /// Take it, in anomaly envelopes (MX-04).
+    #[n(2)]
+    Accept,
+}
+
+impl std::fmt::Display for OrdinaryPolicy {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Reject => f.write_str("reject"),
+            Self::Forward(target) => write!(f, "forward to {target}"),
+            Self::Accept => f.write_str("accept"),
+        }
+    }
+}
+
 /// A mailbox.
 #[derive(Clone, PartialEq, Eq, minicbor::Encode, minicbor::Decode)]
 pub struct MailboxRow {
@@ -132,6 +172,13 @@ pub struct MailboxRow {
     /// How often its row was written; numbers the history.
     #[n(8)]
     pub changes: u32,
+    /// What it does with ordinary mail (MX-01); rows of older versions reject it.
+    #[cbor(n(9), default)]
+    pub ordinary: OrdinaryPolicy,
+    /// The provider's own, for what other providers tell it (RFC 6109 §2.2.5): nobody signs in, and it
+    /// stays in service.
+    #[cbor(n(10), default)]
+    pub service: bool,
 }
 
 impl std::fmt::Debug for MailboxRow {

@@ -68,8 +68,14 @@ impl Examination<'_> {
         kind.ok()
     }
 
+    /// The kind that the outer header marks, where the signed data say the same.
+    pub(super) fn agreed(&self, data: &CertificationData) -> Result<MessageKind, String> {
+        let kind = self.kind()?;
+        agreeing(kind, Some(data)).map(|_| kind)
+    }
+
     /// The outer header is under no signature: what it repeats of the signed data must be the same.
-    fn heading(&self, kind: MessageKind, data: &CertificationData) -> Finding {
+    pub(super) fn heading(&self, kind: MessageKind, data: &CertificationData) -> Finding {
         let original = &data.original;
         let text = |name: &str| {
             self.scan

@@ -153,7 +153,7 @@ fn take_apart<'a>(
 }
 
 /// What each kind states besides the format's own demands (CD-09).
-fn complete(
+pub(super) fn complete(
     data: CertificationData,
     has_enclosed: bool,
 ) -> Result<(CertificationData, String), String> {

@@ -87,6 +87,25 @@ impl Verdict {
     }
 }
 
+/// The form of certified mail, apart from who signed it (IP-05): the outer header marks the kind that the
+/// signed data state, repeats what they say, and the data hold all that their kind needs.
+pub fn form(
+    scan: &Scan,
+    data: &CertificationData,
+    has_enclosed: bool,
+) -> Result<MessageKind, String> {
+    let expected = Expected::default();
+    let question = Question {
+        anchors: &[],
+        at: data.at,
+        expected: &expected,
+    };
+    let examination = Examination::new(question, scan);
+    examination::complete(data.clone(), has_enclosed)?;
+    let kind = examination.agreed(data)?;
+    examination.heading(kind, data).map(|_| kind)
+}
+
 /// Examines `message`: its signer's chain must end in one of `anchors` (DER) at the instant `at`.
 pub fn examine(message: &[u8], anchors: &[Vec<u8>], at: Instant, expected: &Expected) -> Verdict {
     // What is too large is told so by the first check, and not scanned.

@@ -1,12 +1,16 @@
 //! What a record changes in the views (see *Commit*). A record holds final values, so this reads nothing,
 //! does nothing, and gives the same rows at each replay; what remains to be done is itself a row.
 
-use super::row::{AnswerRow, DeliveryRow, FolderCounter, JourneyRow, RecipientKey, Row};
+use super::row::{AnswerRow, DeliveryRow, ErrandRow, FolderCounter, JourneyRow, RecipientKey, Row};
+use crate::certification::RecipientType;
 use crate::journal::Record;
 use crate::journal::record::{
-    Accepted, Certified, DeliveryOutcome, DomainChanged, Evidence, Expunged, Filing, Flagged,
-    FolderChanged, Landed, MailboxChanged, Refused, Stored, Struck,
+    Accepted, Answered, Certified, DeliveryOutcome, DomainChanged, Evidence, Expunged, Filing,
+    Flagged, FolderChanged, Forgotten, GivenUp, Landed, MailboxChanged, Matched, Placed, Placement,
+    Received, RecipientErrand, Refused, Relayed, Reported, SentRow, Stored, Struck, TakenInCharge,
+    TimerFired,
 };
+use crate::message_id::Identifier;
 
 /// The rows of `record`, in the order in which they are published.
 pub fn apply(record: &Record) -> Vec<Row> {
@@ -25,7 +29,23 @@ pub fn apply(record: &Record) -> Vec<Row> {
         Record::ProviderChanged(r) => vec![Row::Provider(r.row.clone())],
         Record::DomainChanged(r) => domain_changed(r),
         Record::MailboxChanged(r) => mailbox_changed(r),
-        Record::Started(_) => Vec::new(),
+        Record::Received(r) => received(r),
+        Record::Answered(r) => answered(r),
+        Record::Matched(r) => matched(r),
+        Record::Placed(r) => placed(r),
+        Record::Dispatched(r) => {
+            let row = |entry: &crate::queue::Dispatch| {
+                Row::Dispatch(entry.key.clone(), Some(Box::new(entry.row.clone())))
+            };
+            r.entries.iter().map(row).collect()
+        }
+        Record::Relayed(r) => relayed(r),
+        Record::GivenUp(r) => given_up(r),
+        Record::Reported(r) => reported(r),
+        Record::TakenInCharge(r) => taken_in_charge(r),
+        Record::TimerFired(r) => timer_fired(r),
+        Record::Forgotten(r) => forgotten(r),
+        Record::Started(_) | Record::QuarantineRead(_) | Record::QuarantineRemoved(_) => Vec::new(),
     }
 }
 
@@ -69,18 +89,36 @@ fn accepted(r: &Accepted) -> Vec<Row> {
         envelope: r.envelope,
         size: r.envelope_size,
         facts: r.facts,
+        mailbox: Some(r.mailbox),
+        answers_to: None,
+    };
+    let sent = SentRow {
         mailbox: r.mailbox,
+        at: r.evidence.at,
     };
     let mut rows = vec![
         Row::Submission(identifier.clone(), None),
         Row::Journey(identifier.clone(), Some(journey)),
+        Row::Sent(identifier.clone(), Some(sent)),
     ];
     for errand in &r.errands {
         let key = key(&r.evidence, errand.recipient);
-        rows.push(Row::Errand(key, Some(*errand)));
+        rows.push(Row::Errand(key, Some(errand_row(errand, r.evidence.at))));
     }
     rows.extend(filed(r.receipt.as_ref()));
     rows
+}
+
+fn errand_row(errand: &RecipientErrand, at: crate::instant::Instant) -> ErrandRow {
+    ErrandRow {
+        local: errand.local,
+        kind: errand.kind,
+        at,
+        taken: None,
+        first_fired: false,
+        final_fired: false,
+        is_foreign: false,
+    }
 }
 
 fn refused(r: &Refused) -> Vec<Row> {
@@ -116,6 +154,7 @@ fn certified(r: &Certified) -> Vec<Row> {
         receipt: r.receipt,
         size: r.size,
         evidence: r.evidence.clone(),
+        eight_bit: r.eight_bit,
     };
     vec![Row::Answer(
         key(&r.evidence, r.recipient),
@@ -138,6 +177,134 @@ fn struck(r: &Struck) -> Vec<Row> {
         recipient: r.recipient,
     };
     vec![Row::Delivery(key.clone(), None), Row::Answer(key, None)]
+}
+
+fn of(identifier: &Identifier, recipient: u16) -> RecipientKey {
+    RecipientKey {
+        identifier: identifier.clone(),
+        recipient,
+    }
+}
+
+fn placements<'a>(
+    identifier: &'a Identifier,
+    owed: &'a [Placement],
+) -> impl Iterator<Item = Row> + 'a {
+    owed.iter().map(move |placement| {
+        let key = of(identifier, placement.number);
+        Row::Placement(key, Some(Box::new(placement.clone())))
+    })
+}
+
+fn received(r: &Received) -> Vec<Row> {
+    let mut rows = Vec::new();
+    let identifier = &r.identifier;
+    if r.is_owed {
+        let row = Some(Box::new(r.clone()));
+        rows.push(Row::Arrival(identifier.clone(), row));
+    }
+    // An infected envelope reaches nobody (VI-05).
+    let envelope = r.envelope.as_ref().filter(|_| r.infected.is_none());
+    if let Some(envelope) = envelope.filter(|envelope| !envelope.recipients.is_empty()) {
+        let journey = JourneyRow {
+            at: r.evidence.at,
+            envelope: r.content,
+            size: r.size,
+            facts: envelope.facts,
+            mailbox: None,
+            answers_to: envelope.answers_to.clone(),
+        };
+        rows.push(Row::Journey(identifier.clone(), Some(journey)));
+        for &recipient in &envelope.recipients {
+            let errand = ErrandRow {
+                local: true,
+                kind: RecipientType::Certified,
+                at: r.evidence.at,
+                taken: None,
+                first_fired: false,
+                final_fired: false,
+                is_foreign: true,
+            };
+            rows.push(Row::Errand(of(identifier, recipient), Some(errand)));
+        }
+    }
+    rows.extend(placements(identifier, &r.placements));
+    let seen = r.seen.iter();
+    rows.extend(seen.map(|mark| Row::Seen(*mark, Some(r.evidence.at))));
+    rows
+}
+
+fn answered(r: &Answered) -> Vec<Row> {
+    let mut rows = vec![Row::Arrival(r.identifier.clone(), None)];
+    rows.extend(placements(&r.identifier, &r.placements));
+    rows
+}
+
+fn matched(r: &Matched) -> Vec<Row> {
+    vec![Row::Arrival(r.identifier.clone(), None)]
+}
+
+fn placed(r: &Placed) -> Vec<Row> {
+    let mut rows = vec![Row::Placement(of(&r.identifier, r.number), None)];
+    rows.extend(filed(r.filing.as_ref()));
+    rows
+}
+
+/// A recipient at the end of its way; the message too, where it was the last.
+fn closing(identifier: &Identifier, closes: Option<u16>, last: bool) -> Vec<Row> {
+    let mut rows = Vec::new();
+    if let Some(recipient) = closes {
+        rows.push(Row::Errand(of(identifier, recipient), None));
+        if last {
+            rows.push(Row::Journey(identifier.clone(), None));
+        }
+    }
+    rows
+}
+
+fn relayed(r: &Relayed) -> Vec<Row> {
+    let mut rows = vec![Row::Dispatch(r.key.clone(), None)];
+    rows.extend(closing(&r.key.identifier, r.closes, r.last));
+    rows
+}
+
+fn given_up(r: &GivenUp) -> Vec<Row> {
+    let mut rows = vec![Row::Dispatch(r.key.clone(), None)];
+    if r.is_reported {
+        rows.push(Row::Bounce(r.key.clone(), Some(Box::new(r.clone()))));
+    }
+    rows.extend(closing(&r.key.identifier, r.closes, r.last));
+    rows
+}
+
+fn reported(r: &Reported) -> Vec<Row> {
+    let mut rows = vec![Row::Bounce(r.key.clone(), None)];
+    rows.extend(placements(
+        &r.key.identifier,
+        r.placement.as_ref().map_or(&[], std::slice::from_ref),
+    ));
+    rows
+}
+
+fn taken_in_charge(r: &TakenInCharge) -> Vec<Row> {
+    let row =
+        |(recipient, row): &(u16, ErrandRow)| Row::Errand(key(&r.evidence, *recipient), Some(*row));
+    r.errands.iter().map(row).collect()
+}
+
+fn timer_fired(r: &TimerFired) -> Vec<Row> {
+    let mut rows = vec![Row::Errand(key(&r.evidence, r.recipient), r.errand)];
+    rows.extend(filed(r.notice.as_ref()));
+    if r.last {
+        rows.push(Row::Journey(r.evidence.identifier.clone(), None));
+    }
+    rows
+}
+
+fn forgotten(r: &Forgotten) -> Vec<Row> {
+    let sent = r.sent.iter().map(|id| Row::Sent(id.clone(), None));
+    let seen = r.seen.iter().map(|mark| Row::Seen(*mark, None));
+    sent.chain(seen).collect()
 }
 
 fn flagged(r: &Flagged) -> Vec<Row> {
@@ -327,6 +494,7 @@ mod tests {
                 receipt: Content::Rope(blob),
                 size: 50,
                 sender: address,
+                eight_bit: false,
             },
         );
         view.with_work(|work| assert_eq!((work.deliveries.len(), work.answers.len()), (1, 1)));

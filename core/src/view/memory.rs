@@ -7,11 +7,13 @@ use std::sync::Arc;
 use parking_lot::RwLock;
 use rpds::RedBlackTreeMapSync;
 
-use super::row::{AnswerRow, DeliveryRow, FolderCounter, JourneyRow, RecipientKey, Row};
+use super::row::{AnswerRow, DeliveryRow, ErrandRow, FolderCounter, JourneyRow, RecipientKey, Row};
 use crate::address::{Address, Domain};
-use crate::journal::record::{Change, RecipientErrand, Submitted};
+use crate::instant::Instant;
+use crate::journal::record::{Change, GivenUp, Placement, Received, SeenMark, SentRow, Submitted};
 use crate::mailbox::{Flags, FolderId, FolderRow, MailboxId, MessageRow, Uid};
 use crate::message_id::Identifier;
+use crate::queue::{DispatchKey, DispatchRow};
 use crate::registry::{DomainRow, MailboxRow, ProviderRow};
 
 /// A folder as it was at one moment.
@@ -60,12 +62,43 @@ pub struct OpenWork {
     /// Accepted, not at their legal end.
     pub journeys: BTreeMap<Identifier, Arc<JourneyRow>>,
     /// Owed to recipients.
-    pub errands: BTreeMap<RecipientKey, RecipientErrand>,
+    pub errands: BTreeMap<RecipientKey, ErrandRow>,
     /// Deliveries settled and not struck.
     pub deliveries: BTreeMap<RecipientKey, Arc<DeliveryRow>>,
     /// Receipts on their way to the sender's side.
     pub answers: BTreeMap<RecipientKey, Arc<AnswerRow>>,
+    /// Messages of other servers that are owed an answer.
+    pub arrivals: BTreeMap<Identifier, Arc<Received>>,
+    /// Messages owed to mailboxes of ours.
+    pub placements: BTreeMap<RecipientKey, Arc<Placement>>,
+    /// The relay's queue.
+    pub dispatches: BTreeMap<DispatchKey, Arc<DispatchRow>>,
+    /// Entries given up, of which the sender is to be told.
+    pub bounces: BTreeMap<DispatchKey, Arc<GivenUp>>,
+    /// Messages sent in the last days (MX-07).
+    pub sent: BTreeMap<Identifier, SentRow>,
+    /// Arrivals seen in the last days (IP-18).
+    pub seen: HashMap<SeenMark, Instant>,
 }
+
+impl OpenWork {
+    /// Recipients of a message that are open, in the order of its forward path.
+    pub fn errands_of<'a>(
+        &'a self,
+        identifier: &'a Identifier,
+    ) -> impl Iterator<Item = (&'a RecipientKey, &'a ErrandRow)> {
+        let first = RecipientKey {
+            identifier: identifier.clone(),
+            recipient: 0,
+        };
+        let of_message = move |(key, _): &(&RecipientKey, _)| key.identifier == *identifier;
+        self.errands.range(first..).take_while(of_message)
+    }
+}
+
+/// Called after publication with each entry of the relay's queue that changed, `None`: it is gone;
+/// must not block.
+pub type DispatchWatcher = Arc<dyn Fn(&DispatchKey, Option<&DispatchRow>) + Send + Sync>;
 
 /// Called after publication with each mailbox that changed; must not block.
 pub type Watcher = Arc<dyn Fn(MailboxId) + Send + Sync>;
@@ -77,6 +110,7 @@ pub struct View {
     mailboxes: RwLock<HashMap<MailboxId, Arc<RwLock<Folders>>>>,
     work: RwLock<OpenWork>,
     watchers: RwLock<Vec<Watcher>>,
+    dispatch_watchers: RwLock<Vec<DispatchWatcher>>,
 }
 
 impl View {
@@ -182,12 +216,28 @@ impl View {
             mailboxes,
             work,
             watchers: RwLock::default(),
+            dispatch_watchers: RwLock::default(),
         }
     }
 
     /// From now on `watcher` is told of each mailbox that changes.
     pub fn watch(&self, watcher: Watcher) {
         self.watchers.write().push(watcher);
+    }
+
+    /// From now on `watcher` is told of each entry of the relay's queue that changes.
+    pub fn watch_dispatches(&self, watcher: DispatchWatcher) {
+        self.dispatch_watchers.write().push(watcher);
+    }
+
+    /// Tells the watchers of the relay's queue what `rows` change in it.
+    pub(crate) fn tell_dispatches(&self, rows: &[Row]) {
+        let watchers = self.dispatch_watchers.read();
+        for row in rows {
+            if let Row::Dispatch(key, row) = row {
+                watchers.iter().for_each(|tell| tell(key, row.as_deref()));
+            }
+        }
     }
 
     /// Makes rows visible, then tells the watchers. Called by recovery and by the loader of the views,
@@ -254,6 +304,21 @@ impl View {
                 set(&mut self.work.write().deliveries, key, row.map(Arc::from));
             }
             Row::Answer(key, row) => set(&mut self.work.write().answers, key, row.map(Arc::from)),
+            Row::Arrival(id, row) => set(&mut self.work.write().arrivals, id, row.map(Arc::from)),
+            Row::Placement(key, row) => {
+                set(&mut self.work.write().placements, key, row.map(Arc::from));
+            }
+            Row::Dispatch(key, row) => {
+                set(&mut self.work.write().dispatches, key, row.map(Arc::from));
+            }
+            Row::Bounce(key, row) => set(&mut self.work.write().bounces, key, row.map(Arc::from)),
+            Row::Sent(id, row) => set(&mut self.work.write().sent, id, row),
+            Row::Seen(mark, Some(at)) => {
+                self.work.write().seen.insert(mark, at);
+            }
+            Row::Seen(mark, None) => {
+                self.work.write().seen.remove(&mark);
+            }
             Row::Folder(id, folder, row) => return self.change(id, |f| f.set_folder(folder, row)),
             Row::Counter(id, folder, counter) => {
                 return self.change(id, |f| f.edit(folder, |view| view.counter = counter));

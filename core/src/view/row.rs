@@ -2,10 +2,14 @@
 
 use crate::address::{Address, Domain};
 use crate::blob::BlobRef;
+use crate::certification::RecipientType;
 use crate::instant::Instant;
-use crate::journal::record::{Change, Evidence, FlagChange, Paths, RecipientErrand, Submitted};
+use crate::journal::record::{
+    Change, Evidence, FlagChange, GivenUp, Paths, Placement, Received, SeenMark, SentRow, Submitted,
+};
 use crate::mailbox::{Content, FolderId, FolderRow, MailboxId, Uid};
 use crate::message_id::Identifier;
+use crate::queue::{DispatchKey, DispatchRow};
 use crate::registry::{DomainRow, MailboxRow, ProviderRow};
 
 /// Key of what concerns one recipient of one message.
@@ -36,9 +40,45 @@ pub struct JourneyRow {
     /// [`crate::envelope::EnvelopeFacts`].
     #[n(3)]
     pub facts: BlobRef,
-    /// The sender's mailbox.
+    /// The sender's mailbox; `None`: another provider's message, whose recipients are here.
     #[n(4)]
-    pub mailbox: MailboxId,
+    pub mailbox: Option<MailboxId>,
+    /// Whom receipts about another provider's message go to; `None`: nobody (ND-07).
+    #[n(5)]
+    pub answers_to: Option<Address>,
+}
+
+/// What is owed to one recipient of an accepted message, and how far its clocks are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, minicbor::Encode, minicbor::Decode)]
+pub struct ErrandRow {
+    /// In one of our own domains: stored here; all others are for the relay.
+    #[n(0)]
+    pub local: bool,
+    /// As listed in receipt and envelope (AP-18).
+    #[n(1)]
+    pub kind: RecipientType,
+    /// The instant of acceptance: both clocks start (TO-01).
+    #[n(2)]
+    pub at: Instant,
+    /// When the other provider's take-charge came.
+    #[n(3)]
+    pub taken: Option<Instant>,
+    /// The notice of twelve hours is out.
+    #[n(4)]
+    pub first_fired: bool,
+    /// The final notice is out: no clock runs any more.
+    #[n(5)]
+    pub final_fired: bool,
+    /// No clock runs: another provider's message has its clocks there.
+    #[n(6)]
+    pub is_foreign: bool,
+}
+
+impl ErrandRow {
+    /// As it was accepted: nothing has come and no notice is out.
+    pub fn is_fresh(&self) -> bool {
+        self.taken.is_none() && !self.first_fired && !self.final_fired
+    }
 }
 
 /// What the recipient's side knows between Stored and Struck.
@@ -73,6 +113,9 @@ pub struct AnswerRow {
     /// Legal fields.
     #[n(3)]
     pub evidence: Evidence,
+    /// It encloses octets above 127 (SG-08).
+    #[n(4)]
+    pub eight_bit: bool,
 }
 
 /// One change of a view. `None` removes.
@@ -105,11 +148,23 @@ pub enum Row {
     /// A message accepted.
     Journey(Identifier, Option<JourneyRow>),
     /// What is owed to a recipient.
-    Errand(RecipientKey, Option<RecipientErrand>),
+    Errand(RecipientKey, Option<ErrandRow>),
     /// A delivery settled.
     Delivery(RecipientKey, Option<Box<DeliveryRow>>),
     /// A receipt on its way.
     Answer(RecipientKey, Option<Box<AnswerRow>>),
+    /// A message of another server that is owed an answer.
+    Arrival(Identifier, Option<Box<Received>>),
+    /// A message owed to a mailbox of ours.
+    Placement(RecipientKey, Option<Box<Placement>>),
+    /// An entry of the relay's queue.
+    Dispatch(DispatchKey, Option<Box<DispatchRow>>),
+    /// An entry given up, of which the sender is to be told.
+    Bounce(DispatchKey, Option<Box<GivenUp>>),
+    /// A message sent in the last days.
+    Sent(Identifier, Option<SentRow>),
+    /// An arrival that was seen, and when.
+    Seen(SeenMark, Option<Instant>),
 }
 
 /// A folder's counters.

@@ -10,3 +10,20 @@ pub const SUSPENDED: (&str, &str) = ("5.2.1", "casella sospesa");
 pub const MAILBOX_FULL: (&str, &str) = ("5.2.2", "casella piena");
 /// TC-08: the service mailbox takes no envelope.
 pub const SERVICE_MAILBOX: (&str, &str) = ("5.7.1", "casella di servizio, non riceve messaggi");
+/// TO-09, TO-10: neither take-charge nor delivery within twelve hours.
+pub const FIRST_DELAY: (&str, &str) = (
+    "4.4.1",
+    "il messaggio non è stato consegnato nelle prime dodici ore dal suo invio",
+);
+/// TO-09, TO-10: other providers' programs know the final notice by this status.
+pub const FINAL_DELAY: (&str, &str) = (
+    "5.4.1",
+    "il messaggio non è stato consegnato nelle ventiquattro ore successive al suo invio",
+);
+/// VI-06: status of a recipient not served for a virus; the reason is what the scanner calls it.
+pub const VIRUS_STATUS: &str = "5.7.1";
+
+/// ND-05: another provider's server refused for good; `host` and `reply` are its own words.
+pub fn refused_by(host: &str, reply: &str) -> String {
+    format!("messaggio rifiutato dal server di destinazione {host}: {reply}")
+}

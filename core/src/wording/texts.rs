@@ -3,8 +3,9 @@
 //! is made from the same lines, so both say the same (SG-07).
 
 use crate::address::Address;
-use crate::certification::{DeliveryDetail, OriginalFacts};
+use crate::certification::{DeliveryDetail, Recipient};
 use crate::instant::Instant;
+use crate::message_id::Identifier;
 
 /// Raised whenever the wording of any template changes.
 pub const TEXTS_VERSION: u16 = 1;
@@ -41,8 +42,14 @@ pub enum Text {
 /// What the placeholders of a text stand for.
 #[derive(Debug, Clone, Copy)]
 pub struct TextFacts<'a> {
-    /// Subject, sender, recipients, identifier.
-    pub original: &'a OriginalFacts,
+    /// The subject, decoded.
+    pub subject: Option<&'a str>,
+    /// The original sender.
+    pub sender: &'a str,
+    /// Whom the original goes to.
+    pub recipients: &'a [Recipient],
+    /// The PEC identifier, which only mail that nobody certified lacks.
+    pub identifier: Option<&'a Identifier>,
     /// The instant of the step (TM-01).
     pub at: Instant,
     /// Write `(+01:00)` (TM-02).
@@ -89,14 +96,14 @@ impl Text {
 }
 
 fn recipients(facts: &TextFacts<'_>, typed: bool) -> Vec<String> {
-    let line = |r: &crate::certification::Recipient| {
+    let line = |r: &Recipient| {
         if typed {
             format!("{} (\"{}\")", r.address, r.kind.in_text())
         } else {
             r.address.to_string()
         }
     };
-    facts.original.recipients.iter().map(line).collect()
+    facts.recipients.iter().map(line).collect()
 }
 
 /// Replaces each placeholder once; what a value holds is never looked at again.
@@ -121,9 +128,12 @@ fn value(placeholder: &str, facts: &TextFacts<'_>) -> String {
             format!("{}:{}", &legal.zone[..3], &legal.zone[3..])
         }
         "zone" => legal.zone,
-        "subject" => facts.original.subject.clone().unwrap_or_default(),
-        "sender" => facts.original.sender.to_string(),
-        "identifier" => facts.original.identifier.to_string(),
+        "subject" => facts.subject.unwrap_or_default().to_owned(),
+        "sender" => facts.sender.to_owned(),
+        "identifier" => facts
+            .identifier
+            .map(Identifier::to_string)
+            .unwrap_or_default(),
         "recipient" => facts.recipient.map(Address::to_string).unwrap_or_default(),
         "reason" => facts.reason.unwrap_or_default().to_owned(),
         _ => String::new(),
@@ -336,16 +346,12 @@ mod tests {
 
     #[test]
     fn se_06_a_value_that_looks_like_a_placeholder_is_left_alone() {
-        let original = OriginalFacts {
-            sender: Address::parse("a@b.test").expect("an address"),
-            recipients: Vec::new(),
-            replies: String::new(),
-            subject: Some("{identifier} {".to_owned()),
-            identifier: crate::message_id::Identifier::parse("c@b.test").expect("one"),
-            client_id: None,
-        };
+        let identifier = Identifier::parse("c@b.test").expect("one");
         let lines = Text::Acceptance.lines(&TextFacts {
-            original: &original,
+            subject: Some("{identifier} {"),
+            sender: "a@b.test",
+            recipients: &[],
+            identifier: Some(&identifier),
             at: Instant::from_millis(0),
             zone_with_colon: false,
             recipient: None,

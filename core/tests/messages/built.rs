@@ -2,8 +2,11 @@
 
 use ceralacca_core::certification::{CertificationKind, DeliveryDetail, ErrorKind};
 use ceralacca_core::envelope::{EnvelopeFacts, transport};
-use ceralacca_core::notice::{Failure, NonAcceptance, non_acceptance, non_delivery};
-use ceralacca_core::receipt::{acceptance, delivery, detail_for};
+use ceralacca_core::notice::{
+    Delay, Failure, NonAcceptance, delay, non_acceptance, non_delivery, virus_detection,
+};
+use ceralacca_core::receipt::{acceptance, delivery, detail_for, take_charge};
+use ceralacca_core::wording::failures::VIRUS_STATUS;
 
 use super::house::{
     ORIGINAL, Parsed, address, blobs, envelope, facts, field, header, inherited, issuer, original,
@@ -403,6 +406,164 @@ fn nd_03_a_virus_makes_the_notice_of_its_own_kind() {
     assert_eq!(security.as_deref(), Some("errore"));
     let subject = field(&message, "Subject").unwrap();
     assert_eq!(subject, "AVVISO DI MANCATA CONSEGNA PER VIRUS: Saluti");
+}
+
+#[test]
+fn vi_06_the_notice_for_a_virus_names_it_in_text_and_data() {
+    let failure = Failure {
+        error: ErrorKind::Virus,
+        status: VIRUS_STATUS.to_owned(),
+        reason: "Eicar-Test".to_owned(),
+    };
+    let recipient = address("anna@prova.test");
+    let draft = non_delivery(&issuer(), &facts(), &recipient, &failure, step());
+    let parsed = parsed(&signed(draft, &blobs()));
+    let why = "5.7.1 - Prova PEC S.p.A. - Eicar-Test";
+    let expected = format!(
+        "Avviso di mancata consegna per virus\n\
+         Il giorno 05/12/2024 alle ore 00:02:10 (+0100) nel messaggio\n\
+         \"Saluti\" proveniente da \"mario@prova.test\"\n\
+         e destinato all'utente \"anna@prova.test\"\n\
+         è stato rilevato un problema di sicurezza {why}.\n\
+         Il messaggio non è stato consegnato.\n\
+         Identificativo messaggio: c00abc@prova.test\n"
+    );
+    assert_eq!(parsed.plain, expected);
+    assert_eq!(parsed.data.extended_error.as_deref(), Some(why));
+    assert_eq!(parsed.data.delivery, Some(recipient));
+    assert_eq!(parsed.enclosed, None);
+}
+
+/// The names of the outer fields, in order.
+fn field_names(message: &[u8]) -> Vec<String> {
+    let header = header(message).replace("\r\n ", " ");
+    let name = |line: &str| line.split(':').next().unwrap().to_owned();
+    header.lines().map(name).collect()
+}
+
+#[test]
+fn tc_01_tc_03_tc_05_take_charge_goes_to_the_other_provider_and_lists_whom_we_serve() {
+    let taken = [address("anna@prova.test"), address("carla@prova.test")];
+    let service = address("ricevute@altri.test");
+    let (issuer, original, raw) = (issuer(), original(), Some("Saluti"));
+    let draft = take_charge(&issuer, &original, raw, &taken, &service, step());
+    let message = signed(draft, &blobs());
+    let subject = field(&message, "Subject").unwrap();
+    assert_eq!(subject, "PRESA IN CARICO: Saluti");
+    let marker = field(&message, "X-Ricevuta");
+    assert_eq!(marker.as_deref(), Some("presa-in-carico"));
+    let to = field(&message, "To");
+    assert_eq!(to.as_deref(), Some("ricevute@altri.test"));
+    let from = field(&message, "From");
+    assert_eq!(from.as_deref(), Some("posta-certificata@prova.test"));
+    let reference = field(&message, "X-Riferimento-Message-ID");
+    assert_eq!(reference.as_deref(), Some("<x1@client>"));
+    let Parsed {
+        plain,
+        data,
+        enclosed,
+        ..
+    } = parsed(&message);
+    let expected = "Ricevuta di presa in carico\n\
+        Il giorno 05/12/2024 alle ore 00:02:10 (+0100) il messaggio\n\
+        \"Saluti\" proveniente da \"mario@prova.test\"\n\
+        ed indirizzato a:\n\
+        anna@prova.test\n\
+        carla@prova.test\n\
+        ugo@ordinaria.test\n\
+        è stato accettato dal sistema.\n\
+        Identificativo messaggio: c00abc@prova.test\n";
+    assert_eq!(plain, expected);
+    assert_eq!(data.kind, CertificationKind::TakeCharge);
+    assert_eq!(data.error, ErrorKind::None);
+    assert_eq!(data.taken_in_charge, taken);
+    assert_eq!((data.delivery, data.receipt, enclosed), (None, None, None));
+}
+
+#[test]
+fn vi_04_vi_05_a_virus_on_arrival_is_told_to_the_senders_provider() {
+    let (anna, service) = (address("anna@prova.test"), address("ricevute@altri.test"));
+    let draft = virus_detection(&issuer(), &facts(), &anna, "Eicar-Test", &service, step());
+    let message = signed(draft, &blobs());
+    let expected = [
+        "X-Ricevuta",
+        "X-Mittente",
+        "Date",
+        "Subject",
+        "From",
+        "To",
+        "Message-ID",
+        "X-Riferimento-Message-ID",
+        "MIME-Version",
+        "Content-Type",
+    ];
+    assert_eq!(field_names(&message), expected);
+    let marker = field(&message, "X-Ricevuta");
+    assert_eq!(marker.as_deref(), Some("rilevazione-virus"));
+    let sender = field(&message, "X-Mittente");
+    assert_eq!(sender.as_deref(), Some("mario@prova.test"));
+    let to = field(&message, "To");
+    assert_eq!(to.as_deref(), Some("ricevute@altri.test"));
+    let subject = field(&message, "Subject").unwrap();
+    assert_eq!(subject, "PROBLEMA DI SICUREZZA: Saluti");
+    let Parsed {
+        plain,
+        data,
+        enclosed,
+        ..
+    } = parsed(&message);
+    let expected = "Avviso di rilevazione virus informatico\n\
+        Il giorno 05/12/2024 alle ore 00:02:10 (+0100) nel messaggio\n\
+        \"Saluti\" proveniente da \"mario@prova.test\"\n\
+        e destinato all'utente \"anna@prova.test\"\n\
+        è stato rilevato un problema di sicurezza Eicar-Test.\n\
+        Identificativo messaggio: c00abc@prova.test\n";
+    assert_eq!(plain, expected);
+    assert_eq!(data.kind, CertificationKind::VirusDetection);
+    assert_eq!(data.error, ErrorKind::Virus);
+    assert_eq!(data.delivery, Some(anna));
+    assert_eq!(data.extended_error.as_deref(), Some("Eicar-Test"));
+    assert_eq!(enclosed, None);
+}
+
+#[test]
+fn to_08_to_09_to_10_the_two_notices_of_time_differ_in_status_and_text_alone() {
+    let anna = address("anna@prova.test");
+    let told = |which| {
+        let draft = delay(&issuer(), &facts(), &anna, which, step());
+        let message = signed(draft, &blobs());
+        let marker = field(&message, "X-Ricevuta");
+        assert_eq!(marker.as_deref(), Some("preavviso-errore-consegna"));
+        let subject = field(&message, "Subject").unwrap();
+        let wanted = "AVVISO DI MANCATA CONSEGNA PER SUP. TEMPO MASSIMO: Saluti";
+        assert_eq!(subject, wanted);
+        assert_eq!(field(&message, "To").as_deref(), Some("mario@prova.test"));
+        let parsed = parsed(&message);
+        let data = &parsed.data;
+        assert_eq!(data.kind, CertificationKind::Delay);
+        assert_eq!(data.error, ErrorKind::Other);
+        assert_eq!(data.delivery.as_ref(), Some(&anna));
+        assert_eq!((data.receipt, &parsed.enclosed), (None, &None));
+        parsed
+    };
+    let (first, last) = (told(Delay::First), told(Delay::Final));
+    let why = |parsed: &Parsed| parsed.data.extended_error.clone().unwrap();
+    assert!(why(&first).starts_with("4.4.1 - Prova PEC S.p.A. - "));
+    assert!(why(&last).starts_with("5.4.1 - Prova PEC S.p.A. - "));
+    assert!(first.plain.contains("nelle prime dodici ore"));
+    assert!(
+        first
+            .plain
+            .contains("Non escludendo che questo possa avvenire")
+    );
+    assert!(last.plain.contains("nelle ventiquattro ore"));
+    assert!(last.plain.contains("non andata a buon fine"));
+    for parsed in [first, last] {
+        let reason = why(&parsed);
+        let reason = reason.rsplit(" - ").next().unwrap();
+        let said = reason.strip_prefix("il messaggio ").unwrap();
+        assert!(parsed.plain.contains(said), "{said}");
+    }
 }
 
 #[test]

@@ -3,9 +3,11 @@
 
 #![allow(clippy::unwrap_used, clippy::panic)]
 
+mod anomalous;
 mod authority;
 mod built;
 mod headers;
 mod house;
 mod odd;
+mod shelf;
 mod verdicts;

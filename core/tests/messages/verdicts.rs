@@ -2,7 +2,8 @@
 
 use ceralacca_core::blob::BlobRef;
 use ceralacca_core::certification::CertificationKind;
-use ceralacca_core::receipt::{acceptance, delivery};
+use ceralacca_core::notice::{Delay, delay, virus_detection};
+use ceralacca_core::receipt::{acceptance, delivery, take_charge};
 use ceralacca_core::rope::Rope;
 use ceralacca_core::smime::der::{self, tag};
 use ceralacca_core::verdict::{Expected, Outcome, Verdict, examine};
@@ -12,7 +13,7 @@ use super::house::{
     Blob, SERVICE, address, at, blobs, envelope, facts, issuer, octets, original, signed, step,
 };
 
-fn judged(message: &[u8]) -> Verdict {
+pub fn judged(message: &[u8]) -> Verdict {
     let anchors = [trusted().anchor.clone()];
     let expected = Expected {
         provider: Some("Prova PEC S.p.A.".to_owned()),
@@ -47,7 +48,15 @@ fn sg_17_envelopes_and_receipts_are_genuine() {
     let accepted = acceptance(&issuer(), &original(), Some("Saluti"), step());
     let recipient = address("anna@prova.test");
     let delivered = delivery(&issuer(), &facts(), &recipient, &blobs(), step()).unwrap();
-    for draft in [envelope(), accepted, delivered] {
+    let (raw, service) = (Some("Saluti"), address("ricevute@altri.test"));
+    let one = [recipient.clone()];
+    let (issuer, facts) = (issuer(), facts());
+    let taken = take_charge(&issuer, &original(), raw, &one, &service, step());
+    let infected = virus_detection(&issuer, &facts, &recipient, "Eicar", &service, step());
+    let first = delay(&issuer, &facts, &recipient, Delay::First, step());
+    let last = delay(&issuer, &facts, &recipient, Delay::Final, step());
+    let between = [taken, infected, first, last];
+    for draft in [envelope(), accepted, delivered].into_iter().chain(between) {
         let verdict = judged(&signed(draft, &blobs()));
         assert!(verdict.is_genuine(), "{:#?}", verdict.checks);
         assert_eq!(verdict.checks.len(), 7);

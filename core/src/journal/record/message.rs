@@ -158,6 +158,9 @@ pub struct Certified {
     /// Whom it is for: the reverse path of the original.
     #[n(4)]
     pub sender: Address,
+    /// It encloses octets above 127 (SG-08).
+    #[cbor(n(5), default)]
+    pub eight_bit: bool,
 }
 
 /// Step 5, home partition.

@@ -2,20 +2,29 @@
 //! optional fields with defaults, or a new kind. Every value is final, so that [`crate::view::apply()`]
 //! reads nothing.
 
+mod arrival;
 mod evidence;
 mod house;
 mod mailbox;
 mod message;
 mod registry;
+mod relay;
 
+pub use arrival::{
+    Anomaly, Answered, ArrivalKind, Declined, ForeignEnvelope, ForeignReceipt, Matched, Peer,
+    Placed, Placement, Received, SeenMark, Shelf, SignedVerdict,
+};
 pub use evidence::Evidence;
-pub use house::Started;
+pub use house::{QuarantineRead, QuarantineRemoved, Started};
 pub use mailbox::{Appended, Expunged, Filing, FlagChange, Flagged, FolderChanged};
 pub use message::{
     Accepted, Certified, DeliveryOutcome, Landed, Paths, RecipientErrand, Refused, Stored, Struck,
     Submitted,
 };
 pub use registry::{Change, DomainChanged, MailboxChanged, ProviderChanged};
+pub use relay::{
+    Dispatched, Forgotten, GivenUp, Relayed, Reported, SentRow, TakenInCharge, TimerFired,
+};
 
 /// A record that this version does not know or cannot read.
 #[derive(Debug, thiserror::Error)]
@@ -85,6 +94,17 @@ kinds! {
     5 Certified "The delivery receipt or non-delivery notice is made; an errand to the sender."
     6 Landed "It is in the sender's mailbox."
     7 Struck "The sender's side has acted: the recipient's side forgets its errand."
+    8 Received "A message of another server is in; `250` follows."
+    9 Answered "What an arrival owed is made: take-charge, anomaly envelope, detections."
+    10 Matched "A receipt of another provider was matched to its message."
+    11 Placed "A message that needs no receipt is in a mailbox of ours."
+    12 Dispatched "Entries of the relay's queue, new or changed."
+    13 Relayed "Another server has taken over an entry of the queue."
+    14 GivenUp "An entry of the queue will never arrive."
+    15 Reported "The sender of an entry given up was told."
+    16 TakenInCharge "The other provider has taken a message in charge."
+    17 TimerFired "A time-out notice is in the sender's mailbox."
+    18 Forgotten "What was kept for a term is dropped."
     20 Appended "A message was put into a folder by its holder."
     21 Flagged "Flags of messages changed."
     22 Expunged "Messages were removed for good."
@@ -93,4 +113,6 @@ kinds! {
     41 DomainChanged "A domain was added or its state changed."
     42 MailboxChanged "A mailbox or its holder was added or changed."
     60 Started "The appliance started."
+    61 QuarantineRead "An operator read what the quarantine keeps."
+    62 QuarantineRemoved "A message was removed from the quarantine, its term being over."
 }

@@ -5,8 +5,10 @@ use std::collections::BTreeMap;
 
 use super::super::Row;
 use super::super::row::RecipientKey;
+use crate::journal::record::SeenMark;
 use crate::mailbox::{Flags, FolderId, MailboxId, Uid};
 use crate::message_id::Identifier;
+use crate::queue::DispatchKey;
 
 /// What a row is about.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -20,6 +22,12 @@ enum Key {
     Errand(RecipientKey),
     Delivery(RecipientKey),
     Answer(RecipientKey),
+    Arrival(Identifier),
+    Placement(RecipientKey),
+    Dispatch(DispatchKey),
+    Bounce(DispatchKey),
+    Sent(Identifier),
+    Seen(SeenMark),
     /// Before what the folder, or a new one of the same number, has afterwards.
     FolderGone(MailboxId, FolderId),
     Folder(MailboxId, FolderId),
@@ -129,18 +137,32 @@ fn key(row: &Row) -> Key {
         Row::Errand(key, _) => Key::Errand(key.clone()),
         Row::Delivery(key, _) => Key::Delivery(key.clone()),
         Row::Answer(key, _) => Key::Answer(key.clone()),
+        Row::Arrival(identifier, _) => Key::Arrival(identifier.clone()),
+        Row::Placement(key, _) => Key::Placement(key.clone()),
+        Row::Dispatch(key, _) => Key::Dispatch(key.clone()),
+        Row::Bounce(key, _) => Key::Bounce(key.clone()),
+        Row::Sent(identifier, _) => Key::Sent(identifier.clone()),
+        Row::Seen(mark, _) => Key::Seen(*mark),
     }
 }
 
-/// Put once and removed once: where it is put after all that is stored, it is not stored.
+/// Put for the first time: where it is put after all that is stored, it is not stored.
 fn is_born_once(row: &Row) -> bool {
+    match row {
+        // These may be put again, and then show it.
+        Row::Errand(_, Some(row)) => return row.is_fresh(),
+        Row::Dispatch(_, Some(row)) => return row.is_untried(),
+        _ => {}
+    }
     matches!(
         row,
         Row::Submission(_, Some(_))
             | Row::Journey(_, Some(_))
-            | Row::Errand(_, Some(_))
             | Row::Delivery(_, Some(_))
             | Row::Answer(_, Some(_))
+            | Row::Arrival(_, Some(_))
+            | Row::Placement(_, Some(_))
+            | Row::Bounce(_, Some(_))
             | Row::Message(..)
     )
 }
@@ -153,6 +175,12 @@ fn is_removal(row: &Row) -> bool {
             | Row::Errand(_, None)
             | Row::Delivery(_, None)
             | Row::Answer(_, None)
+            | Row::Arrival(_, None)
+            | Row::Placement(_, None)
+            | Row::Dispatch(_, None)
+            | Row::Bounce(_, None)
+            | Row::Sent(_, None)
+            | Row::Seen(_, None)
             | Row::Gone(..)
     )
 }

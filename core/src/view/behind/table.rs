@@ -8,7 +8,7 @@ use crate::journal::Position;
 use crate::mailbox::MailboxId;
 
 /// The form of everything under `views/`: another one is rebuilt.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 /// The key of [`Mark`].
 pub const MARK_KEY: &[u8] = &[0];
 /// The table of mailbox files.
@@ -110,6 +110,10 @@ pub fn read_file(key: &[u8], value: &[u8]) -> Result<(MailboxId, FileRow), Strin
 /// in mailbox files.
 pub fn cell(row: &Row) -> Option<(Vec<u8>, Option<Vec<u8>>)> {
     use super::super::row::RecipientKey;
+    let queued = |table, key: &crate::queue::DispatchKey| {
+        let number = key.number.to_be_bytes();
+        table_key(table, &[key.identifier.as_str().as_bytes(), &[0], &number])
+    };
     let of = |table, key: &RecipientKey| {
         let recipient = key.recipient.to_be_bytes();
         table_key(
@@ -146,6 +150,21 @@ pub fn cell(row: &Row) -> Option<(Vec<u8>, Option<Vec<u8>>)> {
         Row::Errand(key, row) => (of(b'i', key), row.as_ref().map(|row| encode((key, row)))),
         Row::Delivery(key, row) => (of(b'j', key), row.as_ref().map(|r| encode((key, &**r)))),
         Row::Answer(key, row) => (of(b'k', key), row.as_ref().map(|r| encode((key, &**r)))),
+        Row::Arrival(identifier, row) => (
+            table_key(b'l', &[identifier.as_str().as_bytes()]),
+            row.as_ref().map(|row| encode(&**row)),
+        ),
+        Row::Placement(key, row) => (of(b'm', key), row.as_ref().map(|r| encode((key, &**r)))),
+        Row::Dispatch(key, row) => (queued(b'n', key), row.as_ref().map(|r| encode((key, &**r)))),
+        Row::Bounce(key, row) => (queued(b'o', key), row.as_ref().map(|r| encode(&**r))),
+        Row::Sent(identifier, row) => (
+            table_key(b'p', &[identifier.as_str().as_bytes()]),
+            row.as_ref().map(|row| encode((identifier, row))),
+        ),
+        Row::Seen(mark, at) => (
+            table_key(b'q', &[&mark.0]),
+            at.as_ref().map(|at| encode((mark, at))),
+        ),
         Row::Counter(..) | Row::Modseq(..) | Row::Message(..) | Row::Flags(..) => return None,
         Row::Gone(..) | Row::Usage(..) => return None,
     })
@@ -187,6 +206,30 @@ pub fn read_cell(key: &[u8], value: &[u8]) -> Result<Row, String> {
         Some(b'k') => {
             let (key, row) = decode(value)?;
             Row::Answer(key, Some(Box::new(row)))
+        }
+        Some(b'l') => {
+            let row: Box<crate::journal::record::Received> = Box::new(decode(value)?);
+            Row::Arrival(row.identifier.clone(), Some(row))
+        }
+        Some(b'm') => {
+            let (key, row) = decode(value)?;
+            Row::Placement(key, Some(Box::new(row)))
+        }
+        Some(b'n') => {
+            let (key, row) = decode(value)?;
+            Row::Dispatch(key, Some(Box::new(row)))
+        }
+        Some(b'o') => {
+            let row: Box<crate::journal::record::GivenUp> = Box::new(decode(value)?);
+            Row::Bounce(row.key.clone(), Some(row))
+        }
+        Some(b'p') => {
+            let (identifier, row) = decode(value)?;
+            Row::Sent(identifier, Some(row))
+        }
+        Some(b'q') => {
+            let (mark, at) = decode(value)?;
+            Row::Seen(mark, Some(at))
         }
         other => return Err(format!("a row of the unknown table {other:?}")),
     })

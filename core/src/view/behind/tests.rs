@@ -379,10 +379,14 @@ fn what_came_and_went_is_never_written_unless_it_may_be_stored() {
         identifier: Identifier::parse("a@pec.example").unwrap(),
         recipient: 0,
     };
-    let errand = crate::journal::record::RecipientErrand {
-        recipient: 0,
+    let errand = super::super::row::ErrandRow {
         local: true,
         kind: crate::certification::RecipientType::Certified,
+        at: Instant::from_millis(0),
+        taken: None,
+        first_fired: false,
+        final_fired: false,
+        is_foreign: false,
     };
     for (may_be_stored, left) in [(false, 0), (true, 1)] {
         let mut pending = Pending::default();
@@ -393,6 +397,18 @@ fn what_came_and_went_is_never_written_unless_it_may_be_stored() {
     let mut pending = Pending::default();
     pending.put(Row::Errand(key.clone(), None), false);
     assert_eq!(pending.len(), 1, "it was written before");
+    let mut pending = Pending::default();
+    let changed = super::super::row::ErrandRow {
+        first_fired: true,
+        ..errand
+    };
+    pending.put(Row::Errand(key.clone(), Some(changed)), false);
+    pending.put(Row::Errand(key.clone(), None), false);
+    assert_eq!(
+        pending.len(),
+        1,
+        "it may have been written before it changed"
+    );
     let mut pending = Pending::default();
     let rows = |record: Record| apply(&record);
     for row in rows(filed(1, 1, 1).into()) {

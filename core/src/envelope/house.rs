@@ -1,0 +1,43 @@
+//! Plain messages of the house to its holders: not signed, they certify nothing and say so by their form.
+
+use super::body::quoted_printable;
+use super::draft::Seed;
+use super::header::Header;
+use crate::address::Address;
+use crate::instant::Instant;
+use crate::journal::record::Received;
+use crate::registry::ProviderRow;
+use crate::wording::house;
+
+/// VI-13: tells `holder` that a receipt was kept apart, and how to ask for a statement.
+pub(crate) fn quarantined_receipt(
+    provider: &ProviderRow,
+    holder: &Address,
+    received: &Received,
+    at: Instant,
+) -> Vec<u8> {
+    let kind = received
+        .receipt
+        .as_ref()
+        .map_or("", |receipt| receipt.kind.word());
+    let lines = house::quarantined_receipt(kind, received.evidence.identifier.as_str());
+    let mut header = Header::default();
+    header.field("Date", &at.header_date());
+    header.field("From", &provider.service_address());
+    header.field("To", holder.as_str());
+    header.field("Subject", house::QUARANTINED_SUBJECT);
+    let word = Seed(crate::random::bytes()).word("message-id");
+    header.field("Message-ID", &format!("<n{word}@{}>", provider.domain));
+    header.field("Auto-Submitted", "auto-generated");
+    header.field("MIME-Version", "1.0");
+    header.field("Content-Type", "text/plain; charset=\"iso-8859-1\"");
+    header.field("Content-Transfer-Encoding", "quoted-printable");
+    let mut body = String::from("\r\n");
+    let octet = |c: char| u8::try_from(u32::from(c)).unwrap_or(b'?');
+    let lines: Vec<Vec<u8>> = lines
+        .iter()
+        .map(|l| l.chars().map(octet).collect())
+        .collect();
+    quoted_printable(&lines, &mut body);
+    [header.into_bytes(), body.into_bytes()].concat()
+}

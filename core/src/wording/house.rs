@@ -1,0 +1,20 @@
+//! Texts of plain messages of the house to its holders, which certify nothing: no law gives their words.
+
+/// Subject: a receipt was kept apart (VI-13).
+pub const QUARANTINED_SUBJECT: &str = "Ricevuta trattenuta per motivi di sicurezza";
+
+/// VI-13: lines of the text; `kind` is the value of `X-Ricevuta:`.
+pub fn quarantined_receipt(kind: &str, identifier: &str) -> Vec<String> {
+    vec![
+        format!(
+            "Per un messaggio inviato da questa casella \u{e8} pervenuta una ricevuta ({kind})"
+        ),
+        "che non pu\u{f2} essere consegnata perch\u{e9} il suo contenuto \u{e8} risultato infetto."
+            .to_owned(),
+        "I dati di certificazione della ricevuta sono stati registrati.".to_owned(),
+        "Per averne un'attestazione firmata ci si pu\u{f2} rivolgere al gestore,".to_owned(),
+        "indicando l'identificativo del messaggio.".to_owned(),
+        String::new(),
+        format!("Identificativo messaggio: {identifier}"),
+    ]
+}
