@@ -14,7 +14,8 @@
 //! Rooms, pure first: [`address`], [`message_id`], [`instant`] are parsed once at the edge; [`mime`]
 //! scans and [`rope`] describes a message without copying it; [`certification`], [`envelope`],
 //! [`receipt`] and [`notice`] make the messages of RFC 6109, [`smime`] signs and verifies them;
-//! [`delivery_report`] and [`srs`] serve ordinary mail; [`point`] decides. State: [`journal`] is the truth, [`blob`] holds bodies, [`view`] answers
+//! [`delivery_report`] and [`srs`] serve ordinary mail; [`point`] decides, [`queue`] says when mail for
+//! other servers is tried. State: [`journal`] is the truth, [`blob`] holds bodies, [`view`] answers
 //! questions, [`owner`] decides and commits, [`pipeline`] certifies.
 //!
 //! What follows is the design that the rooms keep to; a comment that says *see Commit* means it.

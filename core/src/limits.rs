@@ -315,3 +315,54 @@ pub const IMAP_ASIDE_PER_RING_MAX: usize = 8;
 pub const IMAP_BODY_SECONDS_MAX: u64 = SMTP_BODY_SECONDS_MAX;
 /// RFC 9051 §5.4: no session ends for want of commands in less than 30 minutes.
 pub const IMAP_IDLE_TIMEOUT_S: u64 = 30 * 60;
+
+/// RFC 5321 §4.5.3.1.8: recipients of one transaction that every server takes.
+pub const RELAY_RECIPIENTS_PER_TRANSACTION_MAX: usize = 100;
+/// Messages sent on one connection: few handshakes, and a stop that need not wait long.
+pub const RELAY_MESSAGES_PER_CONNECTION_MAX: usize = 50;
+/// Recipients of one connection's messages; the last message may go past it.
+pub const RELAY_RECIPIENTS_PER_CONNECTION_MAX: usize = 500;
+/// Recipients under way in all: the window over the backlog, some 300 octets each.
+pub const RELAY_ACTIVE_MAX: usize = 20_000;
+/// Of those, for one destination: one that takes its time leaves room for nine others.
+pub const RELAY_ACTIVE_PER_DESTINATION_MAX: usize = RELAY_ACTIVE_MAX / 10;
+const _: () = assert!(RELAY_RECIPIENTS_PER_CONNECTION_MAX < RELAY_ACTIVE_PER_DESTINATION_MAX);
+/// Minutes from a failure to the next attempt, by attempts before it; the last one repeats.
+pub const RELAY_RETRY_MINUTES: [i64; 5] = [1, 5, 15, 30, 60];
+/// Pause before a dead destination is probed for the first time; doubled each time.
+pub const RELAY_BACKOFF_SECONDS_MIN: i64 = 60;
+/// A destination that comes back is noticed within this.
+pub const RELAY_BACKOFF_SECONDS_MAX: i64 = 3600;
+const _: () = assert!(RELAY_BACKOFF_SECONDS_MIN < RELAY_BACKOFF_SECONDS_MAX);
+/// Pauses are up to so much longer, each by its own share.
+pub const RELAY_JITTER_PERCENT_MAX: i64 = 20;
+/// Outcomes of one command, all of one message: those of one transaction.
+pub const DISPATCH_OUTCOMES_PER_COMMAND_MAX: usize = RELAY_RECIPIENTS_PER_TRANSACTION_MAX;
+
+/// One line of a server's reply: RFC 5321 §4.5.3.1.5 says 512, enhanced codes and long names want more.
+pub const RELAY_REPLY_LINE_BYTES_MAX: usize = 2048;
+const _: () = assert!(RELAY_REPLY_LINE_BYTES_MAX < INPUT_BYTES_MAX);
+/// Lines of one reply: an EHLO of today has about fifteen.
+pub const RELAY_REPLY_LINES_MAX: usize = 100;
+/// From the order to connect to a connection.
+pub const RELAY_CONNECT_SECONDS_MAX: u64 = 30;
+/// RFC 5321 §4.5.3.2.1 to 3: the greeting and most replies.
+pub const RELAY_COMMAND_SECONDS_MAX: u64 = 300;
+/// RFC 5321 §4.5.3.2.4: the reply to DATA.
+pub const RELAY_DATA_SECONDS_MAX: u64 = 120;
+/// RFC 5321 §4.5.3.2.6: the reply to the final dot, the costliest to give up.
+pub const RELAY_FINAL_SECONDS_MAX: u64 = 600;
+/// The reply to QUIT, which changes nothing.
+pub const RELAY_QUIT_SECONDS_MAX: u64 = 5;
+/// Silence of a name server before it is asked again.
+pub const RELAY_DNS_SECONDS_MAX: u64 = 5;
+/// Answers of the DNS that are kept.
+pub const RELAY_DNS_CACHE_MAX: u64 = 10_000;
+/// How long they are kept at most: what was repaired is seen within this.
+pub const RELAY_DNS_KEPT_SECONDS_MAX: u64 = 900;
+/// MX hosts of one domain that are looked at.
+pub const RELAY_EXCHANGES_MAX: usize = 20;
+/// RFC 5321 §5.1 asks for two at least: addresses of one host, and those tried in one attempt.
+pub const RELAY_ADDRESSES_MAX: usize = 8;
+/// The relay looks at the clock at least so often, and hands in again what was not recorded.
+pub const RELAY_TICK_MS_MAX: u64 = 1_000;

@@ -9,7 +9,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ceralacca_core::limits;
-use rustls::{ProtocolVersion, ServerConfig, ServerConnection};
+use rustls::{ClientConfig, ClientConnection, ProtocolVersion, ServerConfig, ServerConnection};
+use rustls_pki_types::{CertificateDer, ServerName};
 use tokio::time::{Instant, timeout, timeout_at};
 
 use crate::ring::stream::Stream;
@@ -45,7 +46,7 @@ pub struct Input {
 pub struct Connection {
     stream: Stream,
     peer: SocketAddr,
-    tls: Option<Box<ServerConnection>>,
+    tls: Option<Box<rustls::Connection>>,
     input: Input,
     silence: Duration,
     ended: bool,
@@ -197,7 +198,33 @@ impl Connection {
         if !ready.is_empty() {
             self.write_all(ready).await?;
         }
-        self.tls = Some(Box::new(ServerConnection::new(Arc::clone(config))?));
+        let tls = ServerConnection::new(Arc::clone(config))?;
+        self.tls = Some(Box::new(tls.into()));
+        self.shake_hands().await
+    }
+
+    /// As [`Connection::start_tls`], from the other side: the peer has said that it is ready.
+    pub async fn connect_tls(
+        &mut self,
+        config: &Arc<ClientConfig>,
+        name: ServerName<'static>,
+    ) -> Result<(), ConnError> {
+        self.input.clear();
+        self.stream.discard();
+        let tls = ClientConnection::new(Arc::clone(config), name)?;
+        self.tls = Some(Box::new(tls.into()));
+        self.send_pending().await?;
+        self.shake_hands().await
+    }
+
+    /// The certificates that the peer showed, its own first; empty in clear.
+    pub fn peer_certificates(&self) -> &[CertificateDer<'static>] {
+        let tls = self.tls.as_ref();
+        tls.and_then(|tls| tls.peer_certificates())
+            .unwrap_or_default()
+    }
+
+    async fn shake_hands(&mut self) -> Result<(), ConnError> {
         let deadline = Instant::now() + Duration::from_secs(limits::HANDSHAKE_SECONDS_MAX);
         while self.is_handshaking() {
             let chunk = timeout_at(deadline, self.stream.chunk()).await;
@@ -277,7 +304,7 @@ impl Connection {
 }
 
 /// What TLS has ready to be sent.
-fn sealed(tls: &mut ServerConnection) -> io::Result<Vec<u8>> {
+fn sealed(tls: &mut rustls::Connection) -> io::Result<Vec<u8>> {
     let mut octets = Vec::new();
     while tls.wants_write() {
         tls.write_tls(&mut octets)?;

@@ -9,6 +9,7 @@
 
 pub mod conn;
 pub mod imap;
+pub mod relay;
 mod ring;
 pub mod server;
 pub mod shared;

@@ -41,6 +41,9 @@ pub enum NetError {
     /// The certificate or key for TLS cannot be used.
     #[error("the TLS certificate or key cannot be used: {0}")]
     OperatorTls(String),
+    /// The name servers of this machine or of the settings cannot be used.
+    #[error("the DNS cannot be asked: {0}")]
+    OperatorDns(String),
     /// A thread could not be started.
     #[error("cannot start a thread: {0}")]
     SystemThread(io::Error),

@@ -71,7 +71,7 @@ const NOT_IN_CORE: [&str; 8] = [
     "imap-codec",
 ];
 
-const PURE_ROOMS: [&str; 7] = [
+const PURE_ROOMS: [&str; 8] = [
     "mime",
     "smime",
     "certification",
@@ -79,6 +79,7 @@ const PURE_ROOMS: [&str; 7] = [
     "receipt",
     "notice",
     "point",
+    "queue",
 ];
 
 /// A source file, its path from the root.

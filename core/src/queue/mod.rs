@@ -1,9 +1,44 @@
-//! What waits to leave for other servers: one entry per message and recipient, kept as a row until it was
-//! taken over, refused for good or given up. When each is tried is the relay schedule's to say; what an
-//! outcome means is decided by the owner ([`crate::owner`]).
+//! Mail for other servers, one entry per message and recipient: what an entry is ([`DispatchRow`]), what
+//! comes of it ([`DispatchOutcome`], whose meaning is for the [owner](crate::owner) to decide), and when it
+//! is tried ([`Schedule`]). All of it is pure: time comes in with each event, chance from a seed, so that
+//! a run can be repeated. What must survive is in the rows; the schedule is made anew from them at each
+//! start.
+//!
+//! # How it schedules
+//!
+//! *Problem.* One dead server must not hold up another, old mail must not hold up new, and a server
+//! that comes back must not be run over. *Rejected:* one queue by time of retry: 100,000 entries of one
+//! dead destination stand before everybody else's, and each costs a connection to find that out.
+//!
+//! *Algorithm.* Entries wait by **destination**: the recipient's domain, and whether certified or
+//! ordinary mail goes there. Destinations with something due stand in one of three rings: *fresh* (mail
+//! never tried), *deferred*, and *probe* (the last connection failed). Free connections go to the rings
+//! in turn, within a ring to the destinations in turn, and inside a destination to fresh and deferred
+//! mail in turn. A destination begins with one connection, gets one more for each that served it, half
+//! as many when one fails; when none is left it is **dead**: one probe with one message at a time, after
+//! 1, 2, 4 … 60 minutes, and only the probe's entries are marked as tried. Probes never hold more than
+//! half of all connections. An entry is tried again 1, 5, 15, 30 minutes and then an hour after each
+//! failure, and given up at its `until` (TE-15), also while an operator holds it.
+//!
+//! *Bounds.* What is under way is a window over a backlog of any length: connections, recipients in all
+//! and recipients of one destination ([`limits`](crate::limits)).
 
-use crate::address::Address;
+mod place;
+mod retry;
+mod schedule;
+#[cfg(test)]
+mod tests;
+
+pub use schedule::{
+    Action, Answer, Attempt, Bounds, Connection, DestinationState, Ending, Event, Outgoing,
+    Schedule,
+};
+
+use std::fmt;
+
+use crate::address::{Address, Domain};
 use crate::instant::Instant;
+use crate::limits;
 use crate::mailbox::Content;
 use crate::message_id::Identifier;
 
@@ -177,4 +212,70 @@ pub enum QueueOrder {
     Release(Vec<DispatchKey>),
     /// Try now.
     Retry(Vec<DispatchKey>),
+}
+
+/// Where an entry goes, as the schedule sees it.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Destination {
+    /// The recipients' domain.
+    pub domain: Domain,
+    /// How mail must travel.
+    pub class: DispatchClass,
+}
+
+impl DispatchRow {
+    /// Where it goes.
+    pub fn destination(&self) -> Destination {
+        Destination {
+            domain: self.to.domain(),
+            class: self.class,
+        }
+    }
+}
+
+impl DispatchKey {
+    /// Reads what `Display` writes.
+    pub fn parse(text: &str) -> Option<Self> {
+        let (identifier, number) = text.trim().rsplit_once('/')?;
+        Some(Self {
+            identifier: Identifier::parse(identifier)?,
+            number: number.parse().ok()?,
+        })
+    }
+}
+
+impl fmt::Display for DispatchKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.identifier, self.number)
+    }
+}
+
+impl fmt::Display for DispatchClass {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Certified => "certified",
+            Self::Ordinary => "ordinary",
+        })
+    }
+}
+
+/// A foreign server's words on one line of printable ASCII, at most
+/// [`limits::REPLY_CHARS_KEPT_MAX`]: they end up in records, notices and terminals.
+pub fn neutral(reply: &str) -> String {
+    let mut clean = String::new();
+    let mut blank = true;
+    for c in reply.chars() {
+        if clean.len() >= limits::REPLY_CHARS_KEPT_MAX {
+            break;
+        }
+        match c {
+            ' ' | '\t' | '\r' | '\n' if blank => {}
+            ' ' | '\t' | '\r' | '\n' => clean.push(' '),
+            c if c.is_ascii_graphic() => clean.push(c),
+            _ => clean.push('?'),
+        }
+        blank = clean.is_empty() || clean.ends_with(' ');
+    }
+    clean.truncate(clean.trim_end().len());
+    clean
 }
