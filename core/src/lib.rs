@@ -16,7 +16,8 @@
 //! [`receipt`] and [`notice`] make the messages of RFC 6109, [`smime`] signs and verifies them;
 //! [`delivery_report`] and [`srs`] serve ordinary mail; [`point`] decides, [`queue`] says when mail for
 //! other servers is tried. State: [`journal`] is the truth, [`blob`] holds bodies, [`view`] answers
-//! questions, [`owner`] decides and commits, [`pipeline`] certifies.
+//! questions, [`owner`] decides and commits, [`pipeline`] certifies. [`stepper`] is an appliance without
+//! threads, for simulations.
 //!
 //! What follows is the design that the rooms keep to; a comment that says *see Commit* means it.
 //!
@@ -96,6 +97,7 @@ pub mod rope;
 pub mod smime;
 pub mod srs;
 pub mod state;
+pub mod stepper;
 pub mod steps;
 pub mod timer;
 pub mod trust;

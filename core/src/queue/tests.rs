@@ -50,6 +50,7 @@ fn row(message: u32, to: &str, now: Instant) -> DispatchRow {
         next: now,
         last: None,
         held: false,
+        answers_to: None,
     }
 }
 

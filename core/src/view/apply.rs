@@ -281,7 +281,7 @@ fn reported(r: &Reported) -> Vec<Row> {
     let mut rows = vec![Row::Bounce(r.key.clone(), None)];
     rows.extend(placements(
         &r.key.identifier,
-        r.placement.as_ref().map_or(&[], std::slice::from_ref),
+        r.placement.as_slice(),
     ));
     rows
 }
