@@ -4,8 +4,8 @@ SHELL := /usr/bin/env bash
 .DEFAULT_GOAL := help
 
 # The real parts that tests talk to, and what they are called on Debian.
-PROGRAMS := cc curl mbsync openssl pkcs11-tool python3 softhsm2-util swaks xmllint
-PACKAGES := build-essential curl isync libxml2-utils opensc openssl python3 \
+PROGRAMS := cc /usr/sbin/clamd curl mbsync openssl pkcs11-tool python3 softhsm2-util swaks xmllint
+PACKAGES := build-essential clamav-daemon curl isync libxml2-utils opensc openssl python3 \
             python3-cryptography softhsm2 swaks
 STRICT := -D warnings -D clippy::unwrap_used -D clippy::panic -D clippy::todo -D clippy::unimplemented
 

@@ -41,6 +41,9 @@ pub enum Command {
     /// Signing keys and their certificates.
     #[command(subcommand)]
     Hsm(HsmCommand),
+    /// Infected messages, kept encrypted for 30 months.
+    #[command(subcommand)]
+    Quarantine(QuarantineCommand),
     /// A test authority; nothing outside the sandbox trusts it.
     #[command(subcommand)]
     Sandbox(SandboxCommand),
@@ -88,6 +91,9 @@ pub struct InitArguments {
     /// Its key (PEM).
     #[arg(long, value_name = "F", requires = "tls_cert")]
     pub tls_key: Option<PathBuf>,
+    /// A sandbox whose clock can be put ahead (`sandbox clock`).
+    #[arg(long)]
+    pub sandbox_clock: bool,
     /// What holds the signing key.
     #[arg(long, value_enum, default_value_t = SignerKind::Soft)]
     pub signer: SignerKind,
@@ -106,7 +112,8 @@ pub struct InitArguments {
     /// Sessions that sign at the same time; one per core when left out.
     #[arg(long, value_name = "N")]
     pub sessions: Option<u16>,
-    /// Virus scanner: `none` or `clamd:SOCKET`; there is no default.
+    /// Virus scanner: `none`, `clamd:/path/of/the/socket` or `clamd:host:port` (several after a comma);
+    /// there is no default.
     #[arg(long, value_name = "none|clamd:SOCKET")]
     pub scanner: ScannerSettings,
 }
@@ -150,6 +157,9 @@ pub enum MailboxCommand {
         /// At most so many.
         #[arg(long, value_name = "N", default_value_t = 1000)]
         limit: usize,
+        /// The provider's service mailbox too.
+        #[arg(long)]
+        service: bool,
     },
     /// Show a mailbox: state, holder, quota, use.
     Show {
@@ -192,6 +202,18 @@ pub enum MailboxCommand {
         /// In octets.
         octets: u64,
     },
+    /// What to do with ordinary mail: `reject`, `accept`, or `forward` to an ordinary address.
+    Ordinary {
+        /// Which.
+        #[arg(value_parser = parse_address)]
+        address: Address,
+        /// What to do with it.
+        #[arg(value_enum)]
+        what: OrdinaryChoice,
+        /// Where to, with `forward`; the mailbox's own address means `accept`.
+        #[arg(value_name = "TARGET", value_parser = parse_address, required_if_eq("what", "forward"))]
+        target: Option<Address>,
+    },
     /// Show the holder, or change what is given.
     Holder {
         /// Which.
@@ -207,6 +229,17 @@ pub enum MailboxCommand {
         #[arg(value_parser = parse_address)]
         address: Address,
     },
+}
+
+/// `mailbox ordinary`
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum OrdinaryChoice {
+    /// Refuse it; the sender is told by its server.
+    Reject,
+    /// Take it, in anomaly envelopes.
+    Accept,
+    /// Hand it on, and keep nothing.
+    Forward,
 }
 
 /// Data of a holder (AC-09).
@@ -308,12 +341,46 @@ pub enum HsmCommand {
     List,
 }
 
+/// `quarantine …`
+#[derive(Debug, Clone, Subcommand)]
+pub enum QuarantineCommand {
+    /// List what is kept: name, detection, where, size; nobody's address.
+    List,
+    /// Show who sent a message to whom, and what was found in it; logged.
+    Show {
+        /// Its name, as `list` says it.
+        name: String,
+        /// Why you look; goes into the log.
+        #[arg(long, value_name = "TEXT")]
+        reason: String,
+    },
+    /// Write a message as it was to a new file; logged. It is infected.
+    Export {
+        /// Its name, as `list` says it.
+        name: String,
+        /// The new file; only its owner may read it.
+        #[arg(long, value_name = "FILE")]
+        out: PathBuf,
+        /// Why you take it out; goes into the log.
+        #[arg(long, value_name = "TEXT")]
+        reason: String,
+    },
+    /// Remove those whose 30 months are over; logged.
+    Expire,
+}
+
 /// `sandbox …`
 #[derive(Debug, Clone, Subcommand)]
 pub enum SandboxCommand {
     /// A test authority.
     #[command(subcommand)]
     Authority(AuthorityCommand),
+    /// The clock of an appliance made by `init --sandbox-clock`.
+    Clock {
+        /// Put it ahead, by `12h`, `45m`, `1d 30m`.
+        #[arg(long, value_name = "TIME", value_parser = parse_span_ms)]
+        advance: Option<u64>,
+    },
 }
 
 /// `sandbox authority …`
@@ -366,6 +433,25 @@ pub struct VerifyArguments {
     pub at: Option<ceralacca_core::instant::Instant>,
 }
 
+fn parse_span_ms(text: &str) -> Result<u64, String> {
+    let span = text.split_whitespace().map(part_ms).sum::<Option<u64>>();
+    span.ok_or_else(|| format!("`{text}` is no time; write 12h, 45m, 90s or 1d"))
+}
+
+/// One number with its unit.
+fn part_ms(part: &str) -> Option<u64> {
+    let (number, unit) = part.split_at(part.len().checked_sub(1)?);
+    let seconds = match unit {
+        "s" => 1,
+        "m" => 60,
+        "h" => 60 * 60,
+        "d" => 24 * 60 * 60,
+        _ => return None,
+    };
+    let number: u64 = number.parse().ok()?;
+    number.checked_mul(seconds)?.checked_mul(1000)
+}
+
 fn parse_domain(text: &str) -> Result<Domain, String> {
     Domain::parse(text).map_err(|error| error.to_string())
 }
@@ -411,8 +497,9 @@ mod tests {
         let line = "ceralacca init --data /d --provider P --domain pec.example";
         assert!(parse(line).is_err());
         assert!(parse(&format!("{line} --scanner none")).is_ok());
-        let clamd = parse(&format!("{line} --scanner clamd:/run/clamd.ctl")).unwrap_err();
-        assert!(clamd.to_string().contains("the next one will"), "{clamd}");
+        assert!(parse(&format!("{line} --scanner clamd:/run/clamd.ctl")).is_ok());
+        let wrong = parse(&format!("{line} --scanner clamd:host")).unwrap_err();
+        assert!(wrong.to_string().contains("has no port"), "{wrong}");
     }
 
     #[test]

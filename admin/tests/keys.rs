@@ -128,3 +128,28 @@ fn nothing_is_genuine_without_somebody_to_trust() {
     assert!(!verdict.held);
     assert_eq!(verdict.object["genuine"], json!(false));
 }
+
+#[test]
+fn vi_09_the_key_of_the_quarantine_is_for_its_owner_and_a_lost_one_is_not_replaced() {
+    use std::os::unix::fs::PermissionsExt;
+    let (_folder, data) = provider();
+    let key = data.join("keys/quarantine.key");
+    let mode = |bits| std::fs::set_permissions(&key, std::fs::Permissions::from_mode(bits));
+    assert_eq!(
+        run(&data, "quarantine list").unwrap().object,
+        json!({ "messages": [] })
+    );
+    mode(0o640).unwrap();
+    let refused = run(&data, "quarantine list").unwrap_err().to_string();
+    assert!(refused.contains("others may read it"), "{refused}");
+    mode(0o600).unwrap();
+    std::fs::write(&key, "short\n").unwrap();
+    let refused = run(&data, "quarantine list").unwrap_err().to_string();
+    assert!(refused.contains("quarantine.key"), "{refused}");
+    std::fs::remove_file(&key).unwrap();
+    let kept = data.join("quarantine/20261125-00000000000000000000000000000000.cq");
+    std::fs::write(&kept, "something").unwrap();
+    let refused = run(&data, "quarantine list").unwrap_err().to_string();
+    assert!(refused.contains("put it back"), "{refused}");
+    assert!(!key.exists());
+}

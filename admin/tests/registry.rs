@@ -95,7 +95,8 @@ fn while_it_serves_commands_go_through_the_socket_and_a_second_owner_is_refused(
     provider
         .run("mailbox add anna@pec.test --quota 5000")
         .unwrap();
-    let rows = serving.appliance().state().view().mailboxes();
+    let mut rows = serving.appliance().state().view().mailboxes();
+    rows.retain(|row| !row.service);
     assert_eq!(rows.len(), 1);
     assert_eq!(rows.first().unwrap().quota, 5000);
     let refused = provider.refusal("serve");
@@ -130,6 +131,60 @@ fn init_that_fails_leaves_nothing_and_never_runs_twice() {
     assert!(refused.to_string().contains("port_base"), "{refused}");
     let left: Vec<_> = std::fs::read_dir(&data).unwrap().collect();
     assert_eq!(left.len(), 1, "only LOCK: {left:?}");
+}
+
+#[test]
+fn mx_01_mx_03_mx_04_mx_08_ordinary_mail_is_what_the_mailbox_says() {
+    let provider = Provider::new();
+    provider.run("mailbox add anna@pec.test").unwrap();
+    let shown = provider.run("mailbox show anna@pec.test").unwrap();
+    assert_eq!(shown.object["ordinary"], json!({ "policy": "reject" }));
+    assert!(
+        shown.words.contains("ordinary mail: reject"),
+        "{}",
+        shown.words
+    );
+    let forward = "mailbox ordinary anna@pec.test forward";
+    let set = provider
+        .run(&format!("{forward} anna@ordinaria.test"))
+        .unwrap();
+    let expected = json!({ "policy": "forward", "target": "anna@ordinaria.test" });
+    assert_eq!(set.object["ordinary"], expected);
+    let set = provider.run(&format!("{forward} anna@pec.test")).unwrap();
+    assert_eq!(set.object["ordinary"], json!({ "policy": "accept" }));
+    let refused = provider.refusal("mailbox ordinary anna@pec.test reject b@pec.test");
+    assert!(refused.contains("target"), "{refused}");
+    let refused = provider.refusal(&format!("{forward} nobody@pec.test"));
+    assert!(refused.contains("no mailbox"), "{refused}");
+    let history = provider
+        .run("mailbox history anna@pec.test")
+        .unwrap()
+        .object;
+    let changes = history["history"].as_array().unwrap();
+    assert_eq!(changes.len(), 3, "{history}");
+    assert_eq!(changes[2]["what"], "ordinary mail: accept");
+}
+
+#[test]
+fn tc_08_the_service_mailbox_is_there_hidden_and_stays_in_service() {
+    let provider = Provider::new();
+    let listed = provider.run("mailbox list").unwrap().object;
+    assert_eq!(listed["mailboxes"], json!([]));
+    let listed = provider.run("mailbox list --service").unwrap();
+    let service = "posta-certificata@pec.test";
+    assert_eq!(listed.object["mailboxes"][0]["address"], service);
+    assert_eq!(listed.object["mailboxes"][0]["service"], json!(true));
+    assert!(
+        listed.words.contains("active (service)"),
+        "{}",
+        listed.words
+    );
+    for order in ["close", "suspend"] {
+        let refused = provider.refusal(&format!("mailbox {order} {service}"));
+        assert!(refused.contains("service mailbox"), "{refused}");
+    }
+    let listed = provider.run("mailbox list --service").unwrap().object;
+    assert_eq!(listed["mailboxes"].as_array().unwrap().len(), 1);
 }
 
 #[test]

@@ -2,7 +2,7 @@
 //! texts (TM-02), the attributes of certification data (TM-03) and the `Date:` field (RFC 5322 §3.3).
 //! The zone tables are inside the program, so a bare machine writes the right offset (TM-04).
 
-use jiff::{Timestamp, Zoned, civil::DateTime, tz::Offset, tz::TimeZone};
+use jiff::{Span, Timestamp, Zoned, civil::DateTime, tz::Offset, tz::TimeZone};
 
 /// A point in time (TM-01: one value per processing step, carried into header, text, XML and log).
 #[derive(
@@ -36,6 +36,30 @@ impl Instant {
     /// This instant moved by `millis`.
     pub const fn plus_millis(self, millis: i64) -> Self {
         Self(self.0.saturating_add(millis))
+    }
+
+    /// This instant moved by calendar months in UTC: the last day of a month stays the last.
+    pub fn plus_months(self, months: i32) -> Self {
+        let utc = self.timestamp().to_zoned(TimeZone::UTC);
+        let moved = utc.checked_add(Span::new().months(months));
+        moved.map_or(self, |zoned| Self(zoned.timestamp().as_millisecond()))
+    }
+
+    /// `20261122`: the day in UTC, for names of files.
+    pub fn utc_day(self) -> String {
+        self.timestamp().strftime("%Y%m%d").to_string()
+    }
+
+    /// Reads the form of C's `ctime`, as UTC: `Sun Nov 22 04:19:00 2026`.
+    pub fn from_ctime(text: &str) -> Option<Self> {
+        let words: Vec<&str> = text.split_ascii_whitespace().collect();
+        let [_, month, day, time, year] = words.as_slice() else {
+            return None;
+        };
+        let local = format!("{year} {month} {day} {time}");
+        let local = DateTime::strptime("%Y %b %d %H:%M:%S", local).ok()?;
+        let stamp = Offset::UTC.to_timestamp(local).ok()?;
+        Some(Self(stamp.as_millisecond()))
     }
 
     /// Reads the attributes of certification data, ours or another provider's (TM-03); a colon in
@@ -148,6 +172,23 @@ mod tests {
         legal.zone = "+0200".to_owned();
         legal.day = "01/07/26".to_owned();
         assert_eq!(Instant::from_legal(&legal), None, "a year of two digits");
+    }
+
+    #[test]
+    fn months_are_those_of_the_calendar_and_ctime_is_read() {
+        let moved = at("2026-08-31T10:00:00Z").plus_months(30);
+        assert_eq!(moved, at("2029-02-28T10:00:00Z"));
+        assert_eq!(moved.utc_day(), "20290228");
+        let read = Instant::from_ctime("Tue Nov  4 08:05:09 2026");
+        assert_eq!(read, Some(at("2026-11-04T08:05:09Z")));
+        for text in [
+            "",
+            "yesterday",
+            "Tue Nov 44 08:05:09 2026",
+            "Tue Nov 4 2026",
+        ] {
+            assert_eq!(Instant::from_ctime(text), None, "{text}");
+        }
     }
 
     #[test]

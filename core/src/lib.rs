@@ -14,10 +14,11 @@
 //! Rooms, pure first: [`address`], [`message_id`], [`instant`] are parsed once at the edge; [`mime`]
 //! scans and [`rope`] describes a message without copying it; [`certification`], [`envelope`],
 //! [`receipt`] and [`notice`] make the messages of RFC 6109, [`smime`] signs and verifies them;
-//! [`delivery_report`] and [`srs`] serve ordinary mail; [`point`] decides, [`queue`] says when mail for
-//! other servers is tried. State: [`journal`] is the truth, [`blob`] holds bodies, [`view`] answers
-//! questions, [`owner`] decides and commits, [`pipeline`] certifies. [`stepper`] is an appliance without
-//! threads, for simulations.
+//! [`delivery_report`] and [`srs`] serve ordinary mail; [`point`] decides, [`intake`] takes in, [`queue`]
+//! says when mail for other servers is tried; [`scanning`] watches the virus scanner, [`quarantine`]
+//! keeps what it found, [`encrypted`]. State: [`journal`] is the truth, [`blob`] holds bodies, [`view`]
+//! answers questions, [`owner`] decides and commits, [`pipeline`] certifies. [`stepper`] is an appliance
+//! without threads, for simulations.
 //!
 //! What follows is the design that the rooms keep to; a comment that says *see Commit* means it.
 //!
@@ -67,6 +68,7 @@
 //! | signers | sessions of the module or the software key | see an octet of mail |
 //! | views | sled and mailbox files | are waited for by mail |
 //! | passwords, two | Argon2id | touch a ring |
+//! | prober | the question whether the virus scanner works | scans mail |
 //!
 //! Every queue has its bound in [`limits`]; places are reserved before the work.
 
@@ -75,8 +77,10 @@ pub mod blob;
 pub mod certification;
 pub mod delivery_report;
 pub mod disk;
+pub mod encrypted;
 pub mod envelope;
 pub mod instant;
+pub mod intake;
 pub mod journal;
 pub mod limits;
 pub mod mailbox;
@@ -89,11 +93,13 @@ pub mod point;
 pub mod policy;
 pub mod ports;
 pub mod proof;
+pub mod quarantine;
 pub mod queue;
 pub mod random;
 pub mod receipt;
 pub mod registry;
 pub mod rope;
+pub mod scanning;
 pub mod smime;
 pub mod srs;
 pub mod state;

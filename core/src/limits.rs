@@ -139,6 +139,9 @@ pub const SMTP_BODY_PAUSE_SECONDS_MAX: u64 = 180;
 pub const SMTP_BODY_SECONDS_MAX: u64 = 3600;
 /// Commands refused on one connection before it is closed with `421 4.7.0`.
 pub const SMTP_ERRORS_MAX: u32 = 20;
+/// Commands on a connection of another server since its last message taken, RCPT and what carries the
+/// message apart, before it is closed with `421 4.7.0` (SE-10).
+pub const SMTP_IDLE_COMMANDS_MAX: u32 = 200;
 /// Failed AUTH commands on one connection before it is closed with `421 4.7.0` (SE-10).
 pub const SIGN_IN_FAILURES_MAX: u32 = 5;
 /// The n-th failed sign-in of a connection is answered n times this later (SE-10).
@@ -156,10 +159,30 @@ pub const BODY_BUFFER_BYTES_MAX: usize = 128 * 1024;
 pub const BODIES_PER_RING_MAX: usize = 128;
 /// Of those, for one mailbox (SE-10): slow messages of one sender leave room for others.
 pub const BODIES_PER_MAILBOX_MAX: usize = BODIES_PER_RING_MAX / 2;
+/// The same for one source address at the incoming point.
+pub const BODIES_PER_SOURCE_MAX: usize = BODIES_PER_RING_MAX / 2;
 /// How long a transaction waits for one of those places before `451 4.3.2`.
 pub const BODY_PLACE_SECONDS_MAX: u64 = 30;
 /// Bodies written together into the shared segment before one sync.
 pub const BODIES_PER_SYNC_MAX: usize = 64;
+
+/// Messages of other servers that one ring has examined at once, on threads that may wait.
+pub const EXAMINED_AT_ONCE_PER_RING_MAX: u32 = 64;
+/// A message takes one of those places per so many octets: an examination holds the message in memory,
+/// so a ring's hold 256 MB together at most.
+pub const EXAMINED_BYTES_PER_PLACE: u64 = 4 * MEGABYTE;
+const _: () = assert!(
+    EXAMINED_AT_ONCE_PER_RING_MAX as u64 * EXAMINED_BYTES_PER_PLACE >= EXAMINED_BYTES_MAX as u64
+);
+/// How long a message waits for those places before `451 4.3.2`.
+pub const EXAMINATION_PLACE_SECONDS_MAX: u64 = 120;
+/// How long the answer to the final dot may take before `451 4.3.2`; RFC 5321 §4.5.3.2.6: the sending
+/// server waits 10 minutes for it.
+pub const EXAMINATION_SECONDS_MAX: u64 = 420;
+const _: () = assert!(EXAMINATION_PLACE_SECONDS_MAX + EXAMINATION_SECONDS_MAX < 600);
+/// Source addresses whose messages are counted (SE-10): some 100 octets each. Past it new ones are not
+/// counted until others have rested, and the bounds on connections and bodies hold alone.
+pub const SOURCES_COUNTED_MAX: usize = 100_000;
 
 /// Commands that wait for the owner: past it, `451 4.3.2`.
 pub const OWNER_QUEUE_MAX: usize = 4096;
@@ -198,8 +221,43 @@ pub const PASSWORD_QUEUE_MAX: usize = 1000;
 pub const ASN1_DEPTH_MAX: usize = 32;
 /// Octets of a detached signature with its certificates; those seen have 1.5 to 6 kB.
 pub const CMS_BYTES_MAX: usize = 1024 * 1024;
-/// Certificates inside one signature, and links of one chain that are looked at.
+/// Certificates inside one signature.
 pub const CMS_CERTIFICATES_MAX: usize = 32;
+/// Certificates of one path, leaf and anchor included; those of mail have 2 to 4.
+pub const CHAIN_LINKS_MAX: usize = 10;
+/// Certificates between leaf and anchor that are looked at: those of a signature and known ones.
+pub const CHAIN_CANDIDATES_MAX: usize = 128;
+const _: () = assert!(CHAIN_CANDIDATES_MAX > CMS_CERTIFICATES_MAX);
+/// Links tried on the way to an anchor, signatures at some 0.1 ms each: 30 ms at most.
+pub const CHAIN_TRIES_MAX: usize = 300;
+/// Subtrees that one authority permits, or excludes: with the names below, a million comparisons.
+pub const NAME_CONSTRAINTS_MAX: usize = 1000;
+/// Names of one certificate.
+pub const SUBJECT_NAMES_MAX: usize = 1000;
+/// Purposes in one extended key usage.
+pub const EXTENDED_USAGES_MAX: usize = 100;
+/// Distribution points of one certificate; those seen have one or two.
+pub const DISTRIBUTION_POINTS_MAX: usize = 16;
+/// Octets of the address of a revocation list.
+pub const DISTRIBUTION_URL_BYTES_MAX: usize = 2048;
+/// Octets of one revocation list: a national one of a million entries has some 40 MB.
+pub const CRL_BYTES_MAX: usize = 96 * MEGABYTE as usize;
+const _: () = assert!(CRL_BYTES_MAX < u32::MAX as usize);
+/// Entries of one revocation list.
+pub const CRL_ENTRIES_MAX: usize = 2_000_000;
+/// The clock of a list's issuer may be ahead by this (ms).
+pub const CRL_CLOCK_MARGIN_MS: i64 = 10 * 60 * 1000;
+/// After a failed fetch of a list, the next is tried so soon (ms), or after the refresh if that is less.
+pub const CRL_RETRY_MS: i64 = 5 * 60 * 1000;
+/// Signers of lists, whose certificates other signers' lists speak of, one above the other.
+pub const CRL_SIGNERS_DEPTH_MAX: usize = 3;
+/// Revocation lists on the shelf: one per authority that PEC providers have.
+pub const REVOCATION_LISTS_MAX: usize = 256;
+/// Octets of all lists on the shelf.
+pub const REVOCATION_BYTES_MAX: usize = 512 * MEGABYTE as usize;
+const _: () = assert!(REVOCATION_BYTES_MAX > CRL_BYTES_MAX);
+/// Places that lists are fetched from.
+pub const REVOCATION_POINTS_MAX: usize = 1024;
 /// Signed attributes of one signature; those seen have 3 to 6.
 pub const CMS_ATTRIBUTES_MAX: usize = 64;
 /// Octets of one certificate.
@@ -366,3 +424,59 @@ pub const RELAY_EXCHANGES_MAX: usize = 20;
 pub const RELAY_ADDRESSES_MAX: usize = 8;
 /// The relay looks at the clock at least so often, and hands in again what was not recorded.
 pub const RELAY_TICK_MS_MAX: u64 = 1_000;
+/// clamd servers that one appliance may name.
+pub const CLAMD_SERVERS_MAX: usize = 8;
+/// Scans at once on one clamd server, which runs 10 or 12 threads as it is delivered; two stay free for
+/// the questions of the prober.
+pub const SCANS_PER_CLAMD_MAX: usize = 8;
+/// How long a scan waits for one of those places.
+pub const SCAN_PLACE_SECONDS_MAX: u64 = 60;
+/// Octets of a message handed to clamd at a time: all of it that is ever in memory.
+pub const SCAN_CHUNK_BYTES: usize = 64 * 1024;
+/// A clamd server answers the call within this, or is away.
+pub const CLAMD_CONNECT_SECONDS_MAX: u64 = 5;
+/// It takes a piece of the message within this.
+pub const CLAMD_WRITE_SECONDS_MAX: u64 = 30;
+/// It gives its verdict within this: its own `MaxScanTime` is 120 seconds as it is delivered.
+pub const CLAMD_ANSWER_SECONDS_MAX: u64 = 180;
+/// It answers a question about itself within this.
+pub const CLAMD_QUESTION_SECONDS_MAX: u64 = 10;
+/// One answer of clamd: `stream: NAME FOUND`.
+pub const CLAMD_ANSWER_BYTES_MAX: usize = 4 * 1024;
+/// Characters kept of a detection's name, which stands in notices and in the log.
+pub const DETECTION_NAME_CHARS_MAX: usize = 200;
+const _: () = assert!(DETECTION_NAME_CHARS_MAX < CLAMD_ANSWER_BYTES_MAX);
+/// A server that failed is left alone for so long, while another one answers.
+pub const CLAMD_REST_SECONDS: u64 = 30;
+/// Between two looks at a scanner that works.
+pub const SCANNER_PROBE_SECONDS: u64 = 10;
+/// Between two looks at one that does not: intake is closed meanwhile.
+pub const SCANNER_PROBE_AWAY_SECONDS: u64 = 2;
+/// VI-10: signatures older than this raise an alarm.
+pub const SCANNER_ALARM_HOURS: u32 = 24;
+
+/// Plain octets of one encrypted chunk: the memory that storing or reading a file of any size takes.
+pub const ENCRYPTED_CHUNK_BYTES: usize = 64 * 1024;
+/// Chunks of one file: AES-GCM allows 2^32 calls under one key, and this is 256 TB.
+pub const ENCRYPTED_CHUNKS_MAX: u64 = 1 << 32;
+/// What an encrypted file says of itself, before its content: the paths of a whole transaction fit.
+pub const ENCRYPTED_FACTS_BYTES_MAX: usize = 512 * 1024;
+const _: () =
+    assert!(ENCRYPTED_FACTS_BYTES_MAX > RECIPIENTS_PER_TRANSACTION_MAX * (ADDRESS_BYTES_MAX + 8));
+/// VI-09: months that an infected message is kept.
+pub const QUARANTINE_MONTHS: i32 = 30;
+/// Why an operator opens a kept message, in his words.
+pub const REASON_CHARS_MAX: usize = 500;
+
+/// VI-15: types that the list may name.
+pub const FORBIDDEN_TYPES_MAX: usize = 200;
+/// Characters of a type's extension.
+pub const EXTENSION_CHARS_MAX: usize = 16;
+/// SE-08: archives in archives that are looked into for forbidden types.
+pub const ARCHIVE_DEPTH_MAX: usize = 8;
+/// SE-08: files of all archives of one message.
+pub const ARCHIVE_ENTRIES_MAX: usize = 10_000;
+/// SE-08: octets of one attached archive, and of all that is unpacked of a message: each lies in memory
+/// while it is looked at.
+pub const ARCHIVE_BYTES_MAX: usize = 64 * MEGABYTE as usize;
+const _: () = assert!(ARCHIVE_BYTES_MAX as u64 > 2 * MESSAGE_BYTES_FLOOR);

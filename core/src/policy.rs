@@ -16,6 +16,8 @@ pub struct Policy {
     pub recipients_max: u32,
     /// Above this size the answer is `552 5.3.4` and no notice; EHLO `SIZE` announces it (AP-15).
     pub notice_bytes_max: u64,
+    /// Most messages that one source address may hand in at the incoming point per minute (SE-10).
+    pub arrivals_per_minute_max: u32,
     /// Accept 8-bit content inside `multipart/signed` as it is instead of failing it (AP-25).
     pub eight_bit_signed_passes: bool,
     /// Write the offset of texts as `(+01:00)` instead of `(+0100)` (TM-02).
@@ -34,6 +36,12 @@ pub struct Policy {
     pub ordinary_forward_allowed: bool,
     /// Domains whose mailboxes may do neither (MX-10).
     pub ordinary_refused_domains: Vec<Domain>,
+    /// Signatures older than this many hours are as good as no scanner (VI-10).
+    pub scanner_stale_hours_max: u32,
+    /// Let a message pass whose archives are over the scanner's bounds, instead of failing it (SE-08).
+    pub over_bounds_passes: bool,
+    /// Extensions of attachments, in small letters, that make a submission fail; none by default (VI-15).
+    pub forbidden_types: Vec<String>,
 }
 
 /// A policy value that the law or reason forbids.
@@ -57,6 +65,7 @@ impl Default for Policy {
             message_product_max: 30 * MEGABYTE,
             recipients_max: 50,
             notice_bytes_max: 60 * MEGABYTE,
+            arrivals_per_minute_max: 600,
             eight_bit_signed_passes: false,
             zone_with_colon: false,
             mailbox_bytes_default: 1000 * MEGABYTE,
@@ -66,6 +75,9 @@ impl Default for Policy {
             ordinary_accept_allowed: true,
             ordinary_forward_allowed: true,
             ordinary_refused_domains: Vec::new(),
+            scanner_stale_hours_max: 72,
+            over_bounds_passes: false,
+            forbidden_types: Vec::new(),
         }
     }
 }
@@ -95,7 +107,7 @@ impl Policy {
         }
     }
 
-    /// Refuses values below the legal floors (AP-09, AP-10, AP-11, AP-15).
+    /// Refuses values below the legal floors (AP-09, AP-10, AP-11, AP-15, IP-20).
     pub fn checked(self) -> Result<Self, PolicyError> {
         let law = "DM 2-11-2005 art. 12 asks";
         let floors = [
@@ -128,6 +140,12 @@ impl Policy {
                 self.arrival_bytes_max,
                 self.message_bytes_max.saturating_mul(2),
                 "an envelope of message_bytes_max may take",
+            ),
+            (
+                "arrivals_per_minute_max",
+                self.arrivals_per_minute_max.into(),
+                1,
+                "takes in anything",
             ),
         ];
         for (key, given, floor, reason) in floors {

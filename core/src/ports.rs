@@ -89,9 +89,14 @@ pub enum ScanVerdict {
     Clean,
     /// The name of the detection.
     Infected(String),
+    /// An archive is over the scanner's bounds of depth, expansion or time (SE-08): which of them.
+    OverBounds(String),
+    /// The scanner takes no message of this length: it was not scanned, and must not pass. What the
+    /// operator has to change.
+    TooLong(String),
 }
 
-/// The scanner is away: intake answers `451`, nothing passes (VI-10).
+/// The scanner is away, or its answer means nothing: intake answers `451`, nothing passes (VI-10).
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("the virus scanner does not answer: {0}")]
 pub struct ScannerAway(pub String);
@@ -103,6 +108,22 @@ pub trait VirusScanner: Send + Sync {
 
     /// In words for people.
     fn describe(&self) -> String;
+
+    /// How it is at `now`; asks it, and may block as a scan does.
+    fn health(&self, now: Instant) -> ScannerHealth;
+}
+
+/// How a scanner is (VI-10).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ScannerHealth {
+    /// Messages can be scanned now: it answers, and its signatures are not older than policy allows.
+    pub reachable: bool,
+    /// The date of its signatures, where it tells one.
+    pub signatures_at: Option<Instant>,
+    /// What it says of itself.
+    pub version: String,
+    /// What the operator must look at.
+    pub alarm: Option<String>,
 }
 
 /// No scanner, as the operator said aloud at `init --scanner none`.
@@ -116,5 +137,15 @@ impl VirusScanner for NoScanner {
 
     fn describe(&self) -> String {
         "none (no message is scanned)".to_owned()
+    }
+
+    /// It is there to let everything pass, which is what the operator chose; not a word of it is hidden.
+    fn health(&self, _: Instant) -> ScannerHealth {
+        ScannerHealth {
+            reachable: true,
+            signatures_at: None,
+            version: self.describe(),
+            alarm: Some("no message is scanned for viruses".to_owned()),
+        }
     }
 }

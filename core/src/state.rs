@@ -11,6 +11,7 @@ use parking_lot::{Mutex, RwLock};
 use crate::blob::{BlobError, BlobStore};
 use crate::disk::{DataFolder, Disk};
 use crate::instant::Instant;
+use crate::intake::{self, Arrival, Judged, TakenIn};
 use crate::journal::lane::{Lane, Recovered};
 use crate::journal::record::{Paths, Started};
 use crate::journal::{Appended, Batch, JournalError, LaneStore, Partition, Position};
@@ -18,10 +19,10 @@ use crate::limits;
 use crate::owner::{Command, CommandError, Inboxes, Message, Outcome, Owner, Reply, Submission};
 use crate::pipeline::{Pipeline, Timers, WorkQueue};
 use crate::point::access::distinct;
-use crate::point::incoming::take::{self, Judged};
-use crate::point::incoming::{Arrival, TakenIn};
 use crate::policy::Policy;
-use crate::ports::{Clock, ScanVerdict, ScannerAway, Signer, VirusScanner};
+use crate::ports::{Clock, ScanVerdict, ScannerAway, ScannerHealth, Signer, VirusScanner};
+use crate::quarantine::Quarantine;
+use crate::scanning::{Prober, ScannerGate};
 use crate::srs::Rewriter;
 use crate::steps::Steps;
 use crate::trust::{Alone, Trust};
@@ -49,6 +50,8 @@ pub struct Options {
     pub trust: Arc<dyn Trust>,
     /// Rewrites the senders of forwarded mail; without it forwards leave with the null reverse path.
     pub rewriter: Option<Arc<Rewriter>>,
+    /// Where infected mail is kept (VI-09); `None` in tests that scan nothing.
+    pub quarantine: Option<Arc<Quarantine>>,
     /// Told when the state must not go on (see *Commit*); the real one ends the process.
     pub on_fatal: FatalHandler,
 }
@@ -74,6 +77,7 @@ impl Options {
             disk_reserve_bytes: limits::DISK_RESERVE_BYTES,
             trust: Arc::new(Alone),
             rewriter: None,
+            quarantine: None,
             on_fatal,
         }
     }
@@ -156,6 +160,8 @@ pub(crate) struct Shared {
     pub(crate) trust: Arc<dyn Trust>,
     pub(crate) rewriter: Option<Arc<Rewriter>>,
     scanner: RwLock<Option<Arc<dyn VirusScanner>>>,
+    pub(crate) scanner_gate: Arc<ScannerGate>,
+    pub(crate) quarantine: Option<Arc<Quarantine>>,
     behind: RwLock<Option<Behind>>,
     inbox: Sender<Message>,
     from_certifier: Sender<Message>,
@@ -173,6 +179,7 @@ pub struct State {
     opening: Opening,
     owner: Mutex<Option<JoinHandle<()>>>,
     pipeline: Mutex<Option<Pipeline>>,
+    prober: Mutex<Option<Prober>>,
 }
 
 /// A place in the backlog and in the owner's queue, reserved before `354`; gives itself back when
@@ -206,16 +213,21 @@ impl State {
             opening: opened.opening,
             owner,
             pipeline: Mutex::new(None),
+            prober: Mutex::new(None),
         }))
     }
 
-    /// Starts the certifier: it takes what is open, of this run and of earlier ones.
+    /// Looks at the scanner, then starts the certifier: it takes what is open, of this run and of earlier
+    /// ones.
     pub fn start_pipeline(
         &self,
         signer: Arc<dyn Signer>,
         scanner: Arc<dyn VirusScanner>,
     ) -> Result<(), OpenError> {
         self.shared.use_scanner(scanner.clone());
+        let gate = self.shared.scanner_gate.clone();
+        let prober = Prober::spawn(gate, self.shared.clock.clone(), scanner.clone());
+        *self.prober.lock() = Some(prober.map_err(OpenError::Thread)?);
         let pipeline = Pipeline::spawn(self.shared.clone(), signer, scanner);
         *self.pipeline.lock() = Some(pipeline.map_err(OpenError::Thread)?);
         Ok(())
@@ -226,6 +238,11 @@ impl State {
     pub fn stop(&self) {
         if let Some(pipeline) = self.pipeline.lock().take() {
             pipeline.stop();
+        }
+        if let Some(prober) = self.prober.lock().take()
+            && !prober.stop()
+        {
+            self.shared.fatal("the prober's thread failed");
         }
         if let Some(owner) = self.owner.lock().take() {
             let told = self.shared.inbox.send(Message::Stop).is_ok();
@@ -266,6 +283,16 @@ impl State {
         self.shared.policy.clone()
     }
 
+    /// Where infected mail is kept.
+    pub fn quarantine(&self) -> Option<&Arc<Quarantine>> {
+        self.shared.quarantine.as_ref()
+    }
+
+    /// How the virus scanner is; `None` before [`State::start_pipeline`].
+    pub fn scanner_health(&self) -> Option<ScannerHealth> {
+        self.shared.scanner_gate.health()
+    }
+
     /// When messages took their steps.
     pub fn steps(&self) -> &Steps {
         &self.shared.steps
@@ -283,7 +310,8 @@ impl State {
     }
 
     /// Reserves a place for one message: [`CommandError::Busy`] (`451 4.3.2`) past the backlog's bound,
-    /// [`CommandError::DiskFull`] (`451 4.3.1`) below the disk's reserve.
+    /// [`CommandError::DiskFull`] (`451 4.3.1`) below the disk's reserve, [`CommandError::ScannerAway`]
+    /// (`451 4.7.1`) while no virus scanner works (VI-10).
     pub fn reserve(&self) -> Result<Place, CommandError> {
         self.shared.reserve()
     }
@@ -322,7 +350,7 @@ impl State {
     /// Judges a message of another server and takes it in or not: what is answered after its final dot.
     /// Waits for the disk, the scanner and the commit: to be called off the rings.
     pub fn take_in(&self, place: Place, arrival: &Arrival) -> TakenIn {
-        let (received, leaving) = match take::judge(&self.shared, arrival) {
+        let (received, leaving) = match intake::judge(&self.shared, arrival) {
             Judged::Refuse(refusal) => return refusal,
             Judged::Take(received, leaving) => (received, leaving),
         };
@@ -332,7 +360,7 @@ impl State {
             drop(answer.send(outcome));
         });
         self.shared.put(Command::Receive(received, leaving), reply);
-        take::answer(wait.recv().unwrap_or(Err(CommandError::Stopping)))
+        intake::answer(wait.recv().unwrap_or(Err(CommandError::Stopping)))
     }
 
     /// From now on `watcher` is told of each entry of the relay's queue that changes.
@@ -387,6 +415,9 @@ impl Shared {
 
     /// As [`State::reserve`].
     pub(crate) fn reserve(self: &Arc<Self>) -> Result<Place, CommandError> {
+        if self.scanner_gate.is_closed() {
+            return Err(CommandError::ScannerAway);
+        }
         let taken = self.places.fetch_add(1, Ordering::AcqRel) + 1;
         let place = Place {
             shared: self.clone(),
@@ -489,6 +520,15 @@ impl VirusScanner for NotStarted {
     fn describe(&self) -> String {
         "not started".to_owned()
     }
+
+    fn health(&self, _: Instant) -> ScannerHealth {
+        ScannerHealth {
+            reachable: false,
+            signatures_at: None,
+            version: String::new(),
+            alarm: None,
+        }
+    }
 }
 
 /// Verifies the journal, loads or rebuilds the views, replays what they lack and begins a new epoch.
@@ -528,6 +568,8 @@ pub(crate) fn open(
         disk: options.disk,
         folder: options.folder,
         disk_reserve_bytes: options.disk_reserve_bytes,
+        scanner_gate: Arc::default(),
+        quarantine: options.quarantine,
         on_fatal: options.on_fatal,
     });
     Ok(Opened {

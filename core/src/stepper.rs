@@ -7,17 +7,17 @@
 //! more, and the simulation opens the disk anew.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use crossbeam_channel::{Receiver, bounded, unbounded};
 
 use crate::blob::BlobStore;
 use crate::instant::Instant;
+use crate::intake::{self, Arrival, Judged, TakenIn};
 use crate::journal::LaneStore;
 use crate::owner::book::{self, Book, Committed};
 use crate::owner::{Command, CommandError, Inboxes, Message, Outcome, Reply, Submission};
 use crate::pipeline::{Stage, Stepped};
-use crate::point::incoming::take::{self, Judged};
-use crate::point::incoming::{Arrival, TakenIn};
 use crate::ports::{Signer, VirusScanner};
 use crate::queue::{DispatchKey, DispatchOutcome};
 use crate::state::{OpenError, Opened, Opening, Options, Shared, Status, open};
@@ -49,7 +49,8 @@ pub struct Stepper {
     lane: Box<dyn LaneStore>,
     written: Option<Committed>,
     certifier: Stepped,
-    is_dead: bool,
+    scanner: Arc<dyn VirusScanner>,
+    is_dead: Arc<AtomicBool>,
 }
 
 impl Stepper {
@@ -60,8 +61,14 @@ impl Stepper {
         signer: Arc<dyn Signer>,
         scanner: Arc<dyn VirusScanner>,
     ) -> Result<Self, OpenError> {
+        let is_dead = Arc::new(AtomicBool::new(false));
+        let (dies, told) = (is_dead.clone(), options.on_fatal.clone());
         let options = Options {
             keep_views: false,
+            on_fatal: Arc::new(move |sentence| {
+                dies.store(true, Ordering::Release);
+                told(sentence);
+            }),
             ..options
         };
         // Nobody waits for room on the one thread; the steps take turns.
@@ -75,16 +82,19 @@ impl Stepper {
             opening,
         } = open(options, inbox, from_certifier)?;
         shared.use_scanner(scanner.clone());
-        Ok(Self {
+        let stepper = Self {
             book: Book::new(shared.clone(), newest, &lane, epoch),
             lane: Box::new(lane),
             inboxes: Inboxes { all, certifier },
-            certifier: Stepped::new(shared.clone(), signer, scanner),
+            certifier: Stepped::new(shared.clone(), signer, scanner.clone()),
+            scanner,
             shared,
             opening,
             written: None,
-            is_dead: false,
-        })
+            is_dead,
+        };
+        stepper.look_at_scanner();
+        Ok(stepper)
     }
 
     /// Takes in a message as the submission port does; the owner works until it is answered.
@@ -98,12 +108,12 @@ impl Stepper {
     pub fn take_in(&mut self, arrival: &Arrival) -> TakenIn {
         let _place = match self.shared.reserve() {
             Ok(place) => place,
-            Err(error) => return take::refusal(&error),
+            Err(error) => return intake::refusal(&error),
         };
-        match take::judge(&self.shared, arrival) {
+        match intake::judge(&self.shared, arrival) {
             Judged::Refuse(refusal) => refusal,
             Judged::Take(received, leaving) => {
-                take::answer(self.ask(Command::Receive(received, leaving)))
+                intake::answer(self.ask(Command::Receive(received, leaving)))
             }
         }
     }
@@ -146,14 +156,26 @@ impl Stepper {
         true
     }
 
-    /// To be told when the clock moved: what was put back for a while is taken up again.
+    /// To be told when the clock moved: what was put back for a while is taken up again, and the scanner
+    /// is asked how it is.
     pub fn time_passed(&mut self) {
         self.certifier.time_passed();
+        self.look_at_scanner();
+    }
+
+    fn look_at_scanner(&self) {
+        let health = self.scanner.health(self.shared.clock.now());
+        self.shared.scanner_gate.settle(health);
     }
 
     /// When the next clock of §3.1.6 runs out.
     pub fn wakes(&self) -> Option<Instant> {
         self.shared.timers.next_due()
+    }
+
+    /// A failure was fatal: nothing is done any more.
+    pub fn is_dead(&self) -> bool {
+        self.is_dead.load(Ordering::Acquire)
     }
 
     /// What readers see.
@@ -177,7 +199,7 @@ impl Stepper {
     }
 
     fn parts(&self) -> Vec<Part> {
-        if self.is_dead {
+        if self.is_dead() {
             return Vec::new();
         }
         let waits = !self.inboxes.all.is_empty() || !self.inboxes.certifier.is_empty();
@@ -219,8 +241,9 @@ impl Stepper {
             return;
         };
         self.written = book::append(&mut *self.lane, group, &self.shared);
-        let goes_on = self.written.is_some() && book::tend(&mut *self.lane, &self.shared);
-        self.is_dead = !goes_on;
+        if self.written.is_some() {
+            book::tend(&mut *self.lane, &self.shared);
+        }
     }
 
     fn publish(&mut self) {
@@ -238,7 +261,7 @@ impl Stepper {
             if let Ok(outcome) = answer.try_recv() {
                 return outcome;
             }
-            if self.is_dead {
+            if self.is_dead() {
                 return Err(CommandError::Stopping);
             }
             let inbox = self.inboxes.all.clone();

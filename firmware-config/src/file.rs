@@ -169,6 +169,7 @@ mod tests {
             (ports.submission_tls, ports.submission, ports.imaps),
             (10_465, 10_587, 0)
         );
+        assert_eq!(ports.incoming, 10_025);
     }
 
     fn refusal(data: &DataFolder, text: &str) -> String {
@@ -185,8 +186,18 @@ mod tests {
             ("\"pec.example\"", "\"localhost\"", "provider.domain"),
             (
                 "scanner = \"none\"",
-                "scanner = \"clamd:/s\"",
-                "next one will",
+                "scanner = \"sophos:/s\"",
+                "is no scanner",
+            ),
+            (
+                "[policy]",
+                "[policy]\nscanner_stale_hours_max = 0",
+                "policy.scanner_stale_hours_max",
+            ),
+            (
+                "[policy]",
+                "[policy]\nforbidden_types = [\".EXE\"]",
+                "policy.forbidden_types",
             ),
             ("tls.crt", "absent.crt", "tls.certificate"),
             ("sessions = 2", "sessions = 2000", "signer.sessions"),
@@ -212,6 +223,9 @@ mod tests {
             ("recipients_max", "1001"),
             ("notice_bytes_max", "31457279"),
             ("notice_bytes_max", "99999999999"),
+            ("arrival_bytes_max", "31457280"),
+            ("arrival_bytes_max", "268435457"),
+            ("arrivals_per_minute_max", "0"),
         ] {
             let bad = good.replace("[policy]", &format!("[policy]\n{key} = {value}"));
             let sentence = refusal(&data, &bad);

@@ -2,7 +2,10 @@
 //! refused when the file is loaded (AP-09, AP-10, AP-11), values without reason too.
 
 use ceralacca_core::address::Domain;
-use ceralacca_core::limits::{MEGABYTE, RECIPIENTS_PER_TRANSACTION_MAX};
+use ceralacca_core::limits::{
+    EXAMINED_BYTES_MAX, EXTENSION_CHARS_MAX, FORBIDDEN_TYPES_MAX, MEGABYTE,
+    RECIPIENTS_PER_TRANSACTION_MAX,
+};
 use ceralacca_core::policy::Policy;
 use serde::{Deserialize, Serialize};
 
@@ -10,6 +13,9 @@ use crate::error::Fault;
 
 /// Sizes above this help nobody: it bounds what one submission may put on the disk.
 const NOTICE_BYTES_CEILING: u64 = 1024 * MEGABYTE;
+
+/// Signatures of a month ago protect nobody.
+const SCANNER_STALE_HOURS_CEILING: u32 = 30 * 24;
 
 /// `[policy]`: each key as in [`Policy`], its default when left out.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -23,6 +29,8 @@ pub struct PolicySettings {
     pub recipients_max: u32,
     /// Up to this size in octets a message that is too large gets a notice, above it `552` (AP-15).
     pub notice_bytes_max: u64,
+    /// Most messages per minute taken from one source address on port 25; past it `451` (SE-10).
+    pub arrivals_per_minute_max: u32,
     /// Let 8-bit content inside `multipart/signed` pass as it is (AP-25).
     pub eight_bit_signed_passes: bool,
     /// Write offsets in texts as `(+01:00)` instead of `(+0100)` (TM-02).
@@ -41,6 +49,12 @@ pub struct PolicySettings {
     pub ordinary_forward_allowed: bool,
     /// Domains whose mailboxes may do neither (MX-10).
     pub ordinary_refused_domains: Vec<String>,
+    /// Virus signatures older than this many hours are as good as no scanner (VI-10).
+    pub scanner_stale_hours_max: u32,
+    /// Let a message pass whose archives are over the scanner's bounds (SE-08).
+    pub over_bounds_passes: bool,
+    /// Extensions of attachments that make a submission fail (VI-15).
+    pub forbidden_types: Vec<String>,
 }
 
 /// TO-03: from 22 to 24 hours.
@@ -54,6 +68,7 @@ impl Default for PolicySettings {
             message_product_max: policy.message_product_max,
             recipients_max: policy.recipients_max,
             notice_bytes_max: policy.notice_bytes_max,
+            arrivals_per_minute_max: policy.arrivals_per_minute_max,
             eight_bit_signed_passes: policy.eight_bit_signed_passes,
             zone_with_colon: policy.zone_with_colon,
             mailbox_bytes_default: policy.mailbox_bytes_default,
@@ -63,6 +78,9 @@ impl Default for PolicySettings {
             ordinary_accept_allowed: policy.ordinary_accept_allowed,
             ordinary_forward_allowed: policy.ordinary_forward_allowed,
             ordinary_refused_domains: Vec::new(),
+            scanner_stale_hours_max: policy.scanner_stale_hours_max,
+            over_bounds_passes: policy.over_bounds_passes,
+            forbidden_types: policy.forbidden_types,
         }
     }
 }
@@ -75,6 +93,13 @@ impl PolicySettings {
                 "policy.notice_bytes_max",
                 format!("{} octets", self.notice_bytes_max),
                 format!("lower it to {NOTICE_BYTES_CEILING} or less"),
+            ));
+        }
+        if self.arrival_bytes_max > EXAMINED_BYTES_MAX as u64 {
+            return Err(Fault::new(
+                "policy.arrival_bytes_max",
+                format!("{} octets", self.arrival_bytes_max),
+                format!("lower it to {EXAMINED_BYTES_MAX}, all that an examination takes"),
             ));
         }
         if self.recipients_max as usize > RECIPIENTS_PER_TRANSACTION_MAX {
@@ -93,6 +118,14 @@ impl PolicySettings {
                 "the law allows 1320 to 1440 (22 to 24 hours)",
             ));
         }
+        if !(1..=SCANNER_STALE_HOURS_CEILING).contains(&self.scanner_stale_hours_max) {
+            return Err(Fault::new(
+                "policy.scanner_stale_hours_max",
+                format!("{} hours", self.scanner_stale_hours_max),
+                format!("take 1 to {SCANNER_STALE_HOURS_CEILING}"),
+            ));
+        }
+        self.check_types()?;
         self.policy(self.refused_domains()?)
             .checked()
             .map_err(|error| {
@@ -117,12 +150,36 @@ impl PolicySettings {
         parsed.collect()
     }
 
+    fn check_types(&self) -> Result<(), Fault> {
+        let is_extension = |text: &String| {
+            (1..=EXTENSION_CHARS_MAX).contains(&text.len())
+                && text
+                    .bytes()
+                    .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit())
+        };
+        let key = "policy.forbidden_types";
+        if let Some(wrong) = self.forbidden_types.iter().find(|text| !is_extension(text)) {
+            let remedy = "write extensions as \"exe\": small letters and digits, no dot";
+            return Err(Fault::new(key, format!("{wrong:?}"), remedy));
+        }
+        if self.forbidden_types.len() > FORBIDDEN_TYPES_MAX {
+            let problem = format!("{} types", self.forbidden_types.len());
+            return Err(Fault::new(
+                key,
+                problem,
+                format!("name at most {FORBIDDEN_TYPES_MAX}"),
+            ));
+        }
+        Ok(())
+    }
+
     fn policy(&self, ordinary_refused_domains: Vec<Domain>) -> Policy {
         Policy {
             message_bytes_max: self.message_bytes_max,
             message_product_max: self.message_product_max,
             recipients_max: self.recipients_max,
             notice_bytes_max: self.notice_bytes_max,
+            arrivals_per_minute_max: self.arrivals_per_minute_max,
             eight_bit_signed_passes: self.eight_bit_signed_passes,
             zone_with_colon: self.zone_with_colon,
             mailbox_bytes_default: self.mailbox_bytes_default,
@@ -132,6 +189,9 @@ impl PolicySettings {
             ordinary_accept_allowed: self.ordinary_accept_allowed,
             ordinary_forward_allowed: self.ordinary_forward_allowed,
             ordinary_refused_domains,
+            scanner_stale_hours_max: self.scanner_stale_hours_max,
+            over_bounds_passes: self.over_bounds_passes,
+            forbidden_types: self.forbidden_types.clone(),
         }
     }
 }
@@ -143,6 +203,7 @@ fn policy_key(key: &str) -> &'static str {
         "recipients_max" => "policy.recipients_max",
         "notice_bytes_max" => "policy.notice_bytes_max",
         "arrival_bytes_max" => "policy.arrival_bytes_max",
+        "arrivals_per_minute_max" => "policy.arrivals_per_minute_max",
         _ => "policy",
     }
 }

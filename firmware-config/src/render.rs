@@ -13,7 +13,9 @@ impl Settings {
             "How this Ceralacca appliance is set up. Read at start; unknown keys are refused.",
         );
         page.say("Relative paths start at the folder of this file.\n");
-        page.say("Virus scanner. \"none\": no message is scanned.");
+        page.say("Virus scanner. \"clamd:/run/clamav/clamd.ctl\" or \"clamd:host:3310\", several after a");
+        page.say("comma; \"none\": no message is scanned. clamd.conf must have StreamMaxLength above the");
+        page.say("largest message, AlertExceedsMax yes, and MaxFileSize not below MaxScanSize.");
         page.set("scanner", &quoted(&self.scanner.to_string()));
         page.table("provider");
         page.say(
@@ -73,6 +75,7 @@ impl Page {
         self.set("port_base", &listen.port_base.to_string());
         self.say("Or one by one; 0: the system picks a free one, and `serve` says which.");
         for (key, usual, port) in [
+            ("incoming", 25, listen.incoming),
             ("submission_tls", 465, listen.submission_tls),
             ("submission", 587, listen.submission),
             ("imaps", 993, listen.imaps),
@@ -197,6 +200,31 @@ impl Page {
             "arrival_bytes_max",
             policy.arrival_bytes_max,
             usual.arrival_bytes_max,
+        );
+        self.say("Most messages per minute that one source address may hand in on port 25.");
+        self.number(
+            "arrivals_per_minute_max",
+            policy.arrivals_per_minute_max.into(),
+            usual.arrivals_per_minute_max.into(),
+        );
+        self.say("Virus signatures older than this many hours are as good as no scanner: 451.");
+        self.number(
+            "scanner_stale_hours_max",
+            policy.scanner_stale_hours_max.into(),
+            usual.scanner_stale_hours_max.into(),
+        );
+        self.say("Let a message pass whose archives are over the scanner's bounds.");
+        self.switch(
+            "over_bounds_passes",
+            policy.over_bounds_passes,
+            usual.over_bounds_passes,
+        );
+        self.say("Extensions of attachments that make a submission fail, in archives too: [\"exe\", \"js\"].");
+        let list = |types: &[String]| toml::Value::from(types.to_vec()).to_string();
+        self.set_or_default(
+            "forbidden_types",
+            &list(&policy.forbidden_types),
+            &list(&usual.forbidden_types),
         );
     }
 

@@ -55,6 +55,9 @@ pub struct ListenSettings {
     pub bind: IpAddr,
     /// Every listener is this plus its usual port.
     pub port_base: u16,
+    /// Mail of other servers; port base plus 25 when left out, 0: the system picks.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub incoming: Option<u16>,
     /// Submission over TLS; port base plus 465 when left out, 0: the system picks.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub submission_tls: Option<u16>,
@@ -69,6 +72,8 @@ pub struct ListenSettings {
 /// The ports in force.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Ports {
+    /// Mail of other servers (IP-01).
+    pub incoming: u16,
     /// Submission over TLS (AC-01).
     pub submission_tls: u16,
     /// Submission with STARTTLS.
@@ -157,6 +162,7 @@ impl Default for ListenSettings {
         Self {
             bind: IpAddr::from([127, 0, 0, 1]),
             port_base: 0,
+            incoming: None,
             submission_tls: None,
             submission: None,
             imaps: None,
@@ -169,6 +175,7 @@ impl ListenSettings {
     pub fn free_ports(bind: IpAddr) -> Self {
         Self {
             bind,
+            incoming: Some(0),
             submission_tls: Some(0),
             submission: Some(0),
             imaps: Some(0),
@@ -182,6 +189,7 @@ impl ListenSettings {
 
     fn try_ports(&self) -> Option<Ports> {
         Some(Ports {
+            incoming: self.port(self.incoming, 25)?,
             submission_tls: self.port(self.submission_tls, 465)?,
             submission: self.port(self.submission, 587)?,
             imaps: self.port(self.imaps, 993)?,
@@ -192,6 +200,7 @@ impl ListenSettings {
     pub fn ports(&self) -> Ports {
         // `check` refused a base that overflows; 0 is a free port.
         self.try_ports().unwrap_or(Ports {
+            incoming: 0,
             submission_tls: 0,
             submission: 0,
             imaps: 0,

@@ -20,7 +20,7 @@ pub mod public_key;
 pub mod sim;
 pub mod software;
 
-pub use authority::Authority;
+pub use authority::{Authority, Permitted};
 pub use error::HsmError;
 pub use operations::Operations;
 pub use pkcs11::{Pkcs11Settings, Pkcs11Signer};

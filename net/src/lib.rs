@@ -2,15 +2,17 @@
 //! what certified mail means: that is `ceralacca-core`, which is asked through its [`State`].
 //!
 //! `ring` holds the threads and all that touches io_uring; [`conn`] is a connection as sessions see
-//! it; [`smtp`] and `imap` are machines without sockets and the drivers that run them; [`server`] starts
+//! it; [`scanner`] asks clamd; [`smtp`] and `imap` are machines without sockets and the drivers that run them; [`server`] starts
 //! and stops everything.
 //!
 //! [`State`]: ceralacca_core::state::State
 
 pub mod conn;
 pub mod imap;
+mod pace;
 pub mod relay;
 mod ring;
+pub mod scanner;
 pub mod server;
 pub mod shared;
 pub mod smtp;

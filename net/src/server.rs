@@ -7,21 +7,24 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 use std::sync::{Arc, mpsc};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use ceralacca_core::limits;
 use ceralacca_core::registry::Passwords;
 use ceralacca_core::state::State;
+use parking_lot::Mutex;
 use rustls::ServerConfig;
 use tokio::sync::watch;
 
 use crate::conn::{Connection, within};
 use crate::imap;
+use crate::pace::Pace;
 use crate::ring::listener::{Bound, Stop, accept_on, bind, listen};
 use crate::ring::slots::{Slots, source};
 use crate::ring::stream::Stream;
 use crate::ring::{self};
 use crate::shared::Shared;
+use crate::smtp::incoming::{self, Examiner};
 use crate::smtp::submission;
 
 /// Why nothing is served.
@@ -52,6 +55,8 @@ pub enum NetError {
 /// Where to listen. Port 0: a free one, found in [`Running::addresses`].
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Listeners {
+    /// Mail of other servers, with STARTTLS for who wants it (25).
+    pub incoming: Vec<SocketAddr>,
     /// Submission with STARTTLS (587).
     pub submission: Vec<SocketAddr>,
     /// Submission with TLS from the first octet (465).
@@ -67,6 +72,8 @@ pub struct Server {
     pub state: Arc<State>,
     /// Certificate, key and versions ([`crate::tls::server_config`]).
     pub tls: Arc<ServerConfig>,
+    /// What judges mail of other servers: the state.
+    pub examiner: Arc<dyn Examiner>,
     /// The password threads.
     pub passwords: Arc<Passwords>,
     /// The server's name in greetings and `Received:` fields.
@@ -88,12 +95,14 @@ pub struct Running {
 /// What is spoken on a listener.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Service {
+    Incoming,
     Submission,
     Submissions,
     Imaps,
 }
 
 type Sockets = Vec<(Service, TcpListener)>;
+type SharedPace = Arc<Mutex<Pace<IpAddr>>>;
 
 /// A ring's thread that waits for its sockets.
 struct Waiting {
@@ -106,8 +115,10 @@ pub fn serve(server: Server) -> Result<Running, NetError> {
     ring::raise_file_limit();
     let rings = server.rings.max(1);
     let (stopping, stop) = watch::channel(false);
+    let per_minute = server.state.policy().arrivals_per_minute_max;
+    let pace: SharedPace = Arc::new(Mutex::new(Pace::new(per_minute, Instant::now())));
     let waiting: Vec<Waiting> = (0..rings)
-        .map(|number| start_ring(number, server.clone(), stop.clone()))
+        .map(|number| start_ring(number, server.clone(), Arc::clone(&pace), stop.clone()))
         .collect::<Result<_, _>>()?;
     let mut sockets: Vec<Sockets> = (0..rings).map(|_| Vec::new()).collect();
     let mut running = Running {
@@ -136,6 +147,7 @@ impl Listeners {
             list.iter().map(|address| (service, *address)).collect()
         };
         [
+            each(Service::Incoming, &self.incoming),
             each(Service::Submission, &self.submission),
             each(Service::Submissions, &self.submissions),
             each(Service::Imaps, &self.imaps),
@@ -145,6 +157,7 @@ impl Listeners {
 
     fn of(&mut self, service: Service) -> &mut Vec<SocketAddr> {
         match service {
+            Service::Incoming => &mut self.incoming,
             Service::Submission => &mut self.submission,
             Service::Submissions => &mut self.submissions,
             Service::Imaps => &mut self.imaps,
@@ -192,6 +205,7 @@ impl Drop for Running {
 fn start_ring(
     number: usize,
     server: Server,
+    pace: SharedPace,
     stop: watch::Receiver<bool>,
 ) -> Result<Waiting, NetError> {
     let (told, made) = mpsc::channel();
@@ -204,7 +218,7 @@ fn start_ring(
                 drop(told.send(Ok(())));
                 if let Ok(sockets) = inbox.recv() {
                     let state = Arc::clone(&server.state);
-                    let run = || runtime.block_on(run_ring(server, sockets, stop));
+                    let run = || runtime.block_on(run_ring(server, sockets, pace, stop));
                     if catch_unwind(AssertUnwindSafe(run)).is_err() {
                         state.fatal("a ring thread failed by a bug");
                     }
@@ -217,8 +231,8 @@ fn start_ring(
     Ok(Waiting { thread, sockets })
 }
 
-async fn run_ring(server: Server, sockets: Sockets, stop: watch::Receiver<bool>) {
-    let shared = Shared::start(&server, stop);
+async fn run_ring(server: Server, sockets: Sockets, pace: SharedPace, stop: watch::Receiver<bool>) {
+    let shared = Shared::start(&server, pace, stop);
     let slots = Rc::new(Slots::new(
         limits::CONNECTIONS_PER_RING_MAX,
         limits::CONNECTIONS_PER_SOURCE_MAX,
@@ -268,10 +282,12 @@ async fn accept_all(
 
 /// One connection, to its end.
 async fn speak(service: Service, mut connection: Connection, shared: Rc<Shared>) {
-    if service != Service::Submission && connection.start_tls(&shared.tls, b"").await.is_err() {
+    let starts_in_clear = matches!(service, Service::Incoming | Service::Submission);
+    if !starts_in_clear && connection.start_tls(&shared.tls, b"").await.is_err() {
         return connection.close().await;
     }
     match service {
+        Service::Incoming => incoming::run(connection, shared).await,
         Service::Submission | Service::Submissions => submission::run(connection, shared).await,
         Service::Imaps => imap::serve::run(connection, shared).await,
     }

@@ -1,22 +1,29 @@
 //! What all sessions of one ring hold in common: the state and how to ask it without blocking the ring,
 //! the passwords, the way for bodies to the disk, and word of changed mailboxes and of the stop.
 
+use std::net::IpAddr;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use ceralacca_core::address::Address;
+use ceralacca_core::intake::{Arrival, TakenIn};
 use ceralacca_core::limits;
 use ceralacca_core::mailbox::MailboxId;
 use ceralacca_core::owner::{Command, CommandError, Outcome, Reply, Submission};
 use ceralacca_core::registry::{MailboxRow, Passwords};
 use ceralacca_core::state::{Place, State};
+use parking_lot::Mutex;
 use rustls::ServerConfig;
 use tokio::sync::{Semaphore, oneshot, watch};
 use zeroize::Zeroizing;
 
+use crate::conn::within;
+use crate::pace::Pace;
 use crate::ring::changes::{Changes, Watch};
 use crate::ring::slots::{Slot, Slots};
 use crate::ring::spool::Spool;
+use crate::smtp::incoming::Examiner;
 
 /// Of one ring; sessions hold it in an `Rc`.
 pub struct Shared {
@@ -33,12 +40,22 @@ pub struct Shared {
     passwords: Arc<Passwords>,
     changes: Changes,
     under_way: Slots<MailboxId>,
+    under_way_from: Slots<IpAddr>,
+    /// Of all rings together.
+    pace: Arc<Mutex<Pace<IpAddr>>>,
+    examiner: Arc<dyn Examiner>,
+    /// Places for examinations.
+    examined: Arc<Semaphore>,
     stopping: watch::Receiver<bool>,
 }
 
 impl Shared {
     /// Made on the ring's thread, inside its runtime.
-    pub(crate) fn start(server: &crate::Server, stopping: watch::Receiver<bool>) -> Rc<Self> {
+    pub(crate) fn start(
+        server: &crate::Server,
+        pace: Arc<Mutex<Pace<IpAddr>>>,
+        stopping: watch::Receiver<bool>,
+    ) -> Rc<Self> {
         Rc::new(Self {
             state: Arc::clone(&server.state),
             spool: Spool::start(Rc::new(Arc::clone(&server.state))),
@@ -48,6 +65,12 @@ impl Shared {
             passwords: Arc::clone(&server.passwords),
             changes: Changes::start(server.state.view()),
             under_way: Slots::new(limits::BODIES_PER_RING_MAX, limits::BODIES_PER_MAILBOX_MAX),
+            under_way_from: Slots::new(limits::BODIES_PER_RING_MAX, limits::BODIES_PER_SOURCE_MAX),
+            pace,
+            examiner: Arc::clone(&server.examiner),
+            examined: Arc::new(Semaphore::new(
+                limits::EXAMINED_AT_ONCE_PER_RING_MAX as usize,
+            )),
             stopping,
         })
     }
@@ -87,6 +110,36 @@ impl Shared {
         let (reply, answer) = reply_here();
         self.state.submit(place, submission, reply);
         answer.await.unwrap_or(Err(CommandError::Stopping))
+    }
+
+    /// Has what arrived examined on a thread that may wait, beside a bounded number of others; `None`: no
+    /// place or no answer in time.
+    pub(crate) async fn examine(&self, place: Place, arrival: Arrival) -> Option<TakenIn> {
+        let all = limits::EXAMINED_AT_ONCE_PER_RING_MAX;
+        let further = arrival.body.length / limits::EXAMINED_BYTES_PER_PLACE;
+        let places = u32::try_from(further + 1).map_or(all, |places| places.min(all));
+        let most = Duration::from_secs(limits::EXAMINATION_PLACE_SECONDS_MAX);
+        let places = Arc::clone(&self.examined).acquire_many_owned(places);
+        let places = within(most, places).await?.ok()?;
+        let examiner = Arc::clone(&self.examiner);
+        let examined = tokio::task::spawn_blocking(move || {
+            let taken_in = examiner.take_in(place, arrival);
+            drop(places);
+            taken_in
+        });
+        let most = Duration::from_secs(limits::EXAMINATION_SECONDS_MAX);
+        // One that failed by a bug has no answer either.
+        within(most, examined).await?.ok()
+    }
+
+    /// A place for one more message under way from `source` (SE-10).
+    pub(crate) fn message_from_source(&self, source: IpAddr) -> Option<Slot<IpAddr>> {
+        self.under_way_from.take(source)
+    }
+
+    /// Counts a message of `source`; `false` when its minute is used up (SE-10).
+    pub(crate) fn is_in_pace(&self, source: IpAddr) -> bool {
+        self.pace.lock().take(source, Instant::now())
     }
 
     /// A place for one more message under way from `mailbox` (SE-10).

@@ -63,6 +63,17 @@ impl Appliance {
         appliance
     }
 
+    /// `init` with this scanner, and `serve`.
+    pub fn scanned_by(scanner: &str) -> Self {
+        let mut appliance = Self::bare(Vec::new());
+        let mut arguments = appliance.init_arguments(&[]);
+        let at = arguments.iter().position(|word| *word == "none");
+        arguments[at.expect("a scanner is said")] = scanner;
+        appliance.well(&arguments);
+        appliance.serve();
+        appliance
+    }
+
     fn bare(environment: Vec<(&'static str, PathBuf)>) -> Self {
         let folder = workspace::scratch();
         std::fs::write(folder.path().join("password"), PASSWORD).expect("written");
@@ -318,6 +329,11 @@ impl Appliance {
         said(&output)
     }
 
+    /// Runs a command that may be done or not; all that it said.
+    pub fn said_by(&self, arguments: &[&str]) -> String {
+        said(&self.command(arguments))
+    }
+
     /// Runs a command with `--json`: the object on its standard output.
     pub fn json(&self, arguments: &[&str]) -> serde_json::Value {
         let mut all = arguments.to_vec();
@@ -365,6 +381,11 @@ impl Appliance {
     /// Submission over implicit TLS.
     pub fn submission(&self) -> SmtpClient {
         SmtpClient::tls(self.port(465), self.trust()).expect("port 465 answers")
+    }
+
+    /// What other servers meet, before STARTTLS.
+    pub fn incoming(&self) -> SmtpClient {
+        SmtpClient::plain(self.port(25)).expect("port 25 answers")
     }
 
     /// Submission in clear, before STARTTLS.
@@ -416,7 +437,7 @@ impl Server {
 
 /// A shell that waits for the end of its input, that is of this process, then ends the server and
 /// removes its folder.
-fn guard(pid: u32, folder: &Path) -> Child {
+pub(crate) fn guard(pid: u32, folder: &Path) -> Child {
     Command::new("sh")
         .args([
             "-c",

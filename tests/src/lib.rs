@@ -5,7 +5,7 @@
 //!
 //! - `tests/journeys.rs` real mail programs; `tests/conformance/` one test per requirement;
 //!   `tests/corpus.rs` real input; `tests/crash.rs` kill -9; `tests/simulated_disk.rs` power cuts;
-//!   `tests/memory.rs`; `tests/fuzz.rs`; `tests/tidy.rs` the shape of the house.
+//!   `tests/scanner.rs` a real clamd; `tests/memory.rs`; `tests/fuzz.rs`; `tests/tidy.rs` the shape of the house.
 //! - `CERALACCA_SEED` repeats a run of chance, `CERALACCA_CRASH_RUNS` (20) and
 //!   `CERALACCA_FUZZ_SECONDS` (2 per target) make it longer, `CERALACCA_BIN` tests another binary,
 //!   `CERALACCA_TEST_DIR` puts the data folders on another disk.
@@ -18,6 +18,7 @@
 
 pub mod appliance;
 pub mod catalogue;
+pub mod clamd;
 pub mod compose;
 pub mod corpus;
 pub mod daticert;

@@ -3,6 +3,8 @@
 //! `CERALACCA_SEED` to repeat.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::expect_used)]
 
+#[path = "fuzz/chain.rs"]
+mod chain;
 #[path = "fuzz/journal.rs"]
 mod journal;
 #[path = "fuzz/mail.rs"]

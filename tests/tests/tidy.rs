@@ -71,8 +71,10 @@ const NOT_IN_CORE: [&str; 8] = [
     "imap-codec",
 ];
 
-const PURE_ROOMS: [&str; 8] = [
+const PURE_ROOMS: [&str; 10] = [
     "mime",
+    "delivery_report",
+    "srs",
     "smime",
     "certification",
     "envelope",

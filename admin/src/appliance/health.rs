@@ -6,7 +6,7 @@ use ceralacca_core::smime::profile;
 use ceralacca_firmware::os::{self, Finding, Health};
 use serde_json::{Value, json};
 
-use super::Appliance;
+use super::{Appliance, scanning};
 use crate::keys::{Keys, marked};
 use crate::report::Report;
 
@@ -23,7 +23,7 @@ pub fn health(appliance: &Appliance, signer: Option<&dyn Signer>) -> Vec<Finding
         os::open_files(),
         os::free_disk(&appliance.data.0),
         os::clock_synchronised(),
-        scanner(appliance),
+        scanning::finding(appliance),
     ];
     findings.extend(journal(appliance));
     findings.push(views(appliance));
@@ -53,10 +53,6 @@ pub(super) fn report(findings: &[Finding]) -> Report {
         object: json!({ "healthy": held, "findings": objects }),
         held,
     }
-}
-
-fn scanner(_: &Appliance) -> Finding {
-    Finding::warning("scanner", "none: no message is scanned for viruses")
 }
 
 fn journal(appliance: &Appliance) -> Vec<Finding> {

@@ -23,8 +23,10 @@
 //! A failure that could lose mail ends the process at once (see *Commit*): exit code 1, the sentence on
 //! stderr; the next start recovers.
 
+mod clock;
 mod health;
 mod perform;
+mod scanning;
 mod serving;
 
 use std::io::Write;
@@ -34,16 +36,20 @@ use std::sync::Arc;
 use ceralacca_core::address::Domain;
 use ceralacca_core::disk::{DataFolder, RealDisk};
 use ceralacca_core::owner::{Command, RegistryOrder};
-use ceralacca_core::ports::SystemClock;
+use ceralacca_core::ports::{Clock, SystemClock};
+use ceralacca_core::quarantine::Quarantine;
 use ceralacca_core::state::{Options, State};
 use ceralacca_firmware::Settings;
 
 use crate::control::Request;
+use crate::keys::Keys;
 use crate::lock::Lock;
 use crate::reach;
 use crate::report::{Failure, Report};
 
+pub use clock::SandboxClock;
 pub use health::{CANNOT_SIGN, health, relay_words};
+pub use scanning::scanner_words;
 pub use serving::Serving;
 
 /// Who sets the provider's record to what `appliance.toml` says.
@@ -54,6 +60,7 @@ pub struct Appliance {
     data: DataFolder,
     settings: Settings,
     state: Arc<State>,
+    sandbox_clock: Option<Arc<SandboxClock>>,
     _lock: Lock,
 }
 
@@ -67,27 +74,40 @@ impl Appliance {
 
     /// As [`Appliance::open`], under a lock that is held already.
     pub fn open_locked(data: &DataFolder, settings: Settings, lock: Lock) -> Result<Self, Failure> {
+        let sandbox_clock = SandboxClock::of(data)?;
+        let clock: Arc<dyn Clock> = match &sandbox_clock {
+            Some(clock) => clock.clone(),
+            None => Arc::new(SystemClock),
+        };
         let mut options = Options::new(
             Arc::new(RealDisk),
             data.clone(),
-            Arc::new(SystemClock),
+            clock,
             Arc::new(end_process),
         );
         options.policy = settings.policy();
+        options.quarantine = Some(Arc::new(quarantine(data, &settings)?));
         let state = State::open(options).map_err(Failure::refused)?;
         let appliance = Self {
             data: data.clone(),
             settings,
             state,
+            sandbox_clock,
             _lock: lock,
         };
         appliance.settle_provider()?;
+        appliance.settle_service_mailbox()?;
         Ok(appliance)
     }
 
     /// The state.
     pub fn state(&self) -> &Arc<State> {
         &self.state
+    }
+
+    /// The clock that can be put ahead, where this is a sandbox.
+    pub fn sandbox_clock(&self) -> Option<&SandboxClock> {
+        self.sandbox_clock.as_deref()
     }
 
     /// The settings.
@@ -127,10 +147,24 @@ impl Appliance {
             .map_err(Failure::refused)
     }
 
+    /// The provider's own domain has its service mailbox (TC-08), in data of older versions too.
+    fn settle_service_mailbox(&self) -> Result<(), Failure> {
+        let order = RegistryOrder::SettleServiceMailbox;
+        self.state
+            .ask(Command::Registry(order, SETTINGS_AUTHOR.to_owned()))
+            .map(drop)
+            .map_err(Failure::refused)
+    }
+
     /// A path of the settings: relative ones start at the data directory.
     fn path(&self, of_settings: &Path) -> std::path::PathBuf {
         self.data.0.join(of_settings)
     }
+}
+
+fn quarantine(data: &DataFolder, settings: &Settings) -> Result<Quarantine, Failure> {
+    let key = Keys::of(data, settings).quarantine_key()?;
+    Quarantine::open(Arc::new(RealDisk), data.quarantine(), key).map_err(Failure::refused)
 }
 
 impl Drop for Appliance {

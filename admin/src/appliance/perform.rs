@@ -36,8 +36,27 @@ pub(super) fn perform(
         Request::Steps { after } => Ok(steps(appliance, after)),
         Request::Mailbox(request) => Desk::of(&appliance.state, author).mailbox(request),
         Request::Domain(request) => Desk::of(&appliance.state, author).domain(request),
+        Request::SandboxClock { advance_ms } => sandbox_clock(appliance, advance_ms),
+        Request::Quarantine(request) => Desk::of(&appliance.state, author).quarantine(request),
         Request::Hsm(request) => Keys::of(&appliance.data, &appliance.settings).perform(request),
     }
+}
+
+/// OP-12.
+fn sandbox_clock(appliance: &Appliance, advance_ms: u64) -> Result<Report, Failure> {
+    let Some(clock) = appliance.sandbox_clock() else {
+        return Err(Failure::Refused(
+            "this appliance has the system's clock; only `init --sandbox-clock` makes one whose \
+             clock can be put ahead"
+                .to_owned(),
+        ));
+    };
+    let ahead = clock.advance(advance_ms)?;
+    let now = ceralacca_core::ports::Clock::now(clock);
+    Ok(Report::done(
+        format!("the sandbox's clock shows {}", now.rfc3339()),
+        json!({ "ahead_ms": ahead, "now": now.rfc3339() }),
+    ))
 }
 
 fn status(appliance: &Appliance, run: Option<&Run>) -> Report {

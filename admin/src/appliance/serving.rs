@@ -4,13 +4,12 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use ceralacca_core::ports::{NoScanner, Signer};
+use ceralacca_core::ports::Signer;
 use ceralacca_core::registry::Passwords;
-use ceralacca_firmware::ScannerSettings;
 use ceralacca_net::{Listeners, Running, Server};
 use serde_json::{Value, json};
 
-use super::{Appliance, perform};
+use super::{Appliance, perform, scanning};
 use crate::control::{Answer, ControlServer, Request};
 use crate::keys::Keys;
 use crate::report::Failure;
@@ -30,9 +29,7 @@ impl Appliance {
     /// Starts to serve.
     pub fn serve(self) -> Result<Serving, Failure> {
         let signer = Keys::of(&self.data, &self.settings).signer()?;
-        let scanner = match self.settings.scanner {
-            ScannerSettings::None => Arc::new(NoScanner),
-        };
+        let scanner = scanning::scanner(&self.settings);
         self.state
             .start_pipeline(signer.clone(), scanner)
             .map_err(Failure::refused)?;
@@ -63,10 +60,12 @@ impl Appliance {
         let passwords = Passwords::spawn(PASSWORD_THREADS).map_err(Failure::refused)?;
         Ok(Server {
             state: self.state.clone(),
+            examiner: self.state.clone(),
             tls,
             passwords: Arc::new(passwords),
             host: self.settings.provider.host.clone(),
             listeners: Listeners {
+                incoming: at(ports.incoming),
                 submission: at(ports.submission),
                 submissions: at(ports.submission_tls),
                 imaps: at(ports.imaps),
@@ -114,6 +113,7 @@ impl Serving {
             list.iter().map(SocketAddr::to_string).collect()
         };
         json!({
+            "incoming": text(&listeners.incoming),
             "submission_tls": text(&listeners.submissions),
             "submission": text(&listeners.submission),
             "imaps": text(&listeners.imaps),

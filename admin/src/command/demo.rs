@@ -238,14 +238,15 @@ impl DemoProvider {
         let addresses = self.serving.addresses();
         let port = |list: &[std::net::SocketAddr]| list.first().map_or(0, |a| a.port());
         let (smtps, smtp) = (port(&addresses.submissions), port(&addresses.submission));
-        let imaps = port(&addresses.imaps);
+        let (imaps, mx) = (port(&addresses.imaps), port(&addresses.incoming));
         let (from, to) = (&self.sender, &self.recipient);
         let ca = self.authority();
         let ca = ca.display();
         format!(
             "\nServing until interrupted.\n\
              server      {DOMAIN} at 127.0.0.1\n\
-             ports       {smtps} SMTP with TLS, {smtp} SMTP with STARTTLS, {imaps} IMAP with TLS\n\
+             ports       {smtps} SMTP with TLS, {smtp} SMTP with STARTTLS, {imaps} IMAP with TLS,\n\
+             \x20           {mx} SMTP of other servers\n\
              authority   {ca}\n\
              user        {}  password {}\n\
              user        {}  password {}\n\n\
@@ -291,6 +292,7 @@ fn init_arguments(port_base: Option<u16>) -> Result<InitArguments, Failure> {
         bind: [127, 0, 0, 1].into(),
         port_base: port_base.unwrap_or(0),
         free_ports: port_base.is_none(),
+        sandbox_clock: false,
         tls_cert: None,
         tls_key: None,
         signer: SignerKind::Soft,

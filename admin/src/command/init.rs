@@ -12,7 +12,7 @@ use ceralacca_firmware::{
 };
 use serde_json::json;
 
-use crate::appliance::Appliance;
+use crate::appliance::{Appliance, SandboxClock, scanner_words};
 use crate::cli::{InitArguments, SignerKind};
 use crate::control::operator;
 use crate::keys::{self, Keys};
@@ -34,6 +34,9 @@ pub fn init(data: &DataFolder, arguments: &InitArguments) -> Result<Report, Fail
     Keys::of(data, &settings).make(arguments.tls_cert.is_none())?;
     let settings = settings.checked(data).map_err(Failure::refused)?;
     settings.write(data).map_err(Failure::refused)?;
+    if arguments.sandbox_clock {
+        SandboxClock::create(data)?;
+    }
     let appliance = Appliance::open_locked(data, settings, lock)?;
     add_domains(&appliance, arguments)?;
     undo.done = true;
@@ -55,7 +58,7 @@ fn settings(arguments: &InitArguments) -> Result<Settings, Failure> {
         }
     };
     Ok(Settings {
-        scanner: arguments.scanner,
+        scanner: arguments.scanner.clone(),
         provider: ProviderSettings {
             name: arguments.provider.clone(),
             domain: own.to_string(),
@@ -129,6 +132,7 @@ fn report(appliance: &Appliance) -> Report {
         "{folder} is ready for {}\nsigns with: {holder}\n",
         settings.provider.name
     );
+    words.push_str(&scanner_words(settings, None));
     words.push_str(&match settings.signer {
         SignerSettings::Soft {} => format!("run it with: ceralacca serve --data {folder}"),
         SignerSettings::Pkcs11 { .. } => format!(
@@ -142,6 +146,7 @@ fn report(appliance: &Appliance) -> Report {
         "host": settings.provider.host,
         "service_address": keys::service_address(settings),
         "signer": holder,
+        "scanner": settings.scanner.to_string(),
     });
     Report::done(words, object)
 }
@@ -163,7 +168,13 @@ struct Undo {
 impl Undo {
     /// Nothing of an appliance may be there: what is undone is then ours.
     fn of(data: &DataFolder) -> Result<Self, Failure> {
-        let others = [data.keys(), data.journal(), data.blobs(), data.views()];
+        let others = [
+            data.keys(),
+            data.journal(),
+            data.blobs(),
+            data.views(),
+            data.quarantine(),
+        ];
         if let Some(found) = others.iter().find(|path| path.exists()) {
             return Err(Failure::Refused(format!(
                 "{} exists: take an empty directory",
@@ -184,7 +195,8 @@ impl Drop for Undo {
         }
         // What stays behind is told by the next `init`.
         let data = &self.data;
-        for folder in [data.keys(), data.journal(), data.blobs(), data.views()] {
+        let folders = [data.keys(), data.journal(), data.blobs(), data.views()];
+        for folder in folders.into_iter().chain([data.quarantine()]) {
             let _ = std::fs::remove_dir_all(folder);
         }
         let _ = std::fs::remove_file(data.settings());

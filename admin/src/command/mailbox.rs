@@ -3,12 +3,13 @@
 use std::io::Read;
 use std::path::Path;
 
+use ceralacca_core::address::Address;
 use ceralacca_core::disk::DataFolder;
 use ceralacca_core::registry;
 use zeroize::Zeroizing;
 
-use crate::cli::{HolderArguments, HolderWord, MailboxCommand};
-use crate::control::{HolderChange, MailboxRequest, Request, StateWord};
+use crate::cli::{HolderArguments, HolderWord, MailboxCommand, OrdinaryChoice};
+use crate::control::{HolderChange, MailboxRequest, OrdinaryWord, Request, StateWord};
 use crate::reach;
 use crate::report::{Failure, Report};
 
@@ -36,10 +37,12 @@ fn request(order: MailboxCommand) -> Result<MailboxRequest, Failure> {
             domain,
             after,
             limit,
+            service,
         } => MailboxRequest::List {
             domain: domain.map(|domain| domain.to_string()),
             after: after.map(|address| address.to_string()),
             limit,
+            service,
         },
         MailboxCommand::Show { address } => MailboxRequest::Show {
             address: address.to_string(),
@@ -58,6 +61,14 @@ fn request(order: MailboxCommand) -> Result<MailboxRequest, Failure> {
             address: address.to_string(),
             octets,
         },
+        MailboxCommand::Ordinary {
+            address,
+            what,
+            target,
+        } => MailboxRequest::Ordinary {
+            address: address.to_string(),
+            policy: ordinary(what, target)?,
+        },
         MailboxCommand::Holder { address, holder } => MailboxRequest::Holder {
             address: address.to_string(),
             holder: holder.into(),
@@ -68,10 +79,20 @@ fn request(order: MailboxCommand) -> Result<MailboxRequest, Failure> {
     })
 }
 
-fn state(address: &ceralacca_core::address::Address, state: StateWord) -> MailboxRequest {
+fn state(address: &Address, state: StateWord) -> MailboxRequest {
     MailboxRequest::State {
         address: address.to_string(),
         state,
+    }
+}
+
+fn ordinary(what: OrdinaryChoice, target: Option<Address>) -> Result<OrdinaryWord, Failure> {
+    match (what, target) {
+        (OrdinaryChoice::Reject, None) => Ok(OrdinaryWord::Reject),
+        (OrdinaryChoice::Accept, None) => Ok(OrdinaryWord::Accept),
+        (OrdinaryChoice::Forward, Some(target)) => Ok(OrdinaryWord::Forward(target.to_string())),
+        (_, Some(_)) => Err(Failure::Refused("only `forward` takes a target".to_owned())),
+        (_, None) => Err(Failure::Refused("`forward` needs a target".to_owned())),
     }
 }
 

@@ -6,6 +6,7 @@ mod domain;
 mod hsm;
 mod init;
 mod mailbox;
+mod quarantine;
 mod sandbox;
 mod serve;
 mod verify;
@@ -32,6 +33,7 @@ pub fn run(arguments: Arguments, voice: Voice) -> Result<Report, Failure> {
         Command::Mailbox(order) => mailbox::mailbox(&data()?, order),
         Command::Domain(order) => domain::domain(&data()?, order),
         Command::Hsm(order) => hsm::hsm(&data()?, order),
+        Command::Quarantine(order) => quarantine::quarantine(&data()?, order),
         Command::Sandbox(order) => sandbox::sandbox(folder.map(DataFolder).as_ref(), order),
         Command::Verify(order) => verify::verify(folder.map(DataFolder).as_ref(), &order),
         Command::Check => check::check(&data()?),

@@ -8,11 +8,21 @@ use serde_json::json;
 
 use super::hsm::{read, written};
 use crate::cli::{AuthorityCommand, SandboxCommand, SignArguments};
+use crate::control::Request;
 use crate::keys;
 use crate::report::{Failure, Report};
 
 pub(super) fn sandbox(data: Option<&DataFolder>, order: SandboxCommand) -> Result<Report, Failure> {
-    let SandboxCommand::Authority(order) = order;
+    let order = match order {
+        SandboxCommand::Authority(order) => order,
+        SandboxCommand::Clock { advance } => {
+            let Some(data) = data else {
+                return Err(Failure::Usage("say --data DIR".to_owned()));
+            };
+            let advance_ms = advance.unwrap_or(0);
+            return crate::reach::ask(data, Request::SandboxClock { advance_ms });
+        }
+    };
     match order {
         AuthorityCommand::Create { folder, name } => create(&folder, &name),
         AuthorityCommand::Sign(arguments) => sign(data, &arguments),

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
-use crate::appliance::{Appliance, CANNOT_SIGN, Serving, relay_words};
+use crate::appliance::{Appliance, CANNOT_SIGN, Serving, relay_words, scanner_words};
 use crate::keys::marked;
 use crate::lock::Lock;
 use crate::report::{Failure, Report, Voice};
@@ -37,6 +37,7 @@ fn words(serving: &Serving) -> String {
         appliance.settings().provider.name
     );
     for (what, list) in [
+        ("mail of other servers, STARTTLS", &addresses.incoming),
         ("submission, TLS", &addresses.submissions),
         ("submission, STARTTLS", &addresses.submission),
         ("IMAP, TLS", &addresses.imaps),
@@ -50,7 +51,14 @@ fn words(serving: &Serving) -> String {
     if !about.is_available {
         words.push_str(&format!("warning: the signer {CANNOT_SIGN}\n"));
     }
-    words.push_str("virus scanner: none, no message is scanned\n");
+    if let Some(clock) = appliance.sandbox_clock() {
+        let minutes = clock.ahead_ms() / 60_000;
+        words.push_str(&format!(
+            "sandbox: the clock is {minutes} minutes ahead; nothing this appliance says is true\n"
+        ));
+    }
+    let health = appliance.state().scanner_health();
+    words.push_str(&scanner_words(appliance.settings(), health.as_ref()));
     for found in opening.cut.iter().chain(&opening.rebuilt) {
         words.push_str(&format!("at start: {found}\n"));
     }
@@ -77,6 +85,8 @@ fn object(serving: &Serving) -> Value {
         "listens": serving.listens(),
         "signer": { "name": about.name, "software": about.is_software,
                     "available": about.is_available },
+        "scanner": { "name": serving.appliance().settings().scanner.to_string(),
+                     "working": state.scanner_health().is_some_and(|found| found.reachable) },
         "errands_relay": state.status().errands_relay,
         "replayed": state.opening().replayed,
     })

@@ -9,7 +9,8 @@ mod socket;
 
 pub use client::{ControlError, Link};
 pub use protocol::{
-    Answer, DomainRequest, HolderChange, HsmRequest, MailboxRequest, Request, StateWord,
+    Answer, DomainRequest, HolderChange, HsmRequest, MailboxRequest, OrdinaryWord,
+    QuarantineRequest, Request, StateWord,
 };
 pub(crate) use server::operator;
 pub use server::{ControlServer, Perform};

@@ -25,6 +25,13 @@ pub enum Request {
     Domain(DomainRequest),
     /// About keys.
     Hsm(HsmRequest),
+    /// The sandbox's clock: how far it is ahead, after putting it ahead by so much.
+    SandboxClock {
+        /// Milliseconds; 0 to ask only.
+        advance_ms: u64,
+    },
+    /// About infected messages that are kept.
+    Quarantine(QuarantineRequest),
 }
 
 /// About mailboxes.
@@ -50,6 +57,9 @@ pub enum MailboxRequest {
         after: Option<String>,
         /// At most so many.
         limit: usize,
+        /// The house's own too.
+        #[serde(default)]
+        service: bool,
     },
     /// Show a mailbox.
     Show {
@@ -76,6 +86,13 @@ pub enum MailboxRequest {
         address: String,
         /// In octets.
         octets: u64,
+    },
+    /// What to do with ordinary mail.
+    Ordinary {
+        /// Address.
+        address: String,
+        /// What.
+        policy: OrdinaryWord,
     },
     /// Show or change the holder.
     Holder {
@@ -148,6 +165,32 @@ pub enum HsmRequest {
     List,
 }
 
+/// About infected messages that are kept.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub enum QuarantineRequest {
+    /// List what is kept.
+    List,
+    /// Show the facts of one.
+    Show {
+        /// Name.
+        name: String,
+        /// Why.
+        reason: String,
+    },
+    /// Write one to a new file.
+    Export {
+        /// Name.
+        name: String,
+        /// The new file, from the root.
+        out: std::path::PathBuf,
+        /// Why.
+        reason: String,
+    },
+    /// Remove those whose term is over.
+    Expire,
+}
+
 /// A mailbox's state in words.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -158,6 +201,18 @@ pub enum StateWord {
     Suspended,
     /// Gone.
     Closed,
+}
+
+/// What a mailbox does with ordinary mail, in words.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum OrdinaryWord {
+    /// Refuse it.
+    Reject,
+    /// Take it, in anomaly envelopes.
+    Accept,
+    /// Hand it on to this address.
+    Forward(String),
 }
 
 /// What to set of a holder; what is `None` or empty stays.

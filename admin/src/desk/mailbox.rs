@@ -2,11 +2,11 @@
 //! (SE-02), and nothing that is shown or kept in the history holds one.
 
 use ceralacca_core::owner::RegistryOrder;
-use ceralacca_core::registry::{Holder, HolderKind, MailboxRow, MailboxState};
+use ceralacca_core::registry::{Holder, HolderKind, MailboxRow, MailboxState, OrdinaryPolicy};
 use serde_json::{Value, json};
 
 use super::Desk;
-use crate::control::{HolderChange, MailboxRequest, StateWord};
+use crate::control::{HolderChange, MailboxRequest, OrdinaryWord, StateWord};
 use crate::report::{Failure, Report};
 
 /// Mailboxes of one answer.
@@ -28,11 +28,13 @@ impl Desk<'_> {
                 domain,
                 after,
                 limit,
-            } => self.list(domain.as_deref(), after.as_deref(), limit),
+                service,
+            } => self.list(domain.as_deref(), after.as_deref(), limit, service),
             MailboxRequest::Show { address } => self.show(&address),
             MailboxRequest::Passwd { address, password } => self.passwd(&address, password),
             MailboxRequest::State { address, state } => self.set_state(&address, state),
             MailboxRequest::Quota { address, octets } => self.set_quota(&address, octets),
+            MailboxRequest::Ordinary { address, policy } => self.set_ordinary(&address, &policy),
             MailboxRequest::Holder { address, holder } => self.holder(&address, holder),
             MailboxRequest::History { address } => self.history(&address),
         }
@@ -68,13 +70,15 @@ impl Desk<'_> {
         domain: Option<&str>,
         after: Option<&str>,
         limit: usize,
+        service: bool,
     ) -> Result<Report, Failure> {
         let domain = domain.map(super::domain).transpose()?;
         let after = after.map(str::to_ascii_lowercase);
         let limit = limit.clamp(1, LIST_MAX);
         let mut rows = self.state.view().mailboxes();
         rows.retain(|row| {
-            domain.as_ref().is_none_or(|d| row.address.domain() == *d)
+            (service || !row.service)
+                && domain.as_ref().is_none_or(|d| row.address.domain() == *d)
                 && after.as_ref().is_none_or(|a| row.address.key() > *a)
         });
         rows.sort_by_cached_key(|row| row.address.key());
@@ -95,6 +99,7 @@ impl Desk<'_> {
         let row = self.find(text)?;
         let mut words = self.line(&row);
         words.push_str(&holder_words(&row.holder));
+        words.push_str(&format!("ordinary mail: {}\n", row.ordinary));
         Ok(Report::done(words, self.object(&row)))
     }
 
@@ -117,6 +122,18 @@ impl Desk<'_> {
     fn set_quota(&self, text: &str, octets: u64) -> Result<Report, Failure> {
         self.order(RegistryOrder::SetQuota(super::address(text)?, octets))?;
         self.told(text, format!("{text} may hold {octets} octets"))
+    }
+
+    fn set_ordinary(&self, text: &str, word: &OrdinaryWord) -> Result<Report, Failure> {
+        let policy = match word {
+            OrdinaryWord::Reject => OrdinaryPolicy::Reject,
+            OrdinaryWord::Accept => OrdinaryPolicy::Accept,
+            OrdinaryWord::Forward(target) => OrdinaryPolicy::Forward(super::address(target)?),
+        };
+        let order = RegistryOrder::SetOrdinary(super::address(text)?, policy);
+        self.order(order)?;
+        let policy = &self.find(text)?.ordinary;
+        self.told(text, format!("{text} and ordinary mail: {policy}"))
     }
 
     fn holder(&self, text: &str, change: HolderChange) -> Result<Report, Failure> {
@@ -159,9 +176,10 @@ impl Desk<'_> {
 
     fn line(&self, row: &MailboxRow) -> String {
         format!(
-            "{}  {}  {} of {} octets  {}\n",
+            "{}  {}{}  {} of {} octets  {}\n",
             row.address,
             state_word(row.state),
+            if row.service { " (service)" } else { "" },
             self.state.view().usage(row.id),
             row.quota,
             if row.holder.name.is_empty() {
@@ -181,6 +199,8 @@ impl Desk<'_> {
             "used": self.state.view().usage(row.id),
             "created": row.created.rfc3339(),
             "password": row.password.is_some(),
+            "service": row.service,
+            "ordinary": ordinary_object(&row.ordinary),
             "holder": {
                 "kind": kind_word(row.holder.kind),
                 "name": row.holder.name,
@@ -197,6 +217,16 @@ fn state_word(state: MailboxState) -> &'static str {
         MailboxState::Active => "active",
         MailboxState::Suspended => "suspended",
         MailboxState::Closed => "closed",
+    }
+}
+
+fn ordinary_object(policy: &OrdinaryPolicy) -> Value {
+    match policy {
+        OrdinaryPolicy::Reject => json!({ "policy": "reject" }),
+        OrdinaryPolicy::Accept => json!({ "policy": "accept" }),
+        OrdinaryPolicy::Forward(target) => {
+            json!({ "policy": "forward", "target": target.as_str() })
+        }
     }
 }
 

@@ -3,6 +3,7 @@
 
 mod domain;
 mod mailbox;
+mod quarantine;
 
 use ceralacca_core::address::{Address, Domain};
 use ceralacca_core::owner::{Command, Outcome, RegistryOrder};

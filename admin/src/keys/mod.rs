@@ -4,12 +4,17 @@
 //! keys/authority.pem .key   the evaluation authority that `init` makes
 //! keys/tls.pem tls-key.pem  the server's certificate, when `init` was given none
 //! keys/soft/LABEL.key       the signing key in software, for evaluation (HS-01)
+//! keys/quarantine.key       encrypts the infected mail that is kept (VI-09)
 //! keys/signing.pem          the signing certificate with its issuers, for any kind of key
+//! keys/srs.key              rewrites the senders of forwarded mail (MX-06)
 //! ```
 //!
 //! The signing certificate is judged by the profile of RFC 6109 §5.5 each time it is loaded (SG-11).
 
 mod commands;
+mod srs;
+
+pub use srs::rewriter;
 
 use std::net::IpAddr;
 use std::os::unix::fs::DirBuilderExt;
@@ -17,13 +22,14 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use ceralacca_core::disk::DataFolder;
+use ceralacca_core::encrypted::{KEY_BYTES, MasterKey};
 use ceralacca_core::ports::{Clock, Signer, SystemClock};
 use ceralacca_core::smime::{SigningCertificate, certificate, profile};
 use ceralacca_core::wording::SERVICE_LOCAL_PART;
 use ceralacca_firmware::os::Finding;
 use ceralacca_firmware::{Settings, SignerSettings, TlsSettings, or_one_per_core};
 use ceralacca_hsm::operations::KeyHolder;
-use ceralacca_hsm::protected::write_secret;
+use ceralacca_hsm::protected::{read_secret, write_secret};
 use ceralacca_hsm::software::SOFTWARE_KEY_WORDS;
 use ceralacca_hsm::{Authority, HsmError, Operations, Pkcs11Settings};
 
@@ -142,6 +148,31 @@ impl<'a> Keys<'a> {
             .map_err(Failure::refused)?;
         let chain = certificate::pem("CERTIFICATE", &leaf) + &authority.certificate_pem();
         replace(&signing_file(self.data), chain.as_bytes())
+    }
+
+    /// The key of the quarantine; made at first use, never in the place of one that is lost.
+    pub fn quarantine_key(self) -> Result<MasterKey, Failure> {
+        let file = self.data.keys().join("quarantine.key");
+        if !file.exists() {
+            let holds_any = std::fs::read_dir(self.data.quarantine())
+                .is_ok_and(|mut entries| entries.next().is_some());
+            if holds_any {
+                return Err(Failure::Refused(format!(
+                    "{} is missing and {} holds messages that only it opens: put it back",
+                    file.display(),
+                    self.data.quarantine().display()
+                )));
+            }
+            let mut text = data_encoding::HEXLOWER.encode(&*MasterKey::generate());
+            text.push('\n');
+            let text = zeroize::Zeroizing::new(text);
+            write_secret(&file, text.as_bytes()).map_err(Failure::refused)?;
+        }
+        let text = read_secret(&file, 2 * KEY_BYTES + 2).map_err(Failure::refused)?;
+        let octets = data_encoding::HEXLOWER.decode(text.trim_ascii());
+        let octets = octets.map(zeroize::Zeroizing::new).unwrap_or_default();
+        MasterKey::from_bytes(&octets)
+            .map_err(|error| Failure::Refused(format!("{}: {error}", file.display())))
     }
 
     /// The signer of the settings, its certificate judged (SG-11).

@@ -70,6 +70,10 @@ impl DataFolder {
     pub fn keys(&self) -> PathBuf {
         self.0.join("keys")
     }
+    /// `quarantine/`
+    pub fn quarantine(&self) -> PathBuf {
+        self.0.join("quarantine")
+    }
     /// `appliance.toml`
     pub fn settings(&self) -> PathBuf {
         self.0.join("appliance.toml")

@@ -71,6 +71,24 @@ pub enum RegistryOrder {
     SetOrdinary(Address, OrdinaryPolicy),
     /// Make the service mailbox of the provider's own domain, where it is not there yet.
     SettleServiceMailbox,
+    /// Log that a message of the quarantine is read (VI-09).
+    ReadQuarantine {
+        /// The file's name.
+        name: String,
+        /// The message's identifier.
+        identifier: String,
+        /// What of it: `facts`, `content`.
+        what: &'static str,
+        /// Why.
+        reason: String,
+    },
+    /// Log that a message leaves the quarantine.
+    RemoveQuarantine {
+        /// The file's name.
+        name: String,
+        /// The message's identifier.
+        identifier: String,
+    },
 }
 
 /// Orders of a holder, or of his program, about a mailbox.
@@ -286,6 +304,9 @@ pub enum CommandError {
     /// The disk's reserve is reached: `451 4.3.1`.
     #[error("the disk is nearly full; make room, intake is stopped until then")]
     DiskFull,
+    /// No working virus scanner: `451 4.7.1` (VI-10).
+    #[error("no virus scanner works; intake is stopped until one does")]
+    ScannerAway,
     /// The appliance is stopping.
     #[error("the appliance is stopping")]
     Stopping,

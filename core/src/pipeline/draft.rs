@@ -27,13 +27,15 @@ use crate::mime::{self, Marks, Scan};
 use crate::notice::{self, Failure, NonAcceptance};
 use crate::owner::{Command, StoreOrder};
 use crate::point::access::{self, Described};
+use crate::point::forbidden::{self, Hit};
 use crate::ports::{ScanVerdict, SigningRequest, VirusScanner};
+use crate::quarantine::{FoundAt, QuarantineFacts};
 use crate::queue::{Dispatch, DispatchClass, DispatchKey, DispatchRow, Purpose};
 use crate::receipt;
 use crate::rope::{Piece, Rope, RopeReader};
 use crate::state::Shared;
 use crate::view::row::{DeliveryRow, RecipientKey};
-use crate::wording::SERVICE_LOCAL_PART;
+use crate::wording::{SERVICE_LOCAL_PART, faults};
 
 /// Messages that are settled and wait for their signatures.
 pub(super) struct Drafted {
@@ -310,15 +312,85 @@ impl Drafter {
             let why = NonAcceptance::Formal(fault.reason());
             return self.refusal(work, row, &original, &described, (why, at));
         }
-        let rope = Rope::whole(row.body);
-        match self.scanner.scan(&mut RopeReader::new(&rope, blobs)) {
-            Ok(ScanVerdict::Clean) => self.acceptance(work, row, &scan, original, described, at),
-            Ok(ScanVerdict::Infected(name)) => {
+        if let Some(why) = self.forbidden(row, &scan)? {
+            let why = NonAcceptance::Formal(why);
+            return self.refusal(work, row, &original, &described, (why, at));
+        }
+        match self.scanned(row)? {
+            ScanVerdict::Clean => self.acceptance(work, row, &scan, original, described, at),
+            ScanVerdict::OverBounds(bound) if self.shared.policy.over_bounds_passes => {
+                let identifier = &row.identifier;
+                eprintln!("notice: {identifier} passes unscanned in part, as policy says: {bound}");
+                self.acceptance(work, row, &scan, original, described, at)
+            }
+            ScanVerdict::OverBounds(_) => {
+                let why = NonAcceptance::Formal(faults::ARCHIVE_OVER_BOUNDS.to_owned());
+                self.refusal(work, row, &original, &described, (why, at))
+            }
+            ScanVerdict::TooLong(remedy) => Err(Setback::Held(remedy)),
+            ScanVerdict::Infected(name) => {
+                // Crash from here to the commit: kept already, and found again by its identifier.
+                self.quarantine(row, &original, &name, at)?;
                 let why = NonAcceptance::Virus(name);
                 self.refusal(work, row, &original, &described, (why, at))
             }
-            Err(away) => Err(Setback::Later(away.to_string())),
         }
+    }
+
+    /// VI-15: the first attachment of a forbidden type, in the words of the notice.
+    fn forbidden(&self, row: &Submitted, scan: &Scan) -> Result<Option<String>, Setback> {
+        let policy = &self.shared.policy;
+        let rope = Rope::whole(row.body);
+        let blobs = &*self.shared.blobs;
+        Ok(
+            match forbidden::find(scan, &rope, blobs, &policy.forbidden_types)? {
+                Some(Hit::OverBounds) if policy.over_bounds_passes => None,
+                found => found.map(|hit| hit.reason()),
+            },
+        )
+    }
+
+    /// What the scanner says of a submission; while none works it waits (VI-10).
+    fn scanned(&self, row: &Submitted) -> Result<ScanVerdict, Setback> {
+        let gate = &self.shared.scanner_gate;
+        if gate.is_closed() {
+            return Err(Setback::Later("no virus scanner works".to_owned()));
+        }
+        let rope = Rope::whole(row.body);
+        let verdict = self
+            .scanner
+            .scan(&mut RopeReader::new(&rope, &*self.shared.blobs));
+        verdict.map_err(|away| {
+            gate.ring();
+            Setback::Later(away.to_string())
+        })
+    }
+
+    /// VI-09: the message as it was is kept before anybody is told of its virus.
+    fn quarantine(
+        &self,
+        row: &Submitted,
+        original: &OriginalFacts,
+        detection: &str,
+        at: Instant,
+    ) -> Result<(), Setback> {
+        let Some(quarantine) = &self.shared.quarantine else {
+            return Ok(());
+        };
+        let paths = original.recipients.iter();
+        let facts = QuarantineFacts {
+            at,
+            identifier: row.identifier.to_string(),
+            sender: Some(row.sender.to_string()),
+            recipients: paths.map(|r| r.address.to_string()).collect(),
+            detection: detection.to_owned(),
+            found_at: FoundAt::AccessPoint,
+            size: row.body.length,
+        };
+        let rope = Rope::whole(row.body);
+        let kept = quarantine.keep(&facts, &mut RopeReader::new(&rope, &*self.shared.blobs));
+        kept.map(drop)
+            .map_err(|error| Setback::Later(format!("infected, and cannot be kept: {error}")))
     }
 
     fn acceptance(

@@ -2,6 +2,7 @@
 
 pub mod access;
 mod described;
+pub mod forbidden;
 pub mod incoming;
 pub mod ordinary;
 

@@ -449,6 +449,7 @@ fn what_is_held_waits_and_is_still_given_up_in_time() {
         key(1, 0),
         DispatchRow {
             held: false,
+            answers_to: None,
             ..held
         },
     );

@@ -8,7 +8,10 @@ use super::{
 use crate::address::{Address, Domain};
 use crate::instant::Instant;
 use crate::journal::Partition;
-use crate::journal::record::{Change, DomainChanged, MailboxChanged, ProviderChanged, Record};
+use crate::journal::record::{
+    Change, DomainChanged, MailboxChanged, ProviderChanged, QuarantineRead, QuarantineRemoved,
+    Record,
+};
 use crate::mailbox::MailboxId;
 use crate::owner::{CommandError, Outcome, RegistryOrder};
 use crate::policy::Policy;
@@ -66,6 +69,28 @@ impl Desk<'_> {
             }
             RegistryOrder::SetOrdinary(address, policy) => self.set_ordinary(&address, policy),
             RegistryOrder::SettleServiceMailbox => self.settle_service_mailbox(),
+            RegistryOrder::ReadQuarantine {
+                name,
+                identifier,
+                what,
+                reason,
+            } => {
+                let record = QuarantineRead {
+                    change: self.change(what),
+                    name,
+                    identifier,
+                    reason,
+                };
+                Ok((vec![record.into()], Outcome::Done))
+            }
+            RegistryOrder::RemoveQuarantine { name, identifier } => {
+                let record = QuarantineRemoved {
+                    change: self.change("its term is over"),
+                    name,
+                    identifier,
+                };
+                Ok((vec![record.into()], Outcome::Done))
+            }
         }
     }
 

@@ -31,8 +31,10 @@ pub struct Certificate<'a> {
     pub public_key_info: &'a [u8],
     /// In the order of the certificate.
     pub extensions: Vec<Extension<'a>>,
-    /// Object identifier content of the issuer's signature algorithm.
-    pub signature_algorithm: &'a [u8],
+    /// AlgorithmIdentifier element of the issuer's signature.
+    pub signature_algorithm: Element<'a>,
+    /// The same as the signed part states it; RFC 5280 §4.1.1.2 demands that both agree.
+    pub signed_algorithm: Element<'a>,
     /// The issuer's signature.
     pub signature: &'a [u8],
 }
@@ -116,16 +118,16 @@ impl<'a> Certificate<'a> {
         reader.end()?;
         let mut parts = whole.reader();
         let signed = parts.expect(tag::SEQUENCE)?;
-        let mut algorithm = parts.expect(tag::SEQUENCE)?.reader();
-        let signature_algorithm = algorithm.expect(tag::OID)?.content;
+        let signature_algorithm = parts.expect(tag::SEQUENCE)?;
         let signature = der::bit_string(&parts.expect(tag::BIT_STRING)?)?;
+        parts.end()?;
         Self::read_signed(whole.raw, signed, signature_algorithm, signature)
     }
 
     fn read_signed(
         raw: &'a [u8],
         signed: Element<'a>,
-        signature_algorithm: &'a [u8],
+        signature_algorithm: Element<'a>,
         signature: &'a [u8],
     ) -> Result<Self, DerError> {
         let mut fields = signed.reader();
@@ -137,7 +139,7 @@ impl<'a> Certificate<'a> {
             None => 1,
         };
         let serial = fields.expect(tag::INTEGER)?.raw;
-        fields.expect(tag::SEQUENCE)?;
+        let signed_algorithm = fields.expect(tag::SEQUENCE)?;
         let issuer = fields.expect(tag::SEQUENCE)?.raw;
         let mut validity = fields.expect(tag::SEQUENCE)?.reader();
         let not_before = time::read(&validity.any()?)?;
@@ -150,6 +152,7 @@ impl<'a> Certificate<'a> {
             Some(explicit) => read_extensions(explicit.reader().expect(tag::SEQUENCE)?)?,
             None => Vec::new(),
         };
+        fields.end()?;
         Ok(Self {
             raw,
             signed: signed.raw,
@@ -162,6 +165,7 @@ impl<'a> Certificate<'a> {
             public_key_info,
             extensions,
             signature_algorithm,
+            signed_algorithm,
             signature,
         })
     }
@@ -208,14 +212,21 @@ impl<'a> Certificate<'a> {
 
     /// The subject in words for people: its common name, else its organization.
     pub fn subject_words(&self) -> String {
-        let name = self.subject_attributes(&oid::COMMON_NAME);
-        let name = name.into_iter().next();
-        name.or_else(|| {
-            self.subject_attributes(&oid::ORGANIZATION)
-                .into_iter()
-                .next()
-        })
-        .unwrap_or_else(|| "a subject without a name".to_owned())
+        name_words(self.subject)
+    }
+
+    /// Issuer and subject keys agree, as far as they are named: a hint, never a proof.
+    pub fn names_key_of(&self, issuer: &Certificate<'_>) -> bool {
+        let stated = self
+            .extension(&oid::AUTHORITY_KEY_IDENTIFIER)
+            .and_then(|extension| {
+                let mut fields = Reader::new(extension.value)
+                    .expect(tag::SEQUENCE)
+                    .ok()?
+                    .reader();
+                fields.optional(tag::context_primitive(0)).ok()?
+            });
+        stated.is_some_and(|stated| issuer.subject_key_identifier() == Some(stated.content))
     }
 
     /// SHA-1 of the certificate in hexadecimal, the form of the provider index (RFC 6109 §4.5).
@@ -225,12 +236,13 @@ impl<'a> Certificate<'a> {
     }
 }
 
-fn read_extensions(sequence: Element<'_>) -> Result<Vec<Extension<'_>>, DerError> {
+/// The elements of an Extensions sequence, of a certificate or of a list.
+pub(super) fn read_extensions(sequence: Element<'_>) -> Result<Vec<Extension<'_>>, DerError> {
     let mut reader = sequence.reader();
     let mut extensions = Vec::new();
     while !reader.is_empty() {
         if extensions.len() == CERTIFICATE_EXTENSIONS_MAX {
-            return Err(DerError("a certificate has too many extensions"));
+            return Err(DerError("there are too many extensions"));
         }
         let mut fields = reader.expect(tag::SEQUENCE)?.reader();
         let id = fields.expect(tag::OID)?.content;
@@ -245,12 +257,12 @@ fn read_extensions(sequence: Element<'_>) -> Result<Vec<Extension<'_>>, DerError
 }
 
 /// Elements up to the first that is not readable.
-fn elements(mut reader: Reader<'_>) -> impl Iterator<Item = Element<'_>> {
+pub(super) fn elements(mut reader: Reader<'_>) -> impl Iterator<Item = Element<'_>> {
     std::iter::from_fn(move || reader.any().ok())
 }
 
 /// Identifier and value of each attribute of a Name element.
-fn name_attributes<'a>(name: &'a [u8]) -> impl Iterator<Item = (&'a [u8], Element<'a>)> {
+pub(super) fn name_attributes<'a>(name: &'a [u8]) -> impl Iterator<Item = (&'a [u8], Element<'a>)> {
     elements(Reader::new(name))
         .flat_map(|sequence| elements(sequence.reader()))
         .flat_map(|set| elements(set.reader()))
@@ -258,6 +270,17 @@ fn name_attributes<'a>(name: &'a [u8]) -> impl Iterator<Item = (&'a [u8], Elemen
             let mut fields = pair.reader();
             Some((fields.expect(tag::OID).ok()?.content, fields.any().ok()?))
         })
+}
+
+/// A Name element in words for people: its common name, else its organization.
+pub fn name_words(name: &[u8]) -> String {
+    let first = |id: &const_oid::ObjectIdentifier| {
+        let mut found = name_attributes(name).filter(|(found, _)| oid::is(found, id));
+        found.next().map(|(_, value)| text(&value))
+    };
+    first(&oid::COMMON_NAME)
+        .or_else(|| first(&oid::ORGANIZATION))
+        .unwrap_or_else(|| "a subject without a name".to_owned())
 }
 
 fn text(value: &Element<'_>) -> String {
@@ -278,28 +301,36 @@ fn text(value: &Element<'_>) -> String {
 
 /// Certificates of a PEM text, or the one of a DER file.
 pub fn read_file(octets: &[u8]) -> Result<Vec<Vec<u8>>, DerError> {
-    const BEGIN: &str = "-----BEGIN CERTIFICATE-----";
-    const END: &str = "-----END CERTIFICATE-----";
     if octets.first() == Some(&tag::SEQUENCE) {
         Certificate::read(octets)?;
         return Ok(vec![octets.to_vec()]);
     }
     let text = std::str::from_utf8(octets)
         .map_err(|_| DerError("the file is neither PEM nor a certificate in DER"))?;
+    let found = pem_blocks(text, "CERTIFICATE")?;
+    for der in &found {
+        Certificate::read(der)?;
+    }
+    if found.is_empty() {
+        return Err(DerError("the file holds no certificate"));
+    }
+    Ok(found)
+}
+
+/// What the blocks of a PEM text with this label hold.
+pub(super) fn pem_blocks(text: &str, label: &str) -> Result<Vec<Vec<u8>>, DerError> {
+    let begin = format!("-----BEGIN {label}-----");
+    let end = format!("-----END {label}-----");
     let mut found = Vec::new();
-    for block in text.split(BEGIN).skip(1) {
+    for block in text.split(&begin).skip(1) {
         let (body, _) = block
-            .split_once(END)
+            .split_once(&end)
             .ok_or(DerError("a PEM block has no end"))?;
         let body: String = body.split_whitespace().collect();
         let der = data_encoding::BASE64
             .decode(body.as_bytes())
             .map_err(|_| DerError("a PEM block is not base64"))?;
-        Certificate::read(&der)?;
         found.push(der);
-    }
-    if found.is_empty() {
-        return Err(DerError("the file holds no certificate"));
     }
     Ok(found)
 }

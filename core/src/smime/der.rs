@@ -23,8 +23,12 @@ pub mod tag {
     pub const NULL: u8 = 0x05;
     /// OBJECT IDENTIFIER
     pub const OID: u8 = 0x06;
+    /// ENUMERATED
+    pub const ENUMERATED: u8 = 0x0a;
     /// UTF8String
     pub const UTF8_STRING: u8 = 0x0c;
+    /// NumericString
+    pub const NUMERIC_STRING: u8 = 0x12;
     /// PrintableString
     pub const PRINTABLE_STRING: u8 = 0x13;
     /// T61String
@@ -35,6 +39,10 @@ pub mod tag {
     pub const UTC_TIME: u8 = 0x17;
     /// GeneralizedTime
     pub const GENERALIZED_TIME: u8 = 0x18;
+    /// VisibleString
+    pub const VISIBLE_STRING: u8 = 0x1a;
+    /// UniversalString
+    pub const UNIVERSAL_STRING: u8 = 0x1c;
     /// BMPString
     pub const BMP_STRING: u8 = 0x1e;
     /// SEQUENCE

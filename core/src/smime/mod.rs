@@ -1,12 +1,18 @@
-//! S/MIME (RFC 5652, RFC 8551): detached CMS signatures assembled and verified over exact octets.
+//! S/MIME (RFC 5652, RFC 8551): detached CMS signatures assembled and verified over exact octets, the
+//! chain of certificates above them (RFC 5280), and its revocation lists.
 
 pub mod ber;
 pub mod certificate;
 pub mod chain;
 pub mod cms;
+pub mod crl;
 pub mod der;
+pub mod extensions;
+pub mod name;
 pub mod oid;
 pub mod profile;
+pub mod revocation;
+pub mod signature;
 pub mod time;
 pub mod verify;
 

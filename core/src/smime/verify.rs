@@ -5,29 +5,17 @@
 use std::io::Read;
 
 use aws_lc_rs::digest;
-use aws_lc_rs::signature::{self as algorithms, ParsedPublicKey, VerificationAlgorithm};
 use const_oid::ObjectIdentifier;
 
-use super::certificate::{Certificate, PublicKey};
+use super::certificate::Certificate;
 use super::der::{DerError, Element, Reader, tag};
+pub use super::signature::DigestAlgorithm;
+use super::signature::{Scheme, SignatureError};
 use super::{ber, oid, time};
 use crate::instant::Instant;
 use crate::limits::{
     CMS_ATTRIBUTES_MAX, CMS_BYTES_MAX, CMS_CERTIFICATES_MAX, RSA_BITS_MIN, SIGNED_CHUNK_BYTES,
 };
-
-/// The digest that a signature names (IP-14).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum DigestAlgorithm {
-    /// Verified, never made (SG-04).
-    Sha1,
-    /// The one of our signatures.
-    Sha256,
-    /// SHA-384
-    Sha384,
-    /// SHA-512
-    Sha512,
-}
 
 /// What a signature that holds tells.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -75,7 +63,7 @@ pub enum VerifyError {
     /// Not SHA-1, SHA-256, SHA-384 or SHA-512.
     #[error("the digest algorithm {0} is not known")]
     UnknownDigest(String),
-    /// Not RSA PKCS#1 v1.5 or ECDSA on P-256 or P-384.
+    /// Not RSA PKCS#1 v1.5, RSA-PSS or ECDSA on P-256 or P-384.
     #[error("the signature algorithm {0} is not known")]
     UnknownAlgorithm(String),
     /// The certificate that the signer info names is not inside.
@@ -111,37 +99,14 @@ pub enum VerifyError {
     Content(String),
 }
 
-impl DigestAlgorithm {
-    fn from_oid(content: &[u8]) -> Result<Self, VerifyError> {
-        let known = [
-            (oid::SHA1, Self::Sha1),
-            (oid::SHA256, Self::Sha256),
-            (oid::SHA384, Self::Sha384),
-            (oid::SHA512, Self::Sha512),
-        ];
-        known
-            .iter()
-            .find(|(id, _)| oid::is(content, id))
-            .map(|(_, digest)| *digest)
-            .ok_or_else(|| VerifyError::UnknownDigest(oid::dotted(content)))
-    }
-
-    /// As `micalg` has it (RFC 8551 §3.5.3.2).
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Sha1 => "sha-1",
-            Self::Sha256 => "sha-256",
-            Self::Sha384 => "sha-384",
-            Self::Sha512 => "sha-512",
-        }
-    }
-
-    fn algorithm(self) -> &'static digest::Algorithm {
-        match self {
-            Self::Sha1 => &digest::SHA1_FOR_LEGACY_USE_ONLY,
-            Self::Sha256 => &digest::SHA256,
-            Self::Sha384 => &digest::SHA384,
-            Self::Sha512 => &digest::SHA512,
+impl From<SignatureError> for VerifyError {
+    fn from(error: SignatureError) -> Self {
+        match error {
+            SignatureError::UnknownAlgorithm(id) => Self::UnknownAlgorithm(id),
+            SignatureError::UnknownDigest(id) => Self::UnknownDigest(id),
+            SignatureError::KeyTooShort(bits) => Self::KeyTooShort(bits),
+            SignatureError::Unreadable(error) => Self::NotCms(error),
+            SignatureError::Wrong => Self::ValueWrong,
         }
     }
 }
@@ -188,7 +153,7 @@ struct SignerInfo<'a> {
     id: Element<'a>,
     digest: DigestAlgorithm,
     attributes: Option<Element<'a>>,
-    algorithm: &'a [u8],
+    algorithm: Element<'a>,
     value: &'a [u8],
 }
 
@@ -226,7 +191,8 @@ impl<'a> SignedData<'a> {
     fn check(&self, content: &mut dyn Read) -> Result<SignerFacts, VerifyError> {
         let signer = &self.signer;
         let certificate = self.signer_certificate()?;
-        let key = verification_key(&certificate, signer.algorithm, signer.digest)?;
+        let scheme = Scheme::read(&signer.algorithm, Some(signer.digest))?;
+        let key = scheme.key(certificate.public_key()?)?;
         let computed = digest_of(content, signer.digest)?;
         let signing_time = match signer.attributes {
             Some(attributes) => {
@@ -300,12 +266,12 @@ impl<'a> SignerInfo<'a> {
         let id = fields.any()?;
         let digest = fields.expect(tag::SEQUENCE)?.reader().expect(tag::OID)?;
         let attributes = fields.optional(tag::context(0))?;
-        let algorithm = fields.expect(tag::SEQUENCE)?.reader().expect(tag::OID)?;
+        let algorithm = fields.expect(tag::SEQUENCE)?;
         Ok(Self {
             id,
             digest: DigestAlgorithm::from_oid(digest.content)?,
             attributes,
-            algorithm: algorithm.content,
+            algorithm,
             value: fields.expect(tag::OCTET_STRING)?.content,
         })
     }
@@ -456,75 +422,5 @@ fn digest_of(
             Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
             Err(error) => return Err(VerifyError::Content(error.to_string())),
         }
-    }
-}
-
-/// The signer's key for the algorithm that the signature names.
-fn verification_key(
-    certificate: &Certificate<'_>,
-    algorithm: &[u8],
-    digest: DigestAlgorithm,
-) -> Result<ParsedPublicKey, VerifyError> {
-    let unknown = || VerifyError::UnknownAlgorithm(oid::dotted(algorithm));
-    let (family, named) = family(algorithm).ok_or_else(unknown)?;
-    if named.is_some_and(|named| named != digest) {
-        return Err(unknown());
-    }
-    let public = certificate.public_key()?;
-    if let Some(bits) = public.rsa_bits().filter(|bits| *bits < RSA_BITS_MIN) {
-        return Err(VerifyError::KeyTooShort(bits));
-    }
-    let (scheme, octets): (&'static dyn VerificationAlgorithm, &[u8]) = match (family, public) {
-        (Family::Rsa, PublicKey::Rsa { key, .. }) => (rsa_scheme(digest), key),
-        (Family::Ecdsa, PublicKey::P256(point)) => match digest {
-            DigestAlgorithm::Sha1 => (&algorithms::ECDSA_P256_SHA1_ASN1, point),
-            DigestAlgorithm::Sha256 => (&algorithms::ECDSA_P256_SHA256_ASN1, point),
-            DigestAlgorithm::Sha384 => (&algorithms::ECDSA_P256_SHA384_ASN1, point),
-            DigestAlgorithm::Sha512 => (&algorithms::ECDSA_P256_SHA512_ASN1, point),
-        },
-        (Family::Ecdsa, PublicKey::P384(point)) => match digest {
-            DigestAlgorithm::Sha1 => return Err(unknown()),
-            DigestAlgorithm::Sha256 => (&algorithms::ECDSA_P384_SHA256_ASN1, point),
-            DigestAlgorithm::Sha384 => (&algorithms::ECDSA_P384_SHA384_ASN1, point),
-            DigestAlgorithm::Sha512 => (&algorithms::ECDSA_P384_SHA512_ASN1, point),
-        },
-        (_, PublicKey::Other(id)) => return Err(VerifyError::UnknownAlgorithm(oid::dotted(id))),
-        _ => return Err(unknown()),
-    };
-    ParsedPublicKey::new(scheme, octets).map_err(|_| VerifyError::ValueWrong)
-}
-
-#[derive(Debug, Clone, Copy)]
-enum Family {
-    Rsa,
-    Ecdsa,
-}
-
-/// Kind of key, and the digest when the algorithm names one.
-fn family(algorithm: &[u8]) -> Option<(Family, Option<DigestAlgorithm>)> {
-    use DigestAlgorithm::{Sha1, Sha256, Sha384, Sha512};
-    let known = [
-        (oid::RSA, Family::Rsa, None),
-        (oid::SHA256_WITH_RSA, Family::Rsa, Some(Sha256)),
-        (oid::SHA1_WITH_RSA, Family::Rsa, Some(Sha1)),
-        (oid::SHA384_WITH_RSA, Family::Rsa, Some(Sha384)),
-        (oid::SHA512_WITH_RSA, Family::Rsa, Some(Sha512)),
-        (oid::ECDSA_WITH_SHA1, Family::Ecdsa, Some(Sha1)),
-        (oid::ECDSA_WITH_SHA256, Family::Ecdsa, Some(Sha256)),
-        (oid::ECDSA_WITH_SHA384, Family::Ecdsa, Some(Sha384)),
-        (oid::ECDSA_WITH_SHA512, Family::Ecdsa, Some(Sha512)),
-    ];
-    let mut matching = known.iter().filter(|(id, _, _)| oid::is(algorithm, id));
-    matching
-        .next()
-        .map(|(_, family, digest)| (*family, *digest))
-}
-
-fn rsa_scheme(digest: DigestAlgorithm) -> &'static algorithms::RsaParameters {
-    match digest {
-        DigestAlgorithm::Sha1 => &algorithms::RSA_PKCS1_2048_8192_SHA1_FOR_LEGACY_USE_ONLY,
-        DigestAlgorithm::Sha256 => &algorithms::RSA_PKCS1_2048_8192_SHA256,
-        DigestAlgorithm::Sha384 => &algorithms::RSA_PKCS1_2048_8192_SHA384,
-        DigestAlgorithm::Sha512 => &algorithms::RSA_PKCS1_2048_8192_SHA512,
     }
 }

@@ -45,7 +45,7 @@ pub fn apply(record: &Record) -> Vec<Row> {
         Record::TakenInCharge(r) => taken_in_charge(r),
         Record::TimerFired(r) => timer_fired(r),
         Record::Forgotten(r) => forgotten(r),
-        Record::Started(_) => Vec::new(),
+        Record::Started(_) | Record::QuarantineRead(_) | Record::QuarantineRemoved(_) => Vec::new(),
     }
 }
 
@@ -279,10 +279,7 @@ fn given_up(r: &GivenUp) -> Vec<Row> {
 
 fn reported(r: &Reported) -> Vec<Row> {
     let mut rows = vec![Row::Bounce(r.key.clone(), None)];
-    rows.extend(placements(
-        &r.key.identifier,
-        r.placement.as_slice(),
-    ));
+    rows.extend(placements(&r.key.identifier, r.placement.as_slice()));
     rows
 }
 

@@ -40,9 +40,21 @@ pub const TOO_DEEP: &str = "un numero di livelli di parti MIME superiore a quell
 /// SE-07
 pub const TOO_MANY_PARTS: &str = "un numero di parti MIME superiore a quello ammesso";
 
+/// SE-08
+pub const ARCHIVE_OVER_BOUNDS: &str =
+    "presenza di un archivio che eccede i limiti ammessi per il controllo antivirus";
+
 /// AP-03: a field that may stand only once.
 pub fn repeated_field(name: &str) -> String {
     format!("presenza di più campi {name}")
+}
+
+/// VI-15: a name that is not there is left out.
+pub fn forbidden_type(name: &str, extension: &str) -> String {
+    if name.is_empty() {
+        return format!("presenza di un allegato di tipo non ammesso ({extension})");
+    }
+    format!("presenza dell'allegato {name} di tipo non ammesso ({extension})")
 }
 
 /// AP-06

@@ -6,6 +6,7 @@ use aws_lc_rs::digest;
 use ceralacca_core::instant::Instant;
 use ceralacca_core::smime::der::{self, Reader, tag};
 use ceralacca_core::smime::{oid, time};
+use const_oid::ObjectIdentifier;
 
 use crate::error::HsmError;
 use crate::name;
@@ -55,7 +56,8 @@ pub(super) struct Fields<'a> {
 }
 
 impl Fields<'_> {
-    /// The certificate in DER, with a random serial number.
+    /// The certificate in DER. Its serial number is drawn from the system's generator, 126 bits of 127:
+    /// never the same twice, and nobody can foresee it (RFC 5280 §4.1.2.2).
     pub(super) fn sign(&self, key: &SoftwareKey) -> Result<Vec<u8>, HsmError> {
         let mut serial = [0_u8; 16];
         getrandom::fill(&mut serial).map_err(|error| HsmError::Away(error.to_string()))?;
@@ -90,15 +92,110 @@ pub(super) fn key_identifier(public_key_info: &[u8]) -> Result<Vec<u8>, HsmError
     Ok(hash.as_ref().to_vec())
 }
 
-/// keyCertSign and cRLSign, a path of one step.
-pub(super) fn authority_extensions(public_key_info: &[u8]) -> Result<Vec<Vec<u8>>, HsmError> {
+/// What an authority may issue, in subtrees (RFC 5280 §4.2.1.10). Nothing given is nothing bounded.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Permitted<'a> {
+    /// `rfc822Name`: a mailbox, a host, or with a dot in front the hosts below a domain.
+    pub mail: &'a [&'a str],
+    /// `directoryName`: attributes of the subject, in order.
+    pub directory: &'a [&'a [(ObjectIdentifier, &'a str)]],
+}
+
+impl Permitted<'_> {
+    /// The nameConstraints extension.
+    fn extension(&self) -> Vec<u8> {
+        const DIRECTORY_NAME: u8 = tag::context(4);
+        let mut names: Vec<Vec<u8>> = Vec::new();
+        for mail in self.mail {
+            names.push(der::element(tag::context_primitive(1), mail.as_bytes()));
+        }
+        for attributes in self.directory {
+            names.push(der::element(DIRECTORY_NAME, &name::name(attributes)));
+        }
+        let subtrees: Vec<Vec<u8>> = names.iter().map(|name| der::sequence(&[name])).collect();
+        let subtrees: Vec<&[u8]> = subtrees.iter().map(Vec::as_slice).collect();
+        let permitted = der::concat(tag::context(0), &subtrees);
+        name::extension(&oid::NAME_CONSTRAINTS, true, &der::sequence(&[&permitted]))
+    }
+}
+
+/// keyCertSign and cRLSign; `below` authorities may follow.
+pub(super) fn authority_extensions(
+    public_key_info: &[u8],
+    below: u8,
+) -> Result<Vec<Vec<u8>>, HsmError> {
     let id = der::element(tag::OCTET_STRING, &key_identifier(public_key_info)?);
-    let is_authority = der::sequence(&[&[tag::BOOLEAN, 1, 0xff], &der::unsigned(&[0])]);
+    let is_authority = der::sequence(&[&[tag::BOOLEAN, 1, 0xff], &der::unsigned(&[below])]);
     Ok(vec![
         name::extension(&oid::BASIC_CONSTRAINTS, true, &is_authority),
         name::extension(&oid::KEY_USAGE, true, &usage(1, 0b0000_0110)),
         name::extension(&oid::SUBJECT_KEY_IDENTIFIER, false, &id),
     ])
+}
+
+/// The same for an authority below another, which may issue what is permitted.
+pub(super) fn sub_authority_extensions(
+    issuer_id: &[u8],
+    public_key_info: &[u8],
+    permitted: &Permitted<'_>,
+) -> Result<Vec<Vec<u8>>, HsmError> {
+    let mut extensions = authority_extensions(public_key_info, 0)?;
+    extensions.push(authority_key_identifier(issuer_id, false));
+    extensions.push(permitted.extension());
+    Ok(extensions)
+}
+
+/// Where the revocation list is: one point, one address.
+pub(super) fn distribution_point(url: &str) -> Vec<u8> {
+    const URI: u8 = tag::context_primitive(6);
+    let full = der::element(tag::context(0), &der::element(URI, url.as_bytes()));
+    let point = der::sequence(&[&der::element(tag::context(0), &full)]);
+    let points = der::sequence(&[&point]);
+    name::extension(&oid::CRL_DISTRIBUTION_POINTS, false, &points)
+}
+
+/// What a revocation list says.
+pub(super) struct List<'a> {
+    pub(super) issuer: &'a [u8],
+    pub(super) issuer_id: &'a [u8],
+    pub(super) this_update: Instant,
+    pub(super) next_update: Instant,
+    /// Serial numbers (INTEGER elements) with the instant of their revocation.
+    pub(super) revoked: &'a [(&'a [u8], Instant)],
+}
+
+impl List<'_> {
+    /// The list in DER (RFC 5280 §5); its number is the instant of `this_update` in milliseconds.
+    pub(super) fn sign(&self, key: &SoftwareKey) -> Result<Vec<u8>, HsmError> {
+        let entries = self.revoked.iter();
+        let entries: Vec<Vec<u8>> = entries
+            .map(|(serial, at)| der::sequence(&[serial, &time::write(*at)]))
+            .collect();
+        let entries: Vec<&[u8]> = entries.iter().map(Vec::as_slice).collect();
+        // The field is absent where nothing is revoked (§5.1.2.6).
+        let entries = if entries.is_empty() {
+            Vec::new()
+        } else {
+            der::sequence(&entries)
+        };
+        let number = der::unsigned(&self.this_update.as_millis().to_be_bytes());
+        let extensions = der::sequence(&[
+            &authority_key_identifier(self.issuer_id, false),
+            &name::extension(&oid::CRL_NUMBER, false, &number),
+        ]);
+        let algorithm = name::sha256_with_rsa();
+        let signed = der::sequence(&[
+            &der::unsigned(&[1]),
+            &algorithm,
+            self.issuer,
+            &time::write(self.this_update),
+            &time::write(self.next_update),
+            &entries,
+            &der::element(tag::context(0), &extensions),
+        ]);
+        let value = key.sign(&signed)?;
+        Ok(der::sequence(&[&signed, &algorithm, &der::bits(&value)]))
+    }
 }
 
 /// Those of RFC 6109 §5.5.2, and mail protection as extended usage.

@@ -1,6 +1,7 @@
 //! A certification authority for evaluation, demonstrations and tests: its key lies in a file. It issues
-//! signing certificates with exactly the profile of RFC 6109 §5.5, TLS server certificates, and, for
-//! the tests of SG-11, certificates that break one point of the profile.
+//! signing certificates with exactly the profile of RFC 6109 §5.5, TLS server certificates, revocation
+//! lists, and for tests certificates that break one point of the profile (SG-11) and authorities below
+//! it that may issue some names alone. Serial numbers are random, 126 bits each.
 
 mod fields;
 
@@ -23,8 +24,8 @@ use crate::protected::refused;
 use crate::public_key::PublicKey;
 use crate::software::SoftwareKey;
 
-pub use fields::Deviation;
-use fields::{Fields, key_identifier};
+pub use fields::{Deviation, Permitted};
+use fields::{Fields, List, key_identifier};
 
 const KEY_FILE: &str = "authority.key";
 const CERTIFICATE_FILE: &str = "authority.pem";
@@ -37,6 +38,10 @@ const CLOCK_MARGIN_MILLIS: i64 = 10 * 60 * 1000;
 pub struct Authority {
     key: Arc<SoftwareKey>,
     certificate: Vec<u8>,
+    /// Of the authorities above it, nearest first.
+    above: Vec<Vec<u8>>,
+    /// Where its revocation list is fetched from.
+    point: Option<String>,
 }
 
 /// A TLS server's certificate with its new key.
@@ -62,10 +67,80 @@ impl Authority {
             not_before: now.plus_millis(-CLOCK_MARGIN_MILLIS),
             not_after: after(now, AUTHORITY_DAYS),
             public_key_info: key.public().info(),
-            extensions: fields::authority_extensions(key.public().info())?,
+            extensions: fields::authority_extensions(key.public().info(), 1)?,
         };
         let certificate = fields.sign(&key)?;
-        Ok(Self { key, certificate })
+        Ok(Self::new(key, certificate))
+    }
+
+    fn new(key: Arc<SoftwareKey>, certificate: Vec<u8>) -> Self {
+        Self {
+            key,
+            certificate,
+            above: Vec::new(),
+            point: None,
+        }
+    }
+
+    /// From now on signing certificates say that the revocation list is at `url`.
+    #[must_use]
+    pub fn publishing_at(mut self, url: &str) -> Self {
+        self.point = Some(url.to_owned());
+        self
+    }
+
+    /// An authority below this one, with a key of its own, that may issue only what is permitted.
+    pub fn constrained(
+        &self,
+        authority_name: &str,
+        permitted: &Permitted<'_>,
+        now: Instant,
+    ) -> Result<Self, HsmError> {
+        let key = Arc::new(SoftwareKey::generate(2048)?);
+        let issuer = Certificate::read(&self.certificate)?;
+        let issuer_id = issuer.subject_key_identifier().unwrap_or_default();
+        let subject = name::name(&[
+            (oid::COUNTRY, "IT"),
+            (oid::ORGANIZATION, authority_name),
+            (oid::COMMON_NAME, authority_name),
+        ]);
+        let info = key.public().info();
+        let mut extensions = fields::sub_authority_extensions(issuer_id, info, permitted)?;
+        extensions.extend(self.point.as_deref().map(fields::distribution_point));
+        let fields = Fields {
+            issuer: issuer.subject,
+            subject: &subject,
+            not_before: now.plus_millis(-CLOCK_MARGIN_MILLIS),
+            not_after: issuer.not_after,
+            public_key_info: info,
+            extensions,
+        };
+        let certificate = fields.sign(&self.key)?;
+        let mut above = vec![self.certificate.clone()];
+        above.extend_from_slice(&self.above);
+        Ok(Self {
+            above,
+            ..Self::new(key, certificate)
+        })
+    }
+
+    /// A full revocation list in DER. `revoked`: serial numbers as INTEGER elements, the way
+    /// [`Certificate::serial`] has them, with the instant of the revocation.
+    pub fn crl(
+        &self,
+        revoked: &[(&[u8], Instant)],
+        this_update: Instant,
+        next_update: Instant,
+    ) -> Result<Vec<u8>, HsmError> {
+        let issuer = Certificate::read(&self.certificate)?;
+        let list = List {
+            issuer: issuer.subject,
+            issuer_id: issuer.subject_key_identifier().unwrap_or_default(),
+            this_update,
+            next_update,
+            revoked,
+        };
+        list.sign(&self.key)
     }
 
     /// Writes key (mode 0600) and certificate into a folder that holds neither.
@@ -87,7 +162,7 @@ impl Authority {
         }
         let certificate = certificate::read_file(&octets)?.swap_remove(0);
         if PublicKey::from_certificate(&certificate)?.is_same(key.public()) {
-            Ok(Self { key, certificate })
+            Ok(Self::new(key, certificate))
         } else {
             Err(HsmError::OtherKey)
         }
@@ -132,13 +207,16 @@ impl Authority {
         let issuer_id = issuer.subject_key_identifier().unwrap_or_default();
         let subject = fields::provider_subject(provider_name, service_address, deviations);
         let own_id = key_identifier(public.info())?;
+        let mut extensions =
+            fields::signing_extensions(issuer_id, &own_id, service_address, deviations);
+        extensions.extend(self.point.as_deref().map(fields::distribution_point));
         let fields = Fields {
             issuer: issuer.subject,
             subject: &subject,
             not_before: now.plus_millis(-CLOCK_MARGIN_MILLIS),
             not_after: after(now, days),
             public_key_info: public.info(),
-            extensions: fields::signing_extensions(issuer_id, &own_id, service_address, deviations),
+            extensions,
         };
         fields.sign(&self.key)
     }
@@ -155,7 +233,7 @@ impl Authority {
         let leaf = self.issue_for(public, provider_name, service_address, days, now, &[])?;
         Ok(SigningCertificate {
             certificate: leaf,
-            chain: vec![self.certificate.clone()],
+            chain: [std::slice::from_ref(&self.certificate), &self.above].concat(),
         })
     }
 

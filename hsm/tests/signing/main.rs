@@ -5,6 +5,7 @@ mod authority;
 mod parts;
 mod pool;
 mod profile;
+mod revocation;
 mod softhsm;
 mod software;
 mod verify;

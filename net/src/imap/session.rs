@@ -297,6 +297,9 @@ impl Session {
         let text = match error {
             CommandError::Busy => "[UNAVAILABLE] too much work is waiting; try again",
             CommandError::DiskFull => "[UNAVAILABLE] no room on the server; try again later",
+            CommandError::ScannerAway => {
+                "[UNAVAILABLE] no virus check is possible; try again later"
+            }
             CommandError::Stopping => "[UNAVAILABLE] the server is stopping",
             CommandError::NotFound(_) => "[NONEXISTENT] it does not exist",
             CommandError::Exists(_) => "[ALREADYEXISTS] the name is taken",

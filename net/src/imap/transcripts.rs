@@ -71,6 +71,8 @@ impl House {
             state,
             quota: 10_000_000,
             created: Instant::from_millis(NOW),
+            ordinary: ceralacca_core::registry::OrdinaryPolicy::Reject,
+            service: false,
             changes: 1,
         };
         let folders = birth_folders(Instant::from_millis(NOW));

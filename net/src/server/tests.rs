@@ -8,15 +8,18 @@ use ceralacca_core::disk::DataFolder;
 use ceralacca_core::disk::real::RealDisk;
 use ceralacca_core::journal::record::Submitted;
 use ceralacca_core::owner::{Command, RegistryOrder};
+use ceralacca_core::policy::Policy;
 use ceralacca_core::ports::SystemClock;
 use ceralacca_core::registry::{Holder, HolderKind, MailboxState, Passwords};
 use ceralacca_core::state::{Options, State};
 use tempfile::TempDir;
 
+use self::incoming::Judge;
 use super::*;
 use crate::testing::{self, Client, Tls};
 
 mod imap;
+mod incoming;
 
 const ROSSI: &str = "rossi@pec.example";
 /// `\0rossi@pec.example\0correct horse`
@@ -28,6 +31,7 @@ const HASH: &str =
 
 struct House {
     state: Arc<State>,
+    examiner: Arc<Judge>,
     running: Running,
     tls: Tls,
     _folder: TempDir,
@@ -43,6 +47,10 @@ fn house() -> House {
 }
 
 fn house_on(rings: usize) -> House {
+    house_with(rings, Policy::default())
+}
+
+fn house_with(rings: usize, policy: Policy) -> House {
     let folder = tempfile::tempdir().expect("a folder");
     let options = Options::new(
         Arc::new(RealDisk),
@@ -52,6 +60,7 @@ fn house_on(rings: usize) -> House {
     );
     let options = Options {
         disk_reserve_bytes: 0,
+        policy,
         ..options
     };
     let state = State::open(options).expect("opened");
@@ -79,13 +88,16 @@ fn house_on(rings: usize) -> House {
         },
     );
     let tls = testing::tls();
+    let examiner = Arc::<Judge>::default();
     let any = vec![SocketAddr::from(([127, 0, 0, 1], 0))];
     let running = serve(Server {
         state: Arc::clone(&state),
         tls: Arc::clone(&tls.server),
         passwords: Arc::new(Passwords::spawn(1).expect("threads")),
         host: "mail.pec.example".to_owned(),
+        examiner: Arc::clone(&examiner) as Arc<dyn Examiner>,
         listeners: Listeners {
+            incoming: any.clone(),
             submission: any.clone(),
             submissions: any.clone(),
             imaps: any,
@@ -95,6 +107,7 @@ fn house_on(rings: usize) -> House {
     .expect("serving");
     House {
         state,
+        examiner,
         running,
         tls,
         _folder: folder,
@@ -255,6 +268,7 @@ fn an_address_in_use_is_named() {
     let taken = house.running.addresses().imaps[0];
     let refused = serve(Server {
         state: Arc::clone(&house.state),
+        examiner: Arc::<Judge>::default(),
         tls: Arc::clone(&house.tls.server),
         passwords: Arc::new(Passwords::spawn(1).expect("threads")),
         host: "mail.pec.example".to_owned(),

@@ -1,5 +1,6 @@
-//! The commands of submission: one line in, a [`Command`] or the reply that refuses it. Paths are parsed
-//! once, here (RFC 5321 §4.1.2), with the codes of AP-02 and AP-31.
+//! The commands of both doors: one line in, a [`Command`] or the reply that refuses it. Paths are parsed
+//! once, here (RFC 5321 §4.1.2), with the codes of AP-02 and AP-31; what one door alone understands
+//! stands in its [`Dialect`].
 
 use ceralacca_core::address::{Address, AddressError};
 
@@ -34,9 +35,19 @@ pub enum Command<'a> {
     Quit,
 }
 
+/// What a door understands beside what both do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Dialect {
+    /// AUTH, and the parameter of MAIL that belongs to it (RFC 4954).
+    Submission,
+    /// `RCPT TO:<Postmaster>` without a domain (RFC 5321 §4.5.1), and whose address that is.
+    Incoming(Option<Address>),
+}
+
 /// The reply to a command that is none.
 pub type Refused = &'static str;
 
+const NOT_IMPLEMENTED: Refused = "502 5.5.1 Command not implemented";
 const UNKNOWN: Refused = "500 5.5.2 Command not recognized";
 const ARGUMENTS: Refused = "501 5.5.4 Syntax error in arguments";
 const PARAMETER: Refused = "555 5.5.4 Parameter not recognized or not implemented";
@@ -45,27 +56,35 @@ const RECIPIENT_SYNTAX: Refused = "501 5.1.3 Bad recipient address syntax";
 const NOT_ASCII: Refused = "553 5.6.7 Address with non-ASCII characters not permitted";
 const NO_DOMAIN: Refused = "504 5.5.2 Sender address needs a full domain";
 
+/// RFC 5321 §4.5.1: taken in any case, with or without a domain.
+const POSTMASTER: &[u8] = b"postmaster";
+
 impl<'a> Command<'a> {
-    /// Parses a line without its CRLF.
+    /// Parses a line of submission without its CRLF.
     pub fn parse(line: &'a [u8]) -> Result<Self, Refused> {
+        Self::parse_as(line, &Dialect::Submission)
+    }
+
+    /// Parses a line without its CRLF.
+    pub fn parse_as(line: &'a [u8], dialect: &Dialect) -> Result<Self, Refused> {
         let blank = line.iter().position(|b| *b == b' ').unwrap_or(line.len());
         let (verb, rest) = line.split_at(blank);
         let verb = verb.to_ascii_uppercase();
         if matches!(&*verb, b"MAIL" | b"RCPT") {
-            return path_command(&verb, rest);
+            return path_command(&verb, rest, dialect);
         }
         let text = std::str::from_utf8(rest).map_err(|_| UNKNOWN)?.trim();
         match &*verb {
             b"EHLO" if !text.is_empty() => Ok(Self::Ehlo(text)),
             b"HELO" if !text.is_empty() => Ok(Self::Helo(text)),
             b"EHLO" | b"HELO" => Err(ARGUMENTS),
-            b"AUTH" => auth(text),
+            b"AUTH" if *dialect == Dialect::Submission => auth(text),
+            b"AUTH" | b"EXPN" => Err(NOT_IMPLEMENTED),
             b"BDAT" => bdat(text),
             b"NOOP" => Ok(Self::Noop),
             b"HELP" => Ok(Self::Help),
             b"VRFY" if !text.is_empty() => Ok(Self::Vrfy),
             b"VRFY" => Err(ARGUMENTS),
-            b"EXPN" => Err("502 5.5.1 Command not implemented"),
             _ => plain(&verb, text),
         }
     }
@@ -107,7 +126,7 @@ fn bdat<'a>(text: &str) -> Result<Command<'a>, Refused> {
 }
 
 /// `MAIL FROM:<path> parameters` and `RCPT TO:<path> parameters`.
-fn path_command<'a>(verb: &[u8], rest: &[u8]) -> Result<Command<'a>, Refused> {
+fn path_command<'a>(verb: &[u8], rest: &[u8], dialect: &Dialect) -> Result<Command<'a>, Refused> {
     let is_mail = verb == b"MAIL";
     let syntax = if is_mail {
         SENDER_SYNTAX
@@ -126,11 +145,17 @@ fn path_command<'a>(verb: &[u8], rest: &[u8]) -> Result<Command<'a>, Refused> {
             b"" => None,
             path => Some(address(path, syntax, NO_DOMAIN)?),
         };
-        Ok(Command::Mail(sender, mail_parameters(parameters)?))
-    } else if parameters.is_empty() {
-        Ok(Command::Rcpt(address(path, syntax, syntax)?))
-    } else {
-        Err(PARAMETER)
+        let size = mail_parameters(parameters, dialect)?;
+        return Ok(Command::Mail(sender, size));
+    }
+    if !parameters.is_empty() {
+        return Err(PARAMETER);
+    }
+    match dialect {
+        Dialect::Incoming(Some(postmaster)) if path.eq_ignore_ascii_case(POSTMASTER) => {
+            Ok(Command::Rcpt(postmaster.clone()))
+        }
+        _ => Ok(Command::Rcpt(address(path, syntax, syntax)?)),
     }
 }
 
@@ -169,7 +194,8 @@ fn address(path: &[u8], syntax: Refused, no_domain: Refused) -> Result<Address, 
 }
 
 /// The size announced. BODY (RFC 6152) and AUTH (RFC 4954 §5) are known and change nothing here.
-fn mail_parameters(text: &[u8]) -> Result<Option<u64>, Refused> {
+fn mail_parameters(text: &[u8], dialect: &Dialect) -> Result<Option<u64>, Refused> {
+    let has_auth = *dialect == Dialect::Submission;
     let text = std::str::from_utf8(text).map_err(|_| PARAMETER)?;
     let mut size = None;
     for parameter in text.split(' ').filter(|word| !word.is_empty()) {
@@ -180,8 +206,9 @@ fn mail_parameters(text: &[u8]) -> Result<Option<u64>, Refused> {
                 size = Some(value.parse().unwrap_or(u64::MAX));
             }
             "BODY" if is_one_of(value, &["7BIT", "8BITMIME"]) => {}
-            "AUTH" if !value.is_empty() => {}
-            "SIZE" | "BODY" | "AUTH" => return Err(ARGUMENTS),
+            "AUTH" if has_auth && !value.is_empty() => {}
+            "AUTH" if has_auth => return Err(ARGUMENTS),
+            "SIZE" | "BODY" => return Err(ARGUMENTS),
             _ => return Err(PARAMETER),
         }
     }
@@ -286,5 +313,21 @@ mod tests {
         ] {
             assert_eq!(told(line), code, "{line}");
         }
+    }
+
+    #[test]
+    fn ac_04_the_incoming_point_knows_no_auth_and_one_address_without_a_domain() {
+        let postmaster = Address::parse("postmaster@pec.example").expect("valid");
+        let incoming = Dialect::Incoming(Some(postmaster.clone()));
+        let parse = |line: &'static str| Command::parse_as(line.as_bytes(), &incoming);
+        assert_eq!(parse("AUTH PLAIN AA=="), Err(NOT_IMPLEMENTED));
+        assert_eq!(parse("MAIL FROM:<a@b.example> AUTH=<>"), Err(PARAMETER));
+        assert_eq!(parse("MAIL FROM:<postmaster>"), Err(NO_DOMAIN));
+        assert_eq!(parse("RCPT TO:<root>"), Err(RECIPIENT_SYNTAX));
+        for line in ["RCPT TO:<Postmaster>", "rcpt to:<POSTMASTER>"] {
+            assert_eq!(parse(line), Ok(Command::Rcpt(postmaster.clone())));
+        }
+        let nobody = Command::parse_as(b"RCPT TO:<postmaster>", &Dialect::Incoming(None));
+        assert_eq!(nobody, Err(RECIPIENT_SYNTAX));
     }
 }

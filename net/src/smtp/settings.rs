@@ -1,4 +1,4 @@
-//! What one submission session is told at its start.
+//! What one session is told at its start.
 
 use std::net::IpAddr;
 
@@ -7,7 +7,7 @@ use std::net::IpAddr;
 pub struct Settings {
     /// The server's name.
     pub host: String,
-    /// EHLO `SIZE` (AP-15).
+    /// EHLO `SIZE` (AP-15, IP-20).
     pub message_bytes_max: u64,
     /// The peer's address, for `Received:`.
     pub peer: IpAddr,

@@ -1,228 +1,78 @@
-//! Runs a submission session on a connection: asks the passwords, reserves places before `354`, streams
-//! the body to disk, and answers `250` only after the owner's commit (AP-22). A connection that breaks
-//! before the end of its message queues nothing.
+//! The access point's door (RFC 6109 §3.1): who signs in, with which mailbox as home, and the submission
+//! that the owner commits. `driver` does the rest.
 
-use std::borrow::Cow;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::time::Duration;
 
-use ceralacca_core::limits;
+use ceralacca_core::blob::BlobRef;
+use ceralacca_core::journal::Partition;
 use ceralacca_core::mailbox::MailboxId;
-use ceralacca_core::owner::{CommandError, Outcome, Submission};
+use ceralacca_core::owner::{Outcome, Submission};
+use ceralacca_core::proof::Durable;
 use ceralacca_core::registry::{DomainState, MailboxRow, MailboxState};
 use ceralacca_core::state::Place;
-use tokio::time::{Instant, sleep};
+use zeroize::Zeroizing;
 
-use super::session::{Account, Action, Secret, Session, TLS_READY, Transaction, Waits};
-use super::settings::Settings;
-use crate::conn::{ConnError, Connection};
+use super::driver::{self, Door, FAILED, Reply, refusal, settings};
+use super::session::{Account, Origin, Session, Transaction};
+use crate::conn::Connection;
 use crate::ring::slots::Slot;
-use crate::ring::spool::{Body, SpoolError};
 use crate::shared::Shared;
 
-/// Replies that wait to be sent together are sent at the latest from here on.
-const REPLIES_BYTES_MAX: usize = 16 * 1024;
-/// Left of the time to stop for saying goodbye.
-const GOODBYE: Duration = Duration::from_secs(limits::LINGER_SECONDS_MAX + 1);
-
-type Reply = Cow<'static, str>;
-
-const TOO_SLOW: &str = "421 4.4.2 Timeout, closing connection";
-const STOPPING: &str = "421 4.3.2 Service shutting down, closing connection";
-const BUSY: &str = "451 4.3.2 Too much waiting work, try again later";
 const TOO_MANY: &str = "451 4.7.1 Too many messages at once from this mailbox, try again later";
-const FAILED: &str = "451 4.3.0 Local error, try again later";
 
-/// Speaks with the peer until one of the two ends it.
+/// Speaks with a user's program until one of the two ends it.
 pub(crate) async fn run(connection: Connection, shared: Rc<Shared>) {
-    let settings = Settings {
-        host: shared.host.clone(),
-        message_bytes_max: shared.state.policy().notice_bytes_max,
-        peer: connection.peer().ip(),
-        tls: connection.tls_version(),
-    };
-    let mut driver = Driver {
-        connection,
-        shared,
-        session: Session::new(settings),
-        replies: Vec::new(),
-        incoming: None,
-        times: Times::start(),
-    };
-    // However it ended, the peer knows; nothing was queued that was not answered.
-    let _ = driver.converse().await;
-    driver.abandon().await;
-    driver.connection.close().await;
+    let most = shared.state.policy().notice_bytes_max;
+    let session = Session::new(settings(&connection, &shared, most));
+    let door = AccessDoor(Rc::clone(&shared));
+    driver::run(connection, shared, session, door).await;
 }
 
-struct Driver {
-    connection: Connection,
-    shared: Rc<Shared>,
-    session: Session,
-    replies: Vec<u8>,
-    incoming: Option<Incoming>,
-    times: Times,
+struct AccessDoor(Rc<Shared>);
+
+impl Door for AccessDoor {
+    type Slot = Slot<MailboxId>;
+
+    /// A suspended mailbox or domain submits nothing.
+    async fn sign_in(&self, name: &str, password: Zeroizing<Vec<u8>>) -> Option<Account> {
+        let mailbox = self.0.sign_in(name, password).await;
+        mailbox.and_then(|row| self.in_service(&row))
+    }
+
+    fn admit(&self, session: &Session) -> Result<(Partition, Self::Slot), Reply> {
+        let account = session.account().ok_or(FAILED)?;
+        let slot = self.0.message_from(account.mailbox).ok_or(TOO_MANY)?;
+        Ok((account.home, slot))
+    }
+
+    async fn commit(
+        &self,
+        place: Place,
+        body: Durable<BlobRef>,
+        transaction: Transaction,
+    ) -> Result<String, Reply> {
+        let Origin::Mailbox { account, sender } = transaction.origin else {
+            return Err(FAILED.into());
+        };
+        let submission = Submission {
+            mailbox: account.mailbox,
+            sender,
+            recipients: transaction.recipients,
+            body,
+            received_from: transaction.received_from,
+        };
+        match self.0.submit(place, submission).await {
+            Ok(Outcome::Submitted(identifier)) => Ok(identifier.to_string()),
+            Ok(_) => Err(FAILED.into()),
+            Err(e) => Err(refusal(e)),
+        }
+    }
 }
 
-/// What was opened for a message.
-struct Incoming {
-    place: Place,
-    body: Body,
-    _slot: Slot<MailboxId>,
-}
-
-/// Since when things last.
-struct Times {
-    connected: Instant,
-    command: Instant,
-    body: Option<Instant>,
-    stopping: Option<Instant>,
-}
-
-/// How the wait for octets ended.
-enum Wait {
-    Filled,
-    Over,
-}
-
-impl Driver {
-    /// Until the session closes or the connection ends.
-    async fn converse(&mut self) -> Result<(), ConnError> {
-        loop {
-            let step = self.session.step(self.connection.input());
-            let Some(action) = step.action else {
-                self.connection.input().consume(step.taken);
-                self.flush().await?;
-                match self.wait().await? {
-                    Wait::Filled => continue,
-                    Wait::Over => return self.flush().await,
-                }
-            };
-            self.times.command = Instant::now();
-            if let Action::Body(range) = action {
-                self.take(range).await;
-                self.connection.input().consume(step.taken);
-                continue;
-            }
-            self.connection.input().consume(step.taken);
-            match action {
-                Action::Close => return self.flush().await,
-                other => self.act(other).await?,
-            }
-        }
-    }
-
-    async fn act(&mut self, action: Action) -> Result<(), ConnError> {
-        match action {
-            Action::Reply(text) => self.reply(&text).await?,
-            Action::StartTls => self.start_tls().await?,
-            Action::Verify(name, Secret(password)) => {
-                let account = self.sign_in(&name, password).await;
-                self.session.signed_in(account);
-            }
-            Action::Open => {
-                let opened = self.open().await;
-                self.session.opened(opened);
-            }
-            Action::Commit(transaction) => {
-                let outcome = self.commit(*transaction).await;
-                self.session.committed(outcome);
-            }
-            Action::Abandon => self.abandon().await,
-            // Both are the caller's.
-            Action::Body(_) | Action::Close => {}
-        }
-        Ok(())
-    }
-
-    /// Waits for octets, for the time to run out, or for the stop.
-    async fn wait(&mut self) -> Result<Wait, ConnError> {
-        let waits = self.session.waits();
-        if waits != Waits::Body {
-            self.times.body = None;
-            if self.shared.is_stopping() {
-                self.say(STOPPING);
-                return Ok(Wait::Over);
-            }
-        }
-        loop {
-            let deadline = self.times.deadline(waits);
-            let filled = tokio::select! {
-                filled = self.connection.fill_until(deadline) => filled,
-                () = self.shared.stopping(), if self.times.stopping.is_none() => {
-                    self.times.stopping = Some(Instant::now());
-                    if waits == Waits::Body {
-                        continue;
-                    }
-                    self.say(STOPPING);
-                    return Ok(Wait::Over);
-                }
-            };
-            return match filled {
-                Ok(0) => Ok(Wait::Over),
-                Ok(_) => Ok(Wait::Filled),
-                Err(ConnError::PeerSilent) => {
-                    let is_stop = self.times.stopping.is_some();
-                    self.say(if is_stop { STOPPING } else { TOO_SLOW });
-                    Ok(Wait::Over)
-                }
-                Err(e) => Err(e),
-            };
-        }
-    }
-
-    async fn reply(&mut self, text: &str) -> Result<(), ConnError> {
-        self.say(text);
-        if self.replies.len() >= REPLIES_BYTES_MAX {
-            self.flush().await?;
-        }
-        Ok(())
-    }
-
-    fn say(&mut self, text: &str) {
-        self.replies.extend_from_slice(text.as_bytes());
-        self.replies.extend_from_slice(b"\r\n");
-    }
-
-    async fn flush(&mut self) -> Result<(), ConnError> {
-        if !self.replies.is_empty() {
-            let replies = std::mem::take(&mut self.replies);
-            self.connection.write_all(&replies).await?;
-        }
-        Ok(())
-    }
-
-    async fn start_tls(&mut self) -> Result<(), ConnError> {
-        self.flush().await?;
-        self.connection
-            .start_tls(&self.shared.tls, TLS_READY)
-            .await?;
-        self.session
-            .tls_started(self.connection.tls_version().unwrap_or("TLS"));
-        Ok(())
-    }
-
-    /// A suspended mailbox or domain submits nothing; each failure is answered later than the last.
-    async fn sign_in(
-        &mut self,
-        name: &str,
-        password: zeroize::Zeroizing<Vec<u8>>,
-    ) -> Option<Account> {
-        let mailbox = self.shared.sign_in(name, password).await;
-        let account = mailbox.and_then(|row| self.in_service(&row));
-        if account.is_none() {
-            let times = u64::from(self.session.failures() + 1);
-            sleep(Duration::from_millis(
-                times * limits::SIGN_IN_FAILURE_DELAY_MS,
-            ))
-            .await;
-        }
-        account
-    }
-
+impl AccessDoor {
     fn in_service(&self, row: &Arc<MailboxRow>) -> Option<Account> {
-        let domain = self.shared.state.view().domain(&row.address.domain())?;
+        let domain = self.0.state.view().domain(&row.address.domain())?;
         let is_served = row.state == MailboxState::Active && domain.state == DomainState::Active;
         is_served.then(|| Account {
             mailbox: row.id,
@@ -230,115 +80,4 @@ impl Driver {
             address: row.address.clone(),
         })
     }
-
-    /// A place in the backlog, then one for the body.
-    async fn open(&mut self) -> Result<(), Reply> {
-        let place = self.shared.state.reserve().map_err(refusal)?;
-        let Some((mailbox, home)) = self.session.account().map(|a| (a.mailbox, a.home)) else {
-            return Err(FAILED.into());
-        };
-        let slot = self.shared.message_from(mailbox).ok_or(TOO_MANY)?;
-        let body = self.shared.spool.begin(home).await.map_err(no_room)?;
-        self.incoming = Some(Incoming {
-            place,
-            body,
-            _slot: slot,
-        });
-        Ok(())
-    }
-
-    async fn take(&mut self, range: std::ops::Range<usize>) {
-        self.times.body_goes_on();
-        let Some(incoming) = self.incoming.as_mut() else {
-            return self.session.body_failed(FAILED.into());
-        };
-        let octets = self.connection.input().get(range).unwrap_or_default();
-        if let Err(e) = incoming.body.write(octets).await {
-            self.abandon().await;
-            self.session.body_failed(no_room(e));
-        }
-    }
-
-    /// Body durable, then the record: `250` only after both.
-    async fn commit(&mut self, transaction: Transaction) -> Result<String, Reply> {
-        self.times.body = None;
-        let Some(Incoming { place, body, _slot }) = self.incoming.take() else {
-            return Err(FAILED.into());
-        };
-        let submission = Submission {
-            mailbox: transaction.account.mailbox,
-            sender: transaction.sender,
-            recipients: transaction.recipients,
-            // Crash from here to the owner's commit: a body that nobody names, and no `250`.
-            body: body.finish().await.map_err(no_room)?,
-            received_from: transaction.received_from,
-        };
-        match self.shared.submit(place, submission).await {
-            Ok(Outcome::Submitted(identifier)) => Ok(identifier.to_string()),
-            Ok(_) => Err(FAILED.into()),
-            Err(e) => Err(refusal(e)),
-        }
-    }
-
-    async fn abandon(&mut self) {
-        self.times.body = None;
-        if let Some(Incoming { place, body, _slot }) = self.incoming.take() {
-            drop(place);
-            body.abandon().await;
-        }
-    }
-}
-
-impl Times {
-    fn start() -> Self {
-        let now = Instant::now();
-        Self {
-            connected: now,
-            command: now,
-            body: None,
-            stopping: None,
-        }
-    }
-
-    fn body_goes_on(&mut self) {
-        self.body.get_or_insert_with(Instant::now);
-    }
-
-    fn deadline(&self, waits: Waits) -> Instant {
-        let seconds = Duration::from_secs;
-        let command = self.command + seconds(limits::SMTP_COMMAND_SECONDS_MAX);
-        let waits_until = match waits {
-            Waits::SignIn => {
-                command.min(self.connected + seconds(limits::SMTP_SIGN_IN_SECONDS_MAX))
-            }
-            Waits::Command => command,
-            Waits::Body => {
-                let whole = self.body.unwrap_or(self.command);
-                (whole + seconds(limits::SMTP_BODY_SECONDS_MAX))
-                    .min(Instant::now() + seconds(limits::SMTP_BODY_PAUSE_SECONDS_MAX))
-            }
-        };
-        let stop = |since: Instant| since + seconds(limits::STOP_SECONDS_MAX) - GOODBYE;
-        self.stopping
-            .map_or(waits_until, |since| waits_until.min(stop(since)))
-    }
-}
-
-fn no_room(error: SpoolError) -> Reply {
-    match error {
-        SpoolError::Busy => BUSY.into(),
-        SpoolError::NoSpace => "452 4.3.1 Insufficient storage for this message".into(),
-    }
-}
-
-fn refusal(error: CommandError) -> Reply {
-    match error {
-        CommandError::Busy => BUSY,
-        CommandError::DiskFull => "451 4.3.1 Insufficient storage, try again later",
-        CommandError::Stopping => "451 4.3.2 Service shutting down, try again later",
-        CommandError::NotInService(_) => "550 5.2.1 Mailbox is not in service",
-        CommandError::NotFound(_) => "550 5.1.8 Sender mailbox does not exist any more",
-        _ => FAILED,
-    }
-    .into()
 }

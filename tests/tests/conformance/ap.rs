@@ -4,8 +4,9 @@ use std::io::Read;
 use std::sync::{Arc, Mutex};
 
 use ceralacca_core::disk::SimDisk;
+use ceralacca_core::instant::Instant;
 use ceralacca_core::limits;
-use ceralacca_core::ports::{ScanVerdict, ScannerAway, VirusScanner};
+use ceralacca_core::ports::{ScanVerdict, ScannerAway, ScannerHealth, VirusScanner};
 use ceralacca_tests::appliance::{Appliance, OTHER_DOMAIN, SERVICE_ADDRESS};
 use ceralacca_tests::compose::{Draft, filler, multipart_body, unique};
 use ceralacca_tests::inside::Inside;
@@ -570,6 +571,15 @@ impl VirusScanner for Recorder {
 
     fn describe(&self) -> String {
         "recorder".to_owned()
+    }
+
+    fn health(&self, _: Instant) -> ScannerHealth {
+        ScannerHealth {
+            reachable: true,
+            signatures_at: None,
+            version: self.describe(),
+            alarm: None,
+        }
     }
 }
 

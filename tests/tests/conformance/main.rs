@@ -9,12 +9,14 @@ mod cd;
 mod dp;
 mod dr;
 mod hs;
+mod ip;
 mod nd;
 mod op;
 mod se;
 mod sg;
 mod te;
 mod tm;
+mod vi;
 
 use std::sync::OnceLock;
 

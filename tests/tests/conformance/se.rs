@@ -2,6 +2,7 @@
 
 use ceralacca_core::limits;
 use ceralacca_tests::appliance::{Appliance, PASSWORD};
+use ceralacca_tests::clamd::{Clamd, attachment, encrypted_zip, nested_zip};
 use ceralacca_tests::compose::filler;
 use ceralacca_tests::journey::refused;
 use ceralacca_tests::smtp::dot_stuffed;
@@ -212,4 +213,38 @@ fn se_07_depth_parts_and_header_are_bounded() {
     }
     assert!(trio.to.messages().is_empty());
     assert!(!filler(1).is_empty());
+}
+
+#[test]
+fn se_08_an_archive_over_the_bounds_fails_unless_policy_says_else_and_an_encrypted_one_passes() {
+    let draft = |trio: &Trio<'_>, archive: &[u8]| {
+        let part = attachment("a.zip", "application/zip", archive);
+        trio.simple().mixed(&[&part])
+    };
+    let trio = Trio::at(crate::vi::scanned());
+    let over = draft(&trio, &nested_zip(40)).bytes();
+    let notice = refused(&trio.from, &[&trio.to.address], &over);
+    assert_eq!(notice.data().error(), "altro");
+    let reason = notice.data().one("errore-esteso");
+    assert!(reason.contains("archivio"), "{reason}");
+    assert_eq!(
+        notice.get("X-VerificaSicurezza"),
+        None,
+        "no virus was found"
+    );
+    assert!(trio.to.messages().is_empty());
+    let trio = Trio::at(crate::vi::scanned());
+    trio.certify_simple(&draft(&trio, &encrypted_zip()));
+
+    let clamd = Clamd::start();
+    let mut appliance = Appliance::scanned_by(&clamd.address());
+    appliance.stop();
+    appliance.set_policy("over_bounds_passes", true);
+    appliance.serve();
+    let trio = Trio::at(&appliance);
+    trio.certify_simple(&draft(&trio, &nested_zip(40)));
+    assert!(
+        appliance.log().contains("Heuristics.Limits.Exceeded"),
+        "it is logged"
+    );
 }

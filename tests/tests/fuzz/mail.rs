@@ -2,6 +2,7 @@
 
 use ceralacca_core::address::Address;
 use ceralacca_core::blob::{BlobError, BlobRead, BlobRef};
+use ceralacca_core::delivery_report;
 use ceralacca_core::mime::{Scan, Scanner, addresses::AddressList, words};
 use ceralacca_core::point::access;
 use ceralacca_core::policy::Policy;
@@ -77,5 +78,18 @@ fn a_brief_original_reads_to_its_end_and_holds_no_named_part_twice() {
         let read = RopeReader::new(&rope, &memory).for_each_chunk(|c| octets.extend_from_slice(c));
         read.unwrap();
         assert_eq!(octets.len() as u64, rope.len());
+    });
+}
+
+#[test]
+fn mx_07_a_delivery_report_is_read_or_is_none() {
+    storm("delivery report", &corpus("report"), |input| {
+        let scan = Scan::of_bytes(input);
+        let report = delivery_report::read(&scan, &whole(input), &Memory(input)).unwrap();
+        let Some(report) = report else { return };
+        assert!(report.failed().count() <= report.recipients.len());
+        if let Some(id) = report.refers_to() {
+            assert!(id.bytes().all(|b| b.is_ascii_graphic()), "{id}");
+        }
     });
 }

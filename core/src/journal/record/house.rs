@@ -1,5 +1,6 @@
 //! Records of the appliance itself.
 
+use super::Change;
 use crate::instant::Instant;
 
 /// The appliance started; the first record of each run.
@@ -14,4 +15,36 @@ pub struct Started {
     /// The epoch of this owner: one more than the last.
     #[n(2)]
     pub epoch: u64,
+}
+
+/// Somebody reads a message of the quarantine, or its facts: committed before a word is given out
+/// (VI-09).
+#[derive(Debug, Clone, PartialEq, Eq, minicbor::Encode, minicbor::Decode)]
+pub struct QuarantineRead {
+    /// When, who, and what of it is read.
+    #[n(0)]
+    pub change: Change,
+    /// The file's name.
+    #[n(1)]
+    pub name: String,
+    /// The message's identifier.
+    #[n(2)]
+    pub identifier: String,
+    /// Why, in the reader's words.
+    #[n(3)]
+    pub reason: String,
+}
+
+/// A message leaves the quarantine: committed before it is removed.
+#[derive(Debug, Clone, PartialEq, Eq, minicbor::Encode, minicbor::Decode)]
+pub struct QuarantineRemoved {
+    /// When, who and why.
+    #[n(0)]
+    pub change: Change,
+    /// The file's name.
+    #[n(1)]
+    pub name: String,
+    /// The message's identifier.
+    #[n(2)]
+    pub identifier: String,
 }

@@ -15,7 +15,7 @@ pub use arrival::{
     Placed, Placement, Received, SeenMark, Shelf, SignedVerdict,
 };
 pub use evidence::Evidence;
-pub use house::Started;
+pub use house::{QuarantineRead, QuarantineRemoved, Started};
 pub use mailbox::{Appended, Expunged, Filing, FlagChange, Flagged, FolderChanged};
 pub use message::{
     Accepted, Certified, DeliveryOutcome, Landed, Paths, RecipientErrand, Refused, Stored, Struck,
@@ -113,4 +113,6 @@ kinds! {
     41 DomainChanged "A domain was added or its state changed."
     42 MailboxChanged "A mailbox or its holder was added or changed."
     60 Started "The appliance started."
+    61 QuarantineRead "An operator read what the quarantine keeps."
+    62 QuarantineRemoved "A message was removed from the quarantine, its term being over."
 }

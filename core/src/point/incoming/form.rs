@@ -21,6 +21,8 @@ pub struct Formed {
     pub data: Box<CertificationData>,
     /// The part that encloses a message.
     pub enclosed: Option<usize>,
+    /// It is from a domain that its signer's record does not list, which the policy tolerates (IP-06).
+    pub tolerated: Option<String>,
 }
 
 /// A fault of form, with words for the log.
@@ -59,25 +61,27 @@ pub(super) fn check(
         // RFC 2046 §5.2.1; what is decoded is not what was signed as the original.
         return Ok(malformed("the enclosed message is encoded"));
     }
-    if let Err(fault) = sender(message, signer, trust) {
-        return Ok(Err(fault));
-    }
-    Ok(Ok(Formed {
+    Ok(sender(message, signer, trust).map(|tolerated| Formed {
         kind,
         data,
         enclosed,
+        tolerated,
     }))
 }
 
 /// IP-06: `From:` is in a domain of a record that holds the signer's certificate.
-fn sender(message: &Message<'_>, signer: &SignerFacts, trust: &dyn Trust) -> Result<(), Malformed> {
+fn sender(
+    message: &Message<'_>,
+    signer: &SignerFacts,
+    trust: &dyn Trust,
+) -> Result<Option<String>, Malformed> {
     let Some(from) = from(message) else {
         let why = "\"From:\" does not hold one address".to_owned();
         return Err((AnomalyReason::Malformed, why));
     };
     let domain = from.domain();
     if trust.manages(&signer.certificate, &domain) {
-        return Ok(());
+        return Ok(None);
     }
     let providers = trust.providers_of(&signer.certificate);
     let why = format!("{domain} is no domain of {}", providers.join(", "));
@@ -85,8 +89,7 @@ fn sender(message: &Message<'_>, signer: &SignerFacts, trust: &dyn Trust) -> Res
         .iter()
         .any(|provider| trust.is_tolerated(provider))
     {
-        eprintln!("warning: {why}; tolerated by the policy (IP-06)");
-        return Ok(());
+        return Ok(Some(why));
     }
     Err((AnomalyReason::ForeignSender, why))
 }

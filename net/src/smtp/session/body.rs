@@ -58,6 +58,7 @@ impl Session {
         match outcome {
             Ok(identifier) => {
                 self.errors = 0;
+                self.idle = 0;
                 self.end_mail(format!("250 2.0.0 Ok: queued as {identifier}").into());
             }
             Err(refusal) => self.end_mail(refusal),
@@ -195,13 +196,12 @@ impl Session {
     }
 
     fn commit(&mut self) {
-        let (Some(mail), Some(account)) = (self.mail.take(), self.account.clone()) else {
+        let Some(mail) = self.mail.take() else {
             return self.say(OUT_OF_ORDER);
         };
         self.phase = Phase::Driver(Asked::Committed);
         self.ready.push_back(Action::Commit(Box::new(Transaction {
-            account,
-            sender: mail.sender,
+            origin: mail.origin,
             recipients: mail.recipients,
             received_from: self.received_from(),
         })));
@@ -213,13 +213,19 @@ impl Session {
             std::net::IpAddr::V4(v4) => format!("[{v4}]"),
             std::net::IpAddr::V6(v6) => format!("[IPv6:{v6}]"),
         };
-        let name = self.greeted.as_deref().filter(|name| is_host_name(name));
         format!(
-            "from {} ({address}) by {} with ESMTPSA ({})",
-            name.unwrap_or(&address),
+            "from {} ({address}) by {} with {} ({})",
+            self.host_name().unwrap_or(&address),
             self.settings.host,
+            self.protocol(),
             self.settings.tls.unwrap_or("no TLS")
         )
+    }
+
+    /// The name that the peer gave itself, if it may stand in a `Received:` field.
+    pub(super) fn host_name(&self) -> Option<&str> {
+        let greeted = self.greeted.as_ref().map(|greeted| &*greeted.name);
+        greeted.filter(|name| is_host_name(name))
     }
 }
 

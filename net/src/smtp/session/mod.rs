@@ -1,16 +1,19 @@
-//! The submission session as a machine without sockets: [`Session::step`] takes the octets at hand and
+//! A session of SMTP as a machine without sockets: [`Session::step`] takes the octets at hand and
 //! answers how many are done with and what is to be done. Replies come in the order of the commands,
-//! however they were sent together or torn apart. Guarantees AP-01, AP-02, AP-15, AP-16, AP-30, AP-31,
-//! AC-01, AC-04 and SE-04: what the driver is told to open, take in and commit has passed them.
+//! however they were sent together or torn apart. Guarantees SE-04 at both doors, AP-01, AP-02, AP-15,
+//! AP-16, AP-30, AP-31, AC-01 and AC-04 at submission, IP-20, IP-24 and IP-25 at the incoming point: what
+//! the driver is told to open, take in and commit has passed them.
 
 mod auth;
 mod body;
+mod role;
 #[cfg(test)]
 mod tests;
 
 use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::ops::Range;
+use std::rc::Rc;
 
 use ceralacca_core::address::Address;
 use ceralacca_core::journal::Partition;
@@ -21,6 +24,9 @@ use zeroize::Zeroizing;
 use super::codec::{ChunkCheck, Cut, DotReader, LineCutter, LineFault};
 use super::command::Command;
 use super::settings::Settings;
+
+use role::Role;
+pub use role::{Origin, RecipientDomain, RecipientDomains};
 
 /// Who signed in.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,10 +42,8 @@ pub struct Account {
 /// What is to be committed with the body.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Transaction {
-    /// Who submits.
-    pub account: Account,
-    /// Reverse path.
-    pub sender: Address,
+    /// Who sends.
+    pub origin: Origin,
     /// Forward path as given.
     pub recipients: Vec<Address>,
     /// For the `Received:` field.
@@ -105,12 +109,9 @@ type Reply = Cow<'static, str>;
 
 const OK: &str = "250 2.0.0 Ok";
 const MUST_START_TLS: &str = "530 5.7.0 Must issue a STARTTLS command first";
-const MUST_SIGN_IN: &str = "530 5.7.0 Authentication required";
 const OUT_OF_ORDER: &str = "503 5.5.1 Bad sequence of commands";
 const TOO_LARGE: &str = "552 5.3.4 Message size exceeds the announced maximum";
 const TOO_MANY_FAILURES: &str = "421 4.7.0 Too many errors, closing connection";
-const HELP: &str =
-    "214 2.0.0 Commands: AUTH BDAT DATA EHLO HELO HELP MAIL NOOP QUIT RCPT RSET STARTTLS VRFY";
 
 #[derive(Debug)]
 enum Phase {
@@ -153,7 +154,7 @@ enum Fate {
 
 #[derive(Debug)]
 struct Mail {
-    sender: Address,
+    origin: Origin,
     recipients: Vec<Address>,
     /// Octets of the body so far.
     length: u64,
@@ -164,22 +165,44 @@ struct Mail {
 /// The session.
 #[derive(Debug)]
 pub struct Session {
+    role: Role,
     settings: Settings,
     phase: Phase,
     lines: LineCutter,
     ready: VecDeque<Action>,
-    greeted: Option<String>,
+    greeted: Option<Greeted>,
     account: Option<Account>,
     mail: Option<Mail>,
     errors: u32,
     failures: u32,
+    /// Commands since the last message taken that bring none on its way.
+    idle: u32,
+}
+
+/// How the peer presented itself.
+#[derive(Debug)]
+struct Greeted {
+    name: String,
+    /// By EHLO.
+    is_extended: bool,
 }
 
 impl Session {
-    /// A session that first greets.
+    /// A session of submission that first greets.
     pub fn new(settings: Settings) -> Self {
+        Self::with_role(settings, Role::Submission)
+    }
+
+    /// A session of the incoming point that first greets; `domains` says who is taken.
+    pub fn incoming(settings: Settings, domains: Rc<dyn RecipientDomains>) -> Self {
+        let role = Role::incoming(domains);
+        Self::with_role(settings, role)
+    }
+
+    fn with_role(settings: Settings, role: Role) -> Self {
         let greeting = format!("220 {} ESMTP", settings.host);
         Self {
+            role,
             settings,
             phase: Phase::Command,
             lines: LineCutter::default(),
@@ -189,6 +212,7 @@ impl Session {
             mail: None,
             errors: 0,
             failures: 0,
+            idle: 0,
         }
     }
 
@@ -237,9 +261,10 @@ impl Session {
 
     /// For the driver's deadlines.
     pub fn waits(&self) -> Waits {
+        if let Some(waits) = self.stranger() {
+            return waits;
+        }
         match self.phase {
-            // A chunk that a stranger sends is thrown away, and buys no time.
-            _ if self.account.is_none() => Waits::SignIn,
             Phase::Data(..) | Phase::Chunk(..) => Waits::Body,
             // Between two chunks the message is still on its way.
             _ if self.mail.as_ref().is_some_and(|m| m.chunks.is_some()) => Waits::Body,
@@ -250,6 +275,11 @@ impl Session {
     /// Who signed in.
     pub fn account(&self) -> Option<&Account> {
         self.account.as_ref()
+    }
+
+    /// The first recipient of the transaction under way.
+    pub fn first_recipient(&self) -> Option<&Address> {
+        self.mail.as_ref()?.recipients.first()
     }
 
     /// Failed sign-ins so far.
@@ -315,7 +345,7 @@ impl Session {
     }
 
     fn command(&mut self, line: &[u8]) {
-        let command = match Command::parse(line) {
+        let command = match Command::parse_as(line, self.role.dialect()) {
             Ok(command) => command,
             Err(refused) => {
                 self.refuse(refused);
@@ -330,10 +360,14 @@ impl Session {
                 return;
             }
         };
+        if self.is_idle_too_long(&command) {
+            self.give_up_mail();
+            return self.close(TOO_MANY_FAILURES);
+        }
         match command {
             Command::Ehlo(name) => self.ehlo(name),
             Command::Helo(name) => {
-                self.greet(name);
+                self.greet(name, false);
                 self.say(format!("250 {}", self.settings.host));
             }
             Command::StartTls => self.start_tls(),
@@ -352,7 +386,7 @@ impl Session {
             }
             Command::Noop => self.say(OK),
             Command::Vrfy => self.say("252 2.5.0 Cannot verify, but will accept the message"),
-            Command::Help => self.say(HELP),
+            Command::Help => self.say(self.role.help()),
             Command::Quit => {
                 self.give_up_mail();
                 self.say("221 2.0.0 Bye");
@@ -362,20 +396,23 @@ impl Session {
         }
     }
 
-    fn greet(&mut self, name: &str) {
+    fn greet(&mut self, name: &str, is_extended: bool) {
         self.give_up_mail();
-        self.greeted = Some(name.to_owned());
+        self.greeted = Some(Greeted {
+            name: name.to_owned(),
+            is_extended,
+        });
     }
 
     fn ehlo(&mut self, name: &str) {
-        self.greet(name);
+        self.greet(name, true);
         let own = match self.settings.tls {
-            Some(_) => "AUTH PLAIN LOGIN",
-            None => "STARTTLS",
+            Some(_) => self.role.keyword_under_tls(),
+            None => "250-STARTTLS\r\n",
         };
         self.say(format!(
             "250-{}\r\n250-SIZE {}\r\n250-PIPELINING\r\n250-8BITMIME\r\n250-CHUNKING\r\n\
-             250-ENHANCEDSTATUSCODES\r\n250-{own}\r\n250 HELP",
+             250-ENHANCEDSTATUSCODES\r\n{own}250 HELP",
             self.settings.host, self.settings.message_bytes_max
         ));
     }
@@ -389,16 +426,6 @@ impl Session {
         self.ready.push_back(Action::StartTls);
     }
 
-    /// Why a command about a message cannot be heard now.
-    fn not_yet(&self) -> Option<&'static str> {
-        match (self.settings.tls, &self.account, &self.greeted) {
-            (None, _, _) => Some(MUST_START_TLS),
-            (_, None, _) => Some(MUST_SIGN_IN),
-            (_, _, None) => Some(OUT_OF_ORDER),
-            _ => None,
-        }
-    }
-
     fn mail(&mut self, sender: Option<Address>, size: Option<u64>) {
         if let Some(reply) = self.not_yet() {
             return self.refuse(reply);
@@ -406,15 +433,15 @@ impl Session {
         if self.mail.is_some() {
             return self.refuse(OUT_OF_ORDER);
         }
-        let own = self.account.as_ref().map(|account| &account.address);
-        let Some(sender) = sender.filter(|sender| Some(sender) == own) else {
-            return self.refuse("553 5.7.1 Sender address is not the authenticated mailbox");
+        let origin = match self.origin(sender) {
+            Ok(origin) => origin,
+            Err(reply) => return self.refuse(reply),
         };
         if size.is_some_and(|size| size > self.settings.message_bytes_max) {
             return self.refuse(TOO_LARGE);
         }
         self.mail = Some(Mail {
-            sender,
+            origin,
             recipients: Vec::new(),
             length: 0,
             chunks: None,
@@ -432,8 +459,18 @@ impl Session {
         if mail.recipients.len() >= limits::RECIPIENTS_PER_TRANSACTION_MAX {
             return self.say("452 4.5.3 Too many recipients");
         }
-        mail.recipients.push(recipient);
-        self.say("250 2.1.5 Ok");
+        match self.role.recipient(&recipient) {
+            RecipientDomain::Managed => {
+                mail.recipients.push(recipient);
+                self.say("250 2.1.5 Ok");
+            }
+            RecipientDomain::Pending => {
+                self.say("451 4.7.1 Domain is not in service yet, try again later");
+            }
+            RecipientDomain::Foreign => {
+                self.refuse("550 5.7.1 Recipient is not of this provider, relaying denied");
+            }
+        }
     }
 }
 

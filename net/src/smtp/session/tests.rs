@@ -10,6 +10,8 @@ use proptest::prelude::*;
 use super::{Account, Action, Session, Waits};
 use crate::smtp::settings::Settings;
 
+mod incoming;
+
 const SIZE: u64 = 1000;
 
 /// What a driver does about a session, in order; a body in one entry.
@@ -34,14 +36,12 @@ struct Driver {
 
 impl Driver {
     fn new(tls: Option<&'static str>) -> Self {
-        let settings = Settings {
-            host: "mail.pec.example".to_owned(),
-            message_bytes_max: SIZE,
-            peer: [192, 0, 2, 7].into(),
-            tls,
-        };
+        Self::of(Session::new(settings(SIZE, tls)))
+    }
+
+    fn of(session: Session) -> Self {
         let mut driver = Self {
-            session: Session::new(settings),
+            session,
             input: Vec::new(),
             done: Vec::new(),
             opens: Ok(()),
@@ -138,6 +138,15 @@ impl Driver {
 
     fn has_committed(&self) -> bool {
         self.done.iter().any(|d| matches!(d, Done::Committed(..)))
+    }
+}
+
+fn settings(message_bytes_max: u64, tls: Option<&'static str>) -> Settings {
+    Settings {
+        host: "mail.pec.example".to_owned(),
+        message_bytes_max,
+        peer: [192, 0, 2, 7].into(),
+        tls,
     }
 }
 

@@ -6,8 +6,6 @@ use std::sync::Arc;
 
 use super::arrival::{Arrival, TakenIn};
 use super::envelope::{foreign_facts, placeholder_facts};
-use super::examine::{Examined, SignedFacts, examine};
-use super::form::Formed;
 use crate::address::Address;
 use crate::blob::{BlobError, BlobRef};
 use crate::certification::CertificationKind;
@@ -25,7 +23,9 @@ use crate::message_id::Identifier;
 use crate::mime::Scan;
 use crate::mime::addresses::AddressList;
 use crate::owner::{CommandError, Outcome};
+use crate::point::incoming::{Examined, Formed, SignedFacts, examine};
 use crate::ports::ScanVerdict;
+use crate::quarantine::{FoundAt, QuarantineFacts};
 use crate::queue::Dispatch;
 use crate::registry::ProviderRow;
 use crate::rope::{Rope, RopeReader};
@@ -128,6 +128,22 @@ impl Desk<'_> {
         match scanner.scan(&mut message) {
             Ok(ScanVerdict::Clean) => Ok(None),
             Ok(ScanVerdict::Infected(name)) => Ok(Some(name)),
+            // SE-08: an archive over the bounds may pass here, where it is said aloud.
+            Ok(ScanVerdict::OverBounds(bound)) => {
+                eprintln!(
+                    "notice: {} passes unscanned in part: {bound}",
+                    self.identifier
+                );
+                Ok(None)
+            }
+            Ok(ScanVerdict::TooLong(remedy)) => {
+                eprintln!("warning: {} cannot be scanned: {remedy}", self.identifier);
+                Err(refuse(
+                    451,
+                    "4.7.1",
+                    "The virus scanner does not take the message",
+                ))
+            }
             Err(away) => {
                 eprintln!("warning: {away}");
                 Err(refuse(451, "4.7.1", "The virus scanner does not answer"))
@@ -140,6 +156,13 @@ impl Desk<'_> {
             // IP-26
             let provider = facts.verdict.provider.as_deref().unwrap_or_default();
             eprintln!("warning: certified mail of {provider} came without TLS");
+        }
+        if let Ok(Formed {
+            tolerated: Some(why),
+            ..
+        }) = &facts.form
+        {
+            eprintln!("warning: {why}; tolerated by the policy (IP-06)");
         }
         match facts.form.clone() {
             Ok(formed) if formed.kind == MessageKind::TransportEnvelope => {
@@ -563,11 +586,34 @@ impl Desk<'_> {
         received: &mut Received,
         infected: Option<String>,
     ) -> Result<(), BlobError> {
-        if let Some(name) = &infected {
-            eprintln!(
-                "warning: {} from {} holds a virus ({name}); it is kept apart (VI-07)",
-                received.evidence.identifier, self.arrival.peer
-            );
+        let Some(name) = &infected else {
+            return Ok(());
+        };
+        let identifier = &received.evidence.identifier;
+        eprintln!(
+            "warning: {identifier} from {} holds a virus ({name}); it is kept apart (VI-07)",
+            self.arrival.peer
+        );
+        if let Some(quarantine) = &self.shared.quarantine {
+            let facts = QuarantineFacts {
+                at: self.now,
+                identifier: identifier.to_string(),
+                sender: received.evidence.sender.as_ref().map(Address::to_string),
+                recipients: self
+                    .arrival
+                    .recipients
+                    .iter()
+                    .map(Address::to_string)
+                    .collect(),
+                detection: name.clone(),
+                found_at: FoundAt::IncomingPoint,
+                size: self.rope.len(),
+            };
+            let mut message = RopeReader::new(&self.rope, &*self.shared.blobs);
+            // Crash from here to the commit: kept already, and found again by its identifier.
+            quarantine
+                .keep(&facts, &mut message)
+                .map_err(|error| BlobError::Source(std::io::Error::other(error)))?;
         }
         received.infected = infected;
         Ok(())

@@ -1,7 +1,6 @@
 //! What later steps need of another provider's envelope, from its signed data and its signed parts, never
 //! from its outer header (CD-12).
 
-use super::form::Formed;
 use super::take::Desk;
 use crate::address::Address;
 use crate::blob::BlobError;
@@ -10,6 +9,7 @@ use crate::envelope::EnvelopeFacts;
 use crate::limits;
 use crate::mime::addresses::AddressList;
 use crate::mime::{Scan, Span, words};
+use crate::point::incoming::Formed;
 use crate::rope::{Rope, RopeReader};
 
 /// The facts of a correct envelope; the enclosed original is a slice of what came.
