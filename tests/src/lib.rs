@@ -37,3 +37,4 @@ pub mod smtp;
 pub mod token;
 pub mod wire;
 pub mod workspace;
+pub mod world;
