@@ -8,6 +8,8 @@ use ceralacca_core::address::{Address, Domain};
 use ceralacca_firmware::ScannerSettings;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::conformance::settings::Server;
+
 /// An open certified-mail (PEC, RFC 6109) appliance.
 #[derive(Debug, Parser)]
 #[command(name = "ceralacca", version, about, max_term_width = 100)]
@@ -38,17 +40,25 @@ pub enum Command {
     /// Domains of the provider.
     #[command(subcommand)]
     Domain(DomainCommand),
+    /// Mail that waits to leave for other servers.
+    #[command(subcommand)]
+    Queue(QueueCommand),
     /// Signing keys and their certificates.
     #[command(subcommand)]
     Hsm(HsmCommand),
     /// Infected messages, kept encrypted for 30 months.
     #[command(subcommand)]
     Quarantine(QuarantineCommand),
+    /// The index of all providers, and our own part of it.
+    #[command(subcommand)]
+    Directory(DirectoryCommand),
     /// A test authority; nothing outside the sandbox trusts it.
     #[command(subcommand)]
     Sandbox(SandboxCommand),
     /// Judge a certified message, offline; exit 0 only if it is genuine.
     Verify(VerifyArguments),
+    /// Run the check list of RFC 6109 from outside against any provider; exit 0 only if all holds.
+    Conformance(Box<ConformanceArguments>),
     /// Look at everything that must be well.
     Check,
 }
@@ -114,6 +124,11 @@ pub struct InitArguments {
     pub sessions: Option<u16>,
     /// Virus scanner: `none`, `clamd:/path/of/the/socket` or `clamd:host:port` (several after a comma);
     /// there is no default.
+    /// Folder of a test authority that certifies several providers (`sandbox authority create`); its
+    /// certificate becomes one of `mail_authorities`.
+    #[arg(long, value_name = "FOLDER")]
+    pub authority: Option<PathBuf>,
+    /// Virus scanner: `none` or `clamd:SOCKET`; there is no default.
     #[arg(long, value_name = "none|clamd:SOCKET")]
     pub scanner: ScannerSettings,
 }
@@ -282,6 +297,12 @@ pub enum DomainCommand {
     },
     /// List them.
     List,
+    /// Show a domain, with the record that its DNS must publish for DKIM.
+    Show {
+        /// Its name.
+        #[arg(value_parser = parse_domain)]
+        domain: Domain,
+    },
     /// Give up a domain without mailboxes.
     Remove {
         /// Its name.
@@ -300,6 +321,45 @@ pub enum DomainCommand {
         #[arg(value_parser = parse_domain)]
         domain: Domain,
     },
+}
+
+/// `queue …`
+#[derive(Debug, Clone, Subcommand)]
+pub enum QueueCommand {
+    /// A table by destination and age, then entries with age, attempts, next try and last reply, the
+    /// oldest first.
+    List {
+        /// Of this destination only.
+        #[arg(long, value_name = "D", value_parser = parse_domain)]
+        destination: Option<Domain>,
+        /// At most so many entries.
+        #[arg(long, value_name = "N", default_value_t = 100)]
+        limit: usize,
+    },
+    /// Show an entry.
+    Show {
+        /// Its key, as `queue list` prints it.
+        key: String,
+    },
+    /// Try now, whatever the destination's troubles.
+    Retry(QueueArguments),
+    /// Do not try until released; what is held is still given up in time.
+    Hold(QueueArguments),
+    /// Try again what was held.
+    Release(QueueArguments),
+}
+
+/// Entries of the queue.
+#[derive(Debug, Clone, Args)]
+pub struct QueueArguments {
+    /// The key of one.
+    pub key: Option<String>,
+    /// All for this destination.
+    #[arg(long, value_name = "D", value_parser = parse_domain, conflicts_with = "key")]
+    pub destination: Option<Domain>,
+    /// All.
+    #[arg(long, conflicts_with_all = ["key", "destination"])]
+    pub all: bool,
 }
 
 /// `hsm …`
@@ -369,6 +429,90 @@ pub enum QuarantineCommand {
     Expire,
 }
 
+/// `directory …`
+#[derive(Debug, Clone, Subcommand)]
+pub enum DirectoryCommand {
+    /// Show the index in use; with a domain, who manages it (exit 0 only if somebody does).
+    Show {
+        /// A domain.
+        #[arg(value_parser = parse_domain)]
+        domain: Option<Domain>,
+    },
+    /// Write our own part of the index, signed (`.p7m`).
+    Export {
+        /// Where.
+        file: PathBuf,
+        /// As LDIF, not signed.
+        #[arg(long)]
+        ldif: bool,
+    },
+    /// Take an index from a file (`.p7m`), signed by whom the settings pin.
+    Import {
+        /// Which.
+        file: PathBuf,
+    },
+    /// Fetch the index now.
+    Fetch,
+    /// Put the index that waits for confirmation in use.
+    Confirm,
+    /// Sign our own part anew where something has changed, and say where it is published.
+    Publish,
+    /// A national index for the sandbox; nothing outside it trusts it.
+    Authority(IndexArguments),
+}
+
+/// `directory authority`
+#[derive(Debug, Clone, Args)]
+#[command(subcommand_negates_reqs = true)]
+pub struct IndexArguments {
+    /// Its folder: keys and certificates are made there at the first start, `*.crl` in it are served.
+    #[arg(long, value_name = "FOLDER", global = true)]
+    pub folder: Option<PathBuf>,
+    /// Address to listen on.
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1")]
+    pub bind: IpAddr,
+    /// Port of HTTPS, for the index; 0: the system picks.
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub port: u16,
+    /// Port of HTTP, for revocation lists; 0: the system picks.
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub http_port: u16,
+    /// Name of the server, in the index's location; the address when left out.
+    #[arg(long, value_name = "NAME", value_parser = parse_domain)]
+    pub host: Option<Domain>,
+    /// Where a provider publishes its own part (HTTPS); may be repeated.
+    #[arg(long = "provider", value_name = "URL", required = true)]
+    pub providers: Vec<String>,
+    /// Who vouches for providers' signing certificates (PEM); may be repeated.
+    #[arg(long = "anchors", value_name = "PEM", required = true)]
+    pub anchors: Vec<PathBuf>,
+    /// Who vouches for providers' HTTPS servers (PEM); as `--anchors` when left out; may be repeated.
+    #[arg(long = "server-authority", value_name = "PEM")]
+    pub server_authorities: Vec<PathBuf>,
+    /// Seconds after which the parts are fetched again.
+    #[arg(long, value_name = "SECONDS", default_value_t = 3600, value_parser = clap::value_parser!(u32).range(1..))]
+    pub every: u32,
+    /// Fetch, write `index.p7m` into the folder, and end; exit 0 only if every part was taken.
+    #[arg(long)]
+    pub once: bool,
+    /// Something else than to serve.
+    #[command(subcommand)]
+    pub order: Option<IndexOrder>,
+}
+
+/// `directory authority … issue-client`
+#[derive(Debug, Clone, Subcommand)]
+pub enum IndexOrder {
+    /// A client's certificate for a provider: `NAME.pem` and `NAME.key`.
+    IssueClient {
+        /// Its name.
+        name: String,
+        /// Folder to put them into.
+        #[arg(long, value_name = "FOLDER")]
+        out: PathBuf,
+    },
+}
+
 /// `sandbox …`
 #[derive(Debug, Clone, Subcommand)]
 pub enum SandboxCommand {
@@ -381,6 +525,42 @@ pub enum SandboxCommand {
         #[arg(long, value_name = "TIME", value_parser = parse_span_ms)]
         advance: Option<u64>,
     },
+    /// Run a provider that breaks the rules on purpose, for the conformance checks to be seen failing.
+    Serve(BrokenArguments),
+}
+
+/// `sandbox serve`
+#[derive(Debug, Clone, Args)]
+pub struct BrokenArguments {
+    /// What to break.
+    #[arg(
+        long,
+        value_name = "FAULT,FAULT",
+        value_enum,
+        value_delimiter = ',',
+        required = true
+    )]
+    pub broken: Vec<FaultWord>,
+    /// By how many seconds `late-receipt` delays receipts.
+    #[arg(long, value_name = "N", default_value_t = 90)]
+    pub late_seconds: u64,
+}
+
+/// `--broken`
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum FaultWord {
+    /// Receipts come late.
+    LateReceipt,
+    /// Brief receipts hold wrong hashes.
+    WrongHash,
+    /// One octet of each envelope is altered after signing.
+    AlteredEnvelope,
+    /// An authority that nobody trusts vouches for the signer.
+    ForeignSigner,
+    /// The signing certificate has expired.
+    ExpiredCertificate,
+    /// Messages hold no certification data.
+    MissingDaticert,
 }
 
 /// `sandbox authority …`
@@ -389,7 +569,14 @@ pub enum AuthorityCommand {
     /// Make an authority in a folder: `authority.pem`, `authority.key`.
     Create {
         /// Where.
-        folder: PathBuf,
+        #[arg(
+            required_unless_present = "folder_option",
+            conflicts_with = "folder_option"
+        )]
+        folder: Option<PathBuf>,
+        /// Where.
+        #[arg(long = "folder", value_name = "FOLDER")]
+        folder_option: Option<PathBuf>,
         /// Its name.
         #[arg(long, default_value = "Ceralacca test authority")]
         name: String,
@@ -404,7 +591,7 @@ pub struct SignArguments {
     /// The request (PEM).
     pub csr: PathBuf,
     /// Folder of the authority; the evaluation authority of `--data` when left out.
-    #[arg(long, value_name = "FOLDER")]
+    #[arg(long, visible_alias = "folder", value_name = "FOLDER")]
     pub authority: Option<PathBuf>,
     /// Name of the provider; that of `--data` when left out.
     #[arg(long, value_name = "NAME")]
@@ -450,6 +637,62 @@ fn part_ms(part: &str) -> Option<u64> {
     };
     let number: u64 = number.parse().ok()?;
     number.checked_mul(seconds)?.checked_mul(1000)
+}
+
+/// `conformance`
+#[derive(Debug, Clone, Args)]
+pub struct ConformanceArguments {
+    /// Servers, mailboxes and limits (TOML); or the flags below.
+    #[arg(long, value_name = "F", conflicts_with_all = ["submission", "imap", "sender", "recipient"])]
+    pub config: Option<PathBuf>,
+    /// Where mail is handed in.
+    #[arg(long, value_name = "HOST:PORT[/starttls]", value_parser = Server::parse)]
+    pub submission: Option<Server>,
+    /// Where it is read, over TLS.
+    #[arg(long, value_name = "HOST:PORT", value_parser = Server::parse)]
+    pub imap: Option<Server>,
+    /// The mailbox that sends.
+    #[arg(long, value_name = "ADDRESS", requires = "sender_password_file")]
+    pub sender: Option<String>,
+    /// File with its password.
+    #[arg(long, value_name = "F")]
+    pub sender_password_file: Option<PathBuf>,
+    /// The mailbox that receives, at the same provider.
+    #[arg(long, value_name = "ADDRESS", requires = "recipient_password_file")]
+    pub recipient: Option<String>,
+    /// File with its password.
+    #[arg(long, value_name = "F")]
+    pub recipient_password_file: Option<PathBuf>,
+    /// An address without certified mail; mail is sent to it.
+    #[arg(long, value_name = "ADDRESS")]
+    pub external: Option<String>,
+    /// Authorities of signing certificates (PEM).
+    #[arg(long, value_name = "PEM")]
+    pub anchors: Option<PathBuf>,
+    /// Authorities of the servers (PEM); those of the system when left out.
+    #[arg(long, value_name = "PEM")]
+    pub trust: Option<PathBuf>,
+    /// The index of providers (LDIF).
+    #[arg(long, value_name = "LDIF")]
+    pub directory: Option<PathBuf>,
+    /// Leave out the messages of the size limits, some 50 MB.
+    #[arg(long)]
+    pub no_large: bool,
+    /// Make these checks only.
+    #[arg(long, value_name = "ID,ID", value_delimiter = ',')]
+    pub only: Vec<String>,
+    /// Print the check list and end.
+    #[arg(long)]
+    pub list: bool,
+    /// Write a report in JUnit XML.
+    #[arg(long, value_name = "F")]
+    pub junit: Option<PathBuf>,
+    /// Write a report as a page.
+    #[arg(long, value_name = "F")]
+    pub html: Option<PathBuf>,
+    /// Keep all messages, sent and found, in this folder.
+    #[arg(long, value_name = "DIR")]
+    pub evidence: Option<PathBuf>,
 }
 
 fn parse_domain(text: &str) -> Result<Domain, String> {

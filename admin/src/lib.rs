@@ -3,14 +3,17 @@
 //!
 //! [`cli`] is the grammar, [`command`] a file per command; a command about a data directory goes through
 //! [`reach`] to the appliance that runs, or works offline under the [`lock`]; [`desk`] turns requests
-//! into orders for the owner. [`client`] is a mail client of our own, for the demo and the bench.
+//! into orders for the owner, [`directory`] exchanges the index of providers. [`client`] is a mail client
+//! of our own, for the demo, the bench and [`conformance`], which judges any provider from outside.
 
 pub mod appliance;
 pub mod cli;
 pub mod client;
 pub mod command;
+pub mod conformance;
 pub mod control;
 pub mod desk;
+pub mod directory;
 pub mod keys;
 pub mod lock;
 pub mod reach;

@@ -17,8 +17,8 @@
 //! [`delivery_report`] and [`srs`] serve ordinary mail; [`point`] decides, [`intake`] takes in, [`queue`]
 //! says when mail for other servers is tried; [`scanning`] watches the virus scanner, [`quarantine`]
 //! keeps what it found, [`encrypted`]. State: [`journal`] is the truth, [`blob`] holds bodies, [`view`]
-//! answers questions, [`owner`] decides and commits, [`pipeline`] certifies. [`stepper`] is an appliance
-//! without threads, for simulations.
+//! answers questions, [`owner`] decides and commits, [`pipeline`] certifies. [`directory`] knows the
+//! other providers. [`stepper`] is an appliance without threads, for simulations.
 //!
 //! What follows is the design that the rooms keep to; a comment that says *see Commit* means it.
 //!
@@ -76,6 +76,7 @@ pub mod address;
 pub mod blob;
 pub mod certification;
 pub mod delivery_report;
+pub mod directory;
 pub mod disk;
 pub mod encrypted;
 pub mod envelope;

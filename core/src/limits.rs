@@ -97,6 +97,10 @@ pub const SWEEP_MS: i64 = 10 * 60 * 1000;
 /// Identifiers and marks dropped in one record: some 60 octets each.
 pub const FORGOTTEN_PER_RECORD_MAX: usize = 400;
 const _: () = assert!(FORGOTTEN_PER_RECORD_MAX * (DOMAIN_BYTES_MAX / 2 + 32) < RECORD_BYTES_MAX);
+/// IP-23: a signer that may be newer than our copy of the index is waited for so long.
+pub const INDEX_AWAITED_MS: i64 = 2 * 60 * 60 * 1000;
+/// Such signers at a time: certificates that lead to an authority of ours are few.
+pub const SIGNERS_AWAITED_MAX: usize = 1000;
 /// Recipients of one transaction of another server (RFC 5321 §4.5.3.1.8: at least 100): further ones
 /// come in another transaction, which gets its own take-charge receipt (TC-04).
 pub const ARRIVAL_RECIPIENTS_MAX: usize = 100;
@@ -168,8 +172,8 @@ pub const BODIES_PER_SYNC_MAX: usize = 64;
 
 /// Messages of other servers that one ring has examined at once, on threads that may wait.
 pub const EXAMINED_AT_ONCE_PER_RING_MAX: u32 = 64;
-/// A message takes one of those places per so many octets: an examination holds the message in memory,
-/// so a ring's hold 256 MB together at most.
+/// A message takes one of those places per so many octets: digesting and scanning a large one keeps a
+/// core and the disk busy for seconds, and many of them at once would starve the certifier.
 pub const EXAMINED_BYTES_PER_PLACE: u64 = 4 * MEGABYTE;
 const _: () = assert!(
     EXAMINED_AT_ONCE_PER_RING_MAX as u64 * EXAMINED_BYTES_PER_PLACE >= EXAMINED_BYTES_MAX as u64
@@ -424,6 +428,9 @@ pub const RELAY_EXCHANGES_MAX: usize = 20;
 pub const RELAY_ADDRESSES_MAX: usize = 8;
 /// The relay looks at the clock at least so often, and hands in again what was not recorded.
 pub const RELAY_TICK_MS_MAX: u64 = 1_000;
+/// Changes of the queue that the relay takes before it looks at what is due.
+pub const RELAY_CHANGES_AT_ONCE_MAX: usize = 1_000;
+
 /// clamd servers that one appliance may name.
 pub const CLAMD_SERVERS_MAX: usize = 8;
 /// Scans at once on one clamd server, which runs 10 or 12 threads as it is delivered; two stay free for
@@ -480,3 +487,24 @@ pub const ARCHIVE_ENTRIES_MAX: usize = 10_000;
 /// while it is looked at.
 pub const ARCHIVE_BYTES_MAX: usize = 64 * MEGABYTE as usize;
 const _: () = assert!(ARCHIVE_BYTES_MAX as u64 > 2 * MESSAGE_BYTES_FLOOR);
+/// Octets of an index of providers, signed: 300,000 domains take some 15 MB.
+pub const DIRECTORY_BYTES_MAX: usize = 64 * MEGABYTE as usize;
+/// Physical lines of it: a domain is one, a certificate some thirty.
+pub const DIRECTORY_LINES_MAX: usize = 2_000_000;
+/// Records of it: the real one has some dozens.
+pub const DIRECTORY_RECORDS_MAX: usize = 20_000;
+/// Values of all its records.
+pub const DIRECTORY_VALUES_MAX: usize = 1_000_000;
+const _: () = assert!(DIRECTORY_VALUES_MAX < DIRECTORY_LINES_MAX);
+/// Octets of one value as written: a certificate in base64.
+pub const DIRECTORY_VALUE_BYTES_MAX: usize = 2 * CERTIFICATE_BYTES_MAX;
+/// What is said of one index; the rest is counted.
+pub const DIRECTORY_REMARKS_MAX: usize = 1_000;
+/// Columns of a line that we write (RFC 2849 asks for no number; its examples fold at about this).
+pub const LDIF_LINE_COLUMNS: usize = 76;
+/// DI-14: 30 months, taken long.
+pub const DIRECTORY_KEPT_DAYS: i64 = 930;
+/// DI-13: an index that was fetched longer ago raises an alarm.
+pub const DIRECTORY_STALE_HOURS: i64 = 36;
+/// Octets of the proof beside a stored index.
+pub const DIRECTORY_PROOF_BYTES_MAX: usize = 4 * 1024;

@@ -30,6 +30,8 @@ pub struct Policy {
     pub infected_is_charged: bool,
     /// Largest message taken from other servers (IP-20).
     pub arrival_bytes_max: u64,
+    /// Providers whose mail may be from domains that their record does not list (IP-06).
+    pub tolerated_providers: Vec<String>,
     /// Holders may take ordinary mail into their mailboxes (MX-10).
     pub ordinary_accept_allowed: bool,
     /// Holders may have ordinary mail forwarded (MX-10).
@@ -72,6 +74,7 @@ impl Default for Policy {
             final_notice_minutes: 23 * 60 + 30,
             infected_is_charged: true,
             arrival_bytes_max: 150 * MEGABYTE,
+            tolerated_providers: Vec::new(),
             ordinary_accept_allowed: true,
             ordinary_forward_allowed: true,
             ordinary_refused_domains: Vec::new(),

@@ -3,7 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::envelope::SignedDraft;
 use crate::instant::Instant;
+use crate::rope::Rope;
 use crate::smime::SigningCertificate;
 
 /// The time. Real, or run faster by tests and the sandbox.
@@ -147,5 +149,22 @@ impl VirusScanner for NoScanner {
             version: self.describe(),
             alarm: Some("no message is scanned for viruses".to_owned()),
         }
+    }
+}
+
+/// Spoils what a sandbox provider does, so that a check can be seen failing. Nothing of it is there in a
+/// real run: `serve` has no way to hand one in. By default each method leaves all as it is.
+pub trait Sabotage: Send + Sync {
+    /// How long a submission waits before anything is made of it.
+    fn hold_back(&self) -> Duration {
+        Duration::ZERO
+    }
+
+    /// A message that is settled, before its digest is taken.
+    fn before_signing(&self, _draft: &mut SignedDraft) {}
+
+    /// The whole message, after its signature was made.
+    fn after_signing(&self, message: Rope) -> Rope {
+        message
     }
 }

@@ -9,6 +9,7 @@ use crossbeam_channel::{SendError, Sender, bounded, unbounded};
 use parking_lot::{Mutex, RwLock};
 
 use crate::blob::{BlobError, BlobStore};
+use crate::directory::{DirectoryShelf, ShelfOptions};
 use crate::disk::{DataFolder, Disk};
 use crate::instant::Instant;
 use crate::intake::{self, Arrival, Judged, TakenIn};
@@ -20,12 +21,14 @@ use crate::owner::{Command, CommandError, Inboxes, Message, Outcome, Owner, Repl
 use crate::pipeline::{Pipeline, Timers, WorkQueue};
 use crate::point::access::distinct;
 use crate::policy::Policy;
-use crate::ports::{Clock, ScanVerdict, ScannerAway, ScannerHealth, Signer, VirusScanner};
+use crate::ports::{
+    Clock, Sabotage, ScanVerdict, ScannerAway, ScannerHealth, Signer, VirusScanner,
+};
 use crate::quarantine::Quarantine;
 use crate::scanning::{Prober, ScannerGate};
 use crate::srs::Rewriter;
 use crate::steps::Steps;
-use crate::trust::{Alone, Trust};
+use crate::trust::{Trust, TrustRoom};
 use crate::view::behind::{self, Behind, Lag, ViewError};
 use crate::view::memory::DispatchWatcher;
 use crate::view::{Row, View, apply};
@@ -46,14 +49,20 @@ pub struct Options {
     pub backlog_max: usize,
     /// Free disk below which intake stops.
     pub disk_reserve_bytes: u64,
-    /// Whom we trust besides ourselves.
-    pub trust: Arc<dyn Trust>,
+    /// DER of the authorities above other providers' certificates.
+    pub mail_authorities: Vec<Vec<u8>>,
+    /// In place of index and authorities, in tests; `None`: those.
+    pub trust: Option<Arc<dyn Trust>>,
     /// Rewrites the senders of forwarded mail; without it forwards leave with the null reverse path.
     pub rewriter: Option<Arc<Rewriter>>,
     /// Where infected mail is kept (VI-09); `None` in tests that scan nothing.
     pub quarantine: Option<Arc<Quarantine>>,
+    /// Who signs the index of providers.
+    pub directory: ShelfOptions,
     /// Told when the state must not go on (see *Commit*); the real one ends the process.
     pub on_fatal: FatalHandler,
+    /// `None` in every real run; the sandbox's broken provider spoils its messages with it.
+    pub sabotage: Option<Arc<dyn Sabotage>>,
 }
 
 /// Ends the process, or the simulated appliance, with this sentence.
@@ -75,10 +84,13 @@ impl Options {
             keep_views: true,
             backlog_max: limits::BACKLOG_MESSAGES_MAX,
             disk_reserve_bytes: limits::DISK_RESERVE_BYTES,
-            trust: Arc::new(Alone),
+            mail_authorities: Vec::new(),
+            trust: None,
             rewriter: None,
             quarantine: None,
+            directory: ShelfOptions::default(),
             on_fatal,
+            sabotage: None,
         }
     }
 }
@@ -153,6 +165,8 @@ pub(crate) struct Shared {
     pub(crate) policy: Arc<Policy>,
     pub(crate) view: View,
     pub(crate) blobs: Arc<BlobStore>,
+    pub(crate) directory: Arc<DirectoryShelf>,
+    trust_room: Arc<TrustRoom>,
     pub(crate) steps: Steps,
     pub(crate) work: WorkQueue,
     pub(crate) timers: Timers,
@@ -171,6 +185,7 @@ pub(crate) struct Shared {
     folder: DataFolder,
     disk_reserve_bytes: u64,
     on_fatal: FatalHandler,
+    pub(crate) sabotage: Option<Arc<dyn Sabotage>>,
 }
 
 /// Shared by all threads.
@@ -273,6 +288,11 @@ impl State {
         &self.shared.blobs
     }
 
+    /// The index of providers and its stored copies.
+    pub fn directory(&self) -> &DirectoryShelf {
+        &self.shared.directory
+    }
+
     /// The time.
     pub fn clock(&self) -> &Arc<dyn Clock> {
         &self.shared.clock
@@ -361,6 +381,11 @@ impl State {
         });
         self.shared.put(Command::Receive(received, leaving), reply);
         intake::answer(wait.recv().unwrap_or(Err(CommandError::Stopping)))
+    }
+
+    /// Index, authorities and revocation lists, for who keeps them fresh.
+    pub fn trust_room(&self) -> &Arc<TrustRoom> {
+        &self.shared.trust_room
     }
 
     /// From now on `watcher` is told of each entry of the relay's queue that changes.
@@ -548,16 +573,28 @@ pub(crate) fn open(
         None => None,
     };
     let newest = view.copy();
+    let directory = Arc::new(DirectoryShelf::open(
+        options.disk.clone(),
+        options.folder.directory(),
+        options.directory,
+    ));
+    let trust_room = Arc::new(TrustRoom::new(
+        directory.clone(),
+        options.mail_authorities,
+        options.policy.tolerated_providers.clone(),
+    ));
     let shared = Arc::new(Shared {
         clock: options.clock,
         policy: Arc::new(options.policy),
         view,
         blobs,
+        directory,
         steps: Steps::default(),
         work: WorkQueue::default(),
         timers: Timers::default(),
         position: AtomicU64::new(lane.end().0),
-        trust: options.trust,
+        trust: options.trust.unwrap_or_else(|| trust_room.clone()),
+        trust_room,
         rewriter: options.rewriter,
         scanner: RwLock::default(),
         behind: RwLock::new(behind),
@@ -571,6 +608,7 @@ pub(crate) fn open(
         scanner_gate: Arc::default(),
         quarantine: options.quarantine,
         on_fatal: options.on_fatal,
+        sabotage: options.sabotage,
     });
     Ok(Opened {
         shared,

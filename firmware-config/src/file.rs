@@ -100,8 +100,8 @@ mod tests {
 
     use super::*;
     use crate::{
-        ListenSettings, PolicySettings, ProviderSettings, ScannerSettings, SignerSettings,
-        ThreadSettings, TlsSettings,
+        DirectorySettings, ListenSettings, PolicySettings, ProviderSettings, RelaySettings,
+        ScannerSettings, SignerSettings, ThreadSettings, TlsSettings,
     };
 
     fn folder() -> (tempfile::TempDir, DataFolder) {
@@ -109,6 +109,7 @@ mod tests {
         for name in ["tls.crt", "tls.key", "module.so", "pin"] {
             std::fs::write(folder.path().join(name), "x").unwrap();
         }
+        set_mode(&folder.path().join("tls.crt"), 0o644);
         set_mode(&folder.path().join("pin"), 0o600);
         let data = DataFolder(folder.path().to_owned());
         (folder, data)
@@ -138,7 +139,9 @@ mod tests {
                 key_label: SignerSettings::KEY_LABEL.to_owned(),
                 sessions: 2,
             },
+            directory: DirectorySettings::default(),
             policy: PolicySettings::default(),
+            relay: RelaySettings::default(),
             threads: ThreadSettings::default(),
         }
     }
@@ -151,10 +154,65 @@ mod tests {
         changed.policy.recipients_max = 77;
         changed.policy.zone_with_colon = true;
         changed.threads.rings = 3;
+        changed.relay = RelaySettings {
+            dns: Some("127.0.0.1:5353".parse().unwrap()),
+            port: 2525,
+            certified_source: Some([127, 0, 0, 2].into()),
+            ordinary_source: Some([127, 0, 0, 3].into()),
+            dkim_selector: "s2026".to_owned(),
+            dkim_key: "keys/other.pem".into(),
+            connections_max: 7,
+            connections_per_destination_max: 3,
+        };
+        changed.listen.https = Some(0);
+        changed.directory = directory();
         changed.write(&data).unwrap();
         assert_eq!(Settings::load(&data).unwrap(), changed);
         let again = changed.write(&data);
         assert!(matches!(again, Err(SettingsError::Exists(_))), "{again:?}");
+    }
+
+    fn directory() -> DirectorySettings {
+        DirectorySettings {
+            url: Some("https://index.example/all.p7m".to_owned()),
+            signer: Some("tls.crt".into()),
+            server_authority: Some("tls.crt".into()),
+            client_certificate: Some("tls.crt".into()),
+            client_key: Some("pin".into()),
+            mail_authorities: Some("tls.crt".into()),
+            refresh_s: 3600,
+            crl_refresh_s: 60,
+            lost_domains_percent: 7,
+            publish_url: Some("https://pec.example/directory/own.p7m".to_owned()),
+            secondary: Some("tls.crt".into()),
+        }
+    }
+
+    #[test]
+    fn di_01_an_index_is_fetched_daily_over_https_from_whom_we_can_check() {
+        let (_folder, data) = folder();
+        let mut good = settings();
+        good.directory = directory();
+        assert!(good.clone().checked(&data).is_ok());
+        type Change = fn(&mut DirectorySettings);
+        let cases: [(Change, &str); 7] = [
+            (
+                |d| d.url = Some("http://index.example".to_owned()),
+                "directory.url",
+            ),
+            (|d| d.signer = None, "directory.signer"),
+            (|d| d.server_authority = None, "directory.server_authority"),
+            (|d| d.client_key = None, "directory.client_key"),
+            (|d| d.client_key = Some("tls.crt".into()), "chmod 600"),
+            (|d| d.refresh_s = 86_401, "directory.refresh_s"),
+            (|d| d.lost_domains_percent = 101, "lost_domains_percent"),
+        ];
+        for (change, named) in cases {
+            let mut bad = good.clone();
+            change(&mut bad.directory);
+            let sentence = bad.checked(&data).unwrap_err().to_string();
+            assert!(sentence.contains(named), "{sentence}");
+        }
     }
 
     #[test]
@@ -202,6 +260,22 @@ mod tests {
             ("tls.crt", "absent.crt", "tls.certificate"),
             ("sessions = 2", "sessions = 2000", "signer.sessions"),
             ("[threads]", "[threads]\nwings = 2", "wings"),
+            ("# port = 25\n", "port = 0\n", "relay.port"),
+            (
+                "# certified_source = \"192.0.2.1\"",
+                "certified_source = \"203.0.113.1\"",
+                "relay.certified_source",
+            ),
+            (
+                "# dkim_selector = \"ceralacca\"",
+                "dkim_selector = \"a.b\"",
+                "relay.dkim_selector",
+            ),
+            (
+                "# connections_per_destination_max = 10",
+                "connections_per_destination_max = 101",
+                "relay.connections_per_destination_max",
+            ),
         ];
         for (from, to, named) in cases {
             let bad = good.replacen(from, to, 1);

@@ -4,16 +4,20 @@
 //! Nothing here is changed while the appliance runs: who may do what, domains and mailboxes are in the
 //! registry (core), not in files.
 
+mod directory;
 mod error;
 mod file;
 pub mod os;
 mod policy;
+mod relay;
 mod render;
 mod scanner;
 mod settings;
 
+pub use directory::DirectorySettings;
 pub use error::SettingsError;
 pub use policy::PolicySettings;
+pub use relay::RelaySettings;
 pub use scanner::ScannerSettings;
 pub use settings::{
     ListenSettings, Ports, ProviderSettings, Settings, SignerSettings, ThreadSettings, TlsSettings,

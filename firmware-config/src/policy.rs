@@ -43,6 +43,8 @@ pub struct PolicySettings {
     pub infected_is_charged: bool,
     /// Largest message in octets taken from other servers (IP-20).
     pub arrival_bytes_max: u64,
+    /// Providers whose mail may be from domains that their record does not list (IP-06).
+    pub tolerated_providers: Vec<String>,
     /// Holders may take ordinary mail into their mailboxes (MX-10).
     pub ordinary_accept_allowed: bool,
     /// Holders may have ordinary mail forwarded (MX-10).
@@ -75,6 +77,7 @@ impl Default for PolicySettings {
             final_notice_minutes: policy.final_notice_minutes,
             infected_is_charged: policy.infected_is_charged,
             arrival_bytes_max: policy.arrival_bytes_max,
+            tolerated_providers: policy.tolerated_providers,
             ordinary_accept_allowed: policy.ordinary_accept_allowed,
             ordinary_forward_allowed: policy.ordinary_forward_allowed,
             ordinary_refused_domains: Vec::new(),
@@ -186,6 +189,7 @@ impl PolicySettings {
             final_notice_minutes: self.final_notice_minutes,
             infected_is_charged: self.infected_is_charged,
             arrival_bytes_max: self.arrival_bytes_max,
+            tolerated_providers: self.tolerated_providers.clone(),
             ordinary_accept_allowed: self.ordinary_accept_allowed,
             ordinary_forward_allowed: self.ordinary_forward_allowed,
             ordinary_refused_domains,

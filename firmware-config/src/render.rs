@@ -3,7 +3,10 @@
 
 use std::fmt::Write;
 
-use crate::{ListenSettings, PolicySettings, Settings, SignerSettings, ThreadSettings};
+use crate::{
+    DirectorySettings, ListenSettings, PolicySettings, RelaySettings, Settings, SignerSettings,
+    ThreadSettings,
+};
 
 impl Settings {
     /// The file's text; reading it gives these settings again.
@@ -35,8 +38,10 @@ impl Settings {
         );
         page.set("key", &quoted(&self.tls.key.to_string_lossy()));
         page.signer(&self.signer);
+        page.directory(&self.directory);
         page.policy(&self.policy);
         page.between(&self.policy);
+        page.relay(&self.relay);
         page.threads(&self.threads);
         page.text
     }
@@ -79,6 +84,7 @@ impl Page {
             ("submission_tls", 465, listen.submission_tls),
             ("submission", 587, listen.submission),
             ("imaps", 993, listen.imaps),
+            ("https", 443, listen.https),
         ] {
             match port {
                 Some(port) => self.set(key, &port.to_string()),
@@ -113,6 +119,66 @@ impl Page {
                 self.say("Sessions that sign at the same time; 0: one per core.");
                 self.set("sessions", &sessions.to_string());
             }
+        }
+    }
+
+    fn directory(&mut self, directory: &DirectorySettings) {
+        let usual = DirectorySettings::default();
+        let path = |file: &Option<std::path::PathBuf>| {
+            file.as_ref()
+                .map(|file| file.to_string_lossy().into_owned())
+        };
+        self.table("directory");
+        self.say("The index of all providers. Without it this appliance works alone.");
+        self.say("Where the index is fetched, HTTPS; it needs signer and server_authority.");
+        self.set_or_example("url", directory.url.clone(), "https://…/index.p7m");
+        self.say("PEM: the certificates that may sign the index, or that vouch for its signer.");
+        self.set_or_example("signer", path(&directory.signer), "index-signer.pem");
+        self.say("PEM: who vouches for the certificate of the index's HTTPS server.");
+        let file = path(&directory.server_authority);
+        self.set_or_example("server_authority", file, "index-server.pem");
+        self.say("PEM: our certificate as a client of that server, and its key (mode 600).");
+        let file = path(&directory.client_certificate);
+        self.set_or_example("client_certificate", file, "index-client.pem");
+        self.set_or_example(
+            "client_key",
+            path(&directory.client_key),
+            "index-client.key",
+        );
+        self.say("PEM: who vouches for the signing certificates of other providers.");
+        let file = path(&directory.mail_authorities);
+        self.set_or_example("mail_authorities", file, "mail-authorities.pem");
+        self.say("Seconds after which the index, and revocation lists, are fetched again.");
+        self.number(
+            "refresh_s",
+            directory.refresh_s.into(),
+            usual.refresh_s.into(),
+        );
+        let seconds = directory.crl_refresh_s.into();
+        self.number("crl_refresh_s", seconds, usual.crl_refresh_s.into());
+        self.say("A new index that loses more of its domains, in percent, waits for");
+        self.say("`ceralacca directory confirm`.");
+        let percent = directory.lost_domains_percent.into();
+        self.number(
+            "lost_domains_percent",
+            percent,
+            usual.lost_domains_percent.into(),
+        );
+        self.say(
+            "Where the centre fetches our own part of the index: listen.https answers with it",
+        );
+        self.say("at /directory/own.p7m.");
+        let url = directory.publish_url.clone();
+        self.set_or_example("publish_url", url, "https://…/directory/own.p7m");
+        self.say("LDIF: records of our secondary environments, published with our own.");
+        self.set_or_example("secondary", path(&directory.secondary), "secondary.ldif");
+    }
+
+    /// A key without a default: what is set, or an example as a comment.
+    fn set_or_example(&mut self, key: &str, value: Option<String>, example: &str) {
+        match value {
+            Some(value) => self.set(key, &quoted(&value)),
+            None => self.say(&format!("{key} = {}", quoted(example))),
         }
     }
 
@@ -207,6 +273,14 @@ impl Page {
             policy.arrivals_per_minute_max.into(),
             usual.arrivals_per_minute_max.into(),
         );
+        self.say("Providers whose mail may be from domains that their record does not list.");
+        let names: Vec<String> = policy
+            .tolerated_providers
+            .iter()
+            .map(|name| quoted(name))
+            .collect();
+        let names = format!("[{}]", names.join(", "));
+        self.set_or_default("tolerated_providers", &names, "[]");
         self.say("Virus signatures older than this many hours are as good as no scanner: 451.");
         self.number(
             "scanner_stale_hours_max",
@@ -226,6 +300,59 @@ impl Page {
             &list(&policy.forbidden_types),
             &list(&usual.forbidden_types),
         );
+    }
+
+    fn relay(&mut self, relay: &RelaySettings) {
+        let usual = RelaySettings::default();
+        self.table("relay");
+        self.say("Mail for other servers. The name server to ask, with its port; left out: the system's.");
+        let dns = relay
+            .dns
+            .map_or("127.0.0.1:53".to_owned(), |dns| dns.to_string());
+        self.optional("dns", relay.dns.is_some(), &quoted(&dns));
+        self.say("The port of other servers; another one than 25 serves tests only.");
+        self.number("port", relay.port.into(), usual.port.into());
+        self.say("Addresses of this machine from which mail leaves, to PEC providers and to the");
+        self.say("Internet: two of them keep the one's reputation from the other's; left out: the");
+        self.say("system chooses.");
+        for (key, source) in [
+            ("certified_source", relay.certified_source),
+            ("ordinary_source", relay.ordinary_source),
+        ] {
+            let shown = source.map_or("192.0.2.1".to_owned(), |source| source.to_string());
+            self.optional(key, source.is_some(), &quoted(&shown));
+        }
+        self.say(
+            "DKIM for mail to the Internet: the name of the key in the DNS, and the key, RSA in",
+        );
+        self.say(
+            "PEM, which is made where it is missing. `ceralacca domain show` prints the record.",
+        );
+        let (selector, key) = (&relay.dkim_selector, relay.dkim_key.to_string_lossy());
+        self.set_or_default(
+            "dkim_selector",
+            &quoted(selector),
+            &quoted(&usual.dkim_selector),
+        );
+        let usual_key = usual.dkim_key.to_string_lossy();
+        self.set_or_default("dkim_key", &quoted(&key), &quoted(&usual_key));
+        self.say("Connections at the same time, and those of them to one destination.");
+        self.number(
+            "connections_max",
+            relay.connections_max.into(),
+            usual.connections_max.into(),
+        );
+        self.number(
+            "connections_per_destination_max",
+            relay.connections_per_destination_max.into(),
+            usual.connections_per_destination_max.into(),
+        );
+    }
+
+    /// A key without default: an example as a comment where it is not set.
+    fn optional(&mut self, key: &str, is_set: bool, value: &str) {
+        let mark = if is_set { "" } else { "# " };
+        let _ = writeln!(self.text, "{mark}{key} = {value}");
     }
 
     fn threads(&mut self, threads: &ThreadSettings) {

@@ -10,7 +10,7 @@ use ceralacca_core::policy::Policy;
 use serde::{Deserialize, Serialize};
 
 use crate::error::Fault;
-use crate::{PolicySettings, ScannerSettings};
+use crate::{DirectorySettings, PolicySettings, RelaySettings, ScannerSettings};
 
 /// All of `appliance.toml`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -27,9 +27,15 @@ pub struct Settings {
     pub tls: TlsSettings,
     /// What holds the signing key.
     pub signer: SignerSettings,
+    /// The index of providers.
+    #[serde(default)]
+    pub directory: DirectorySettings,
     /// Policy values.
     #[serde(default)]
     pub policy: PolicySettings,
+    /// How mail leaves for other servers.
+    #[serde(default)]
+    pub relay: RelaySettings,
     /// Numbers of threads.
     #[serde(default)]
     pub threads: ThreadSettings,
@@ -67,6 +73,10 @@ pub struct ListenSettings {
     /// IMAPS; port base plus 993 when left out, 0: the system picks.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub imaps: Option<u16>,
+    /// HTTPS, where our part of the index is published; port base plus 443 when left out, 0: the system
+    /// picks.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub https: Option<u16>,
 }
 
 /// The ports in force.
@@ -80,6 +90,8 @@ pub struct Ports {
     pub submission: u16,
     /// IMAPS (AC-02).
     pub imaps: u16,
+    /// HTTPS (DI-08).
+    pub https: u16,
 }
 
 /// `[tls]`; relative paths start at the data directory.
@@ -166,6 +178,7 @@ impl Default for ListenSettings {
             submission_tls: None,
             submission: None,
             imaps: None,
+            https: None,
         }
     }
 }
@@ -193,6 +206,7 @@ impl ListenSettings {
             submission_tls: self.port(self.submission_tls, 465)?,
             submission: self.port(self.submission, 587)?,
             imaps: self.port(self.imaps, 993)?,
+            https: self.port(self.https, 443)?,
         })
     }
 
@@ -204,6 +218,7 @@ impl ListenSettings {
             submission_tls: 0,
             submission: 0,
             imaps: 0,
+            https: 0,
         })
     }
 }
@@ -213,6 +228,11 @@ impl Settings {
     pub fn policy(&self) -> Policy {
         // `check` refused what `checked` refuses.
         self.policy.checked().unwrap_or_default()
+    }
+
+    /// Something is published over HTTPS: there is a location for it, or a port was named.
+    pub const fn publishes(&self) -> bool {
+        self.directory.publish_url.is_some() || self.listen.https.is_some()
     }
 
     /// Threads that talk to the network.
@@ -240,7 +260,9 @@ impl Settings {
             readable(key, &data.join(file))?;
         }
         self.signer.check(data)?;
+        self.directory.check(data)?;
         self.policy.checked()?;
+        self.relay.check(data)?;
         bounded("threads.rings", self.threads.rings)
     }
 }
@@ -321,7 +343,7 @@ fn bounded(key: &'static str, threads: u16) -> Result<(), Fault> {
     Ok(())
 }
 
-fn readable(key: &'static str, file: &Path) -> Result<(), Fault> {
+pub(crate) fn readable(key: &'static str, file: &Path) -> Result<(), Fault> {
     std::fs::File::open(file).map(drop).map_err(|error| {
         Fault::new(
             key,
@@ -331,7 +353,7 @@ fn readable(key: &'static str, file: &Path) -> Result<(), Fault> {
     })
 }
 
-fn protected(key: &'static str, file: &Path) -> Result<(), Fault> {
+pub(crate) fn protected(key: &'static str, file: &Path) -> Result<(), Fault> {
     use std::os::unix::fs::PermissionsExt;
     readable(key, file)?;
     let mode = std::fs::metadata(file).map_or(OTHERS, |found| found.permissions().mode());

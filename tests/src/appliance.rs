@@ -41,6 +41,7 @@ pub struct Appliance {
     server: Option<Server>,
     trust: OnceLock<Trust>,
     environment: Vec<(&'static str, PathBuf)>,
+    serve: Vec<&'static str>,
 }
 
 struct Server {
@@ -74,6 +75,15 @@ impl Appliance {
         appliance
     }
 
+    /// `init` with a software key, and `sandbox serve --broken`.
+    pub fn broken(fault: &'static str, more: &[&'static str]) -> Self {
+        let mut appliance = Self::initialised(&[]);
+        appliance.serve = vec!["sandbox", "serve", "--broken", fault];
+        appliance.serve.extend(more);
+        appliance.serve();
+        appliance
+    }
+
     fn bare(environment: Vec<(&'static str, PathBuf)>) -> Self {
         let folder = workspace::scratch();
         std::fs::write(folder.path().join("password"), PASSWORD).expect("written");
@@ -83,6 +93,7 @@ impl Appliance {
             server: None,
             trust: OnceLock::new(),
             environment,
+            serve: vec!["serve"],
         }
     }
 
@@ -221,7 +232,12 @@ impl Appliance {
     /// Starts the server and kills it `after` that, most likely in the middle of its recovery.
     pub fn serve_and_kill(&mut self, after: Duration) {
         assert!(self.server.is_none(), "it runs already");
-        let server = Server::start(self.program(), &self.data(), &self.beside("serve.log"));
+        let server = Server::start(
+            self.program(),
+            &self.serve,
+            &self.data(),
+            &self.beside("serve.log"),
+        );
         std::thread::sleep(after);
         server.end();
     }
@@ -229,7 +245,12 @@ impl Appliance {
     /// As [`Self::serve`]; when the server ends instead, what it said.
     pub fn try_serve(&mut self) -> Result<(), String> {
         assert!(self.server.is_none(), "it runs already");
-        let server = Server::start(self.program(), &self.data(), &self.beside("serve.log"));
+        let server = Server::start(
+            self.program(),
+            &self.serve,
+            &self.data(),
+            &self.beside("serve.log"),
+        );
         self.server = Some(server);
         let end = Instant::now() + START_WAIT;
         while !self.greets() {
@@ -409,14 +430,15 @@ impl Drop for Appliance {
 }
 
 impl Server {
-    fn start(mut program: Command, data: &Path, log: &Path) -> Self {
+    fn start(mut program: Command, serve: &[&str], data: &Path, log: &Path) -> Self {
         let log = File::options()
             .create(true)
             .append(true)
             .open(log)
             .expect("a log file");
         let child = program
-            .args([OsStr::new("serve"), OsStr::new("--data"), data.as_os_str()])
+            .args(serve)
+            .args([OsStr::new("--data"), data.as_os_str()])
             .stdin(Stdio::null())
             .stdout(log.try_clone().expect("a second handle"))
             .stderr(log)

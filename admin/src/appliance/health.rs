@@ -7,11 +7,14 @@ use ceralacca_firmware::os::{self, Finding, Health};
 use serde_json::{Value, json};
 
 use super::{Appliance, scanning};
+use crate::directory;
 use crate::keys::{Keys, marked};
 use crate::report::Report;
 
 /// Work that the certifier has left behind this much is worth a look.
 const WAITING_WARNING: usize = 10_000;
+/// What waits longer for another server is worth a look.
+const RELAY_WARNING_MINUTES: i64 = 60;
 /// What a signer that is away means (HS-05).
 pub const CANNOT_SIGN: &str =
     "cannot sign now; messages are taken in and wait, receipts come when it is back";
@@ -31,6 +34,7 @@ pub fn health(appliance: &Appliance, signer: Option<&dyn Signer>) -> Vec<Finding
     findings.push(relay(appliance));
     findings.push(key(appliance, signer));
     findings.push(certificate(appliance));
+    findings.extend(directory::requests::findings(&appliance.state));
     findings
 }
 
@@ -108,19 +112,27 @@ fn queue(appliance: &Appliance) -> Finding {
 
 fn relay(appliance: &Appliance) -> Finding {
     let subject = "recipients elsewhere";
-    relay_words(appliance.state.status().errands_relay).map_or_else(
-        || Finding::good(subject, "none waits"),
-        |words| Finding::warning(subject, words),
-    )
+    let state = &appliance.state;
+    let oldest = state
+        .view()
+        .with_work(|work| work.dispatches.values().map(|row| row.at).min());
+    let Some(oldest) = oldest else {
+        return Finding::good(subject, "none waits");
+    };
+    let words = relay_words(state.status().errands_relay).unwrap_or_default();
+    let minutes = (state.clock().now().as_millis() - oldest.as_millis()) / 60_000;
+    let sentence = format!("{words}; the oldest is {minutes} minutes old");
+    if minutes < RELAY_WARNING_MINUTES {
+        Finding::good(subject, sentence)
+    } else {
+        Finding::warning(subject, sentence)
+    }
 }
 
-/// What is said of errands that this version cannot do; `None` when there is none.
+/// What is said of the relay's queue; `None` when it is empty.
 pub fn relay_words(waiting: usize) -> Option<String> {
     (waiting > 0).then(|| {
-        format!(
-            "{waiting} wait for the relay, which this version does not have: \
-             they are kept, and leave with the next version"
-        )
+        format!("{waiting} wait in the relay's queue: `ceralacca queue list` says for whom and why")
     })
 }
 

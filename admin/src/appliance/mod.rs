@@ -12,12 +12,13 @@
 //!   core  pipeline: draft (rayon) | sign | commit  <------------------------+
 //!                                    |
 //!   hsm                     sessions on workers: software key or PKCS#11
+//!   admin web: our part of the index of providers; directory: fetches the whole index when it is due
 //!   core  views: written behind to sled; passwords: Argon2id on threads of their own
 //! ```
 //!
 //! [`Appliance::open`] takes the lock and opens the state, which is enough for offline commands;
-//! [`Appliance::serve`] adds signer, pipeline, rings and the control socket. Stopping goes the other way
-//! round: the socket, the rings with their transactions, the pipeline, the owner, the views. What is
+//! [`Appliance::serve`] adds signer, pipeline, rings, the exchange of the index ([`crate::directory`])
+//! and the control socket. Stopping goes the other way round: the socket, the exchange, the rings with their transactions, the pipeline, the owner, the views. What is
 //! open then goes on at the next start.
 //!
 //! A failure that could lose mail ends the process at once (see *Commit*): exit code 1, the sentence on
@@ -34,15 +35,17 @@ use std::path::Path;
 use std::sync::Arc;
 
 use ceralacca_core::address::Domain;
+use ceralacca_core::directory::ShelfOptions;
 use ceralacca_core::disk::{DataFolder, RealDisk};
 use ceralacca_core::owner::{Command, RegistryOrder};
-use ceralacca_core::ports::{Clock, SystemClock};
+use ceralacca_core::ports::{Clock, Sabotage, SystemClock};
 use ceralacca_core::quarantine::Quarantine;
 use ceralacca_core::state::{Options, State};
 use ceralacca_firmware::Settings;
 
 use crate::control::Request;
-use crate::keys::Keys;
+use crate::directory;
+use crate::keys::{self, Keys};
 use crate::lock::Lock;
 use crate::reach;
 use crate::report::{Failure, Report};
@@ -74,6 +77,16 @@ impl Appliance {
 
     /// As [`Appliance::open`], under a lock that is held already.
     pub fn open_locked(data: &DataFolder, settings: Settings, lock: Lock) -> Result<Self, Failure> {
+        Self::open_spoiled(data, settings, lock, None)
+    }
+
+    /// As [`Appliance::open_locked`], for the sandbox: with what spoils its messages on purpose.
+    pub(crate) fn open_spoiled(
+        data: &DataFolder,
+        settings: Settings,
+        lock: Lock,
+        sabotage: Option<Arc<dyn Sabotage>>,
+    ) -> Result<Self, Failure> {
         let sandbox_clock = SandboxClock::of(data)?;
         let clock: Arc<dyn Clock> = match &sandbox_clock {
             Some(clock) => clock.clone(),
@@ -87,6 +100,10 @@ impl Appliance {
         );
         options.policy = settings.policy();
         options.quarantine = Some(Arc::new(quarantine(data, &settings)?));
+        options.directory = shelf_options(data, &settings)?;
+        options.mail_authorities = directory::mail_authorities(data, &settings)?;
+        options.rewriter = Some(Arc::new(keys::rewriter(data)?));
+        options.sabotage = sabotage;
         let state = State::open(options).map_err(Failure::refused)?;
         let appliance = Self {
             data: data.clone(),
@@ -171,6 +188,16 @@ impl Drop for Appliance {
     fn drop(&mut self) {
         self.state.stop();
     }
+}
+
+/// Who may sign the index of providers (DI-02).
+fn shelf_options(data: &DataFolder, settings: &Settings) -> Result<ShelfOptions, Failure> {
+    let signer = settings.directory.signer.as_deref();
+    let pinned = signer.map(|file| directory::certificates(data, file));
+    Ok(ShelfOptions {
+        pinned: pinned.transpose()?.unwrap_or_default(),
+        lost_domains_percent: settings.directory.lost_domains_percent,
+    })
 }
 
 /// The journal or a body could not be made durable: nothing may go on in this process.

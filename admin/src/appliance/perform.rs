@@ -9,7 +9,10 @@ use serde_json::{Value, json};
 use super::{Appliance, health};
 use crate::control::Request;
 use crate::desk::Desk;
-use crate::keys::Keys;
+use crate::directory::publication::Publication;
+use crate::directory::refresh::Source;
+use crate::directory::requests::Office;
+use crate::keys::{Keys, dkim};
 use crate::report::{Failure, Report};
 
 /// Steps of one answer; the cursor asks for more.
@@ -19,6 +22,9 @@ const STEPS_PER_ANSWER_MAX: usize = 20_000;
 pub(super) struct Run {
     pub(super) signer: Arc<dyn Signer>,
     pub(super) listens: Value,
+    pub(super) relay: Arc<ceralacca_net::relay::Running>,
+    pub(super) publication: Arc<Publication>,
+    pub(super) source: Option<Arc<Source>>,
 }
 
 pub(super) fn perform(
@@ -35,10 +41,28 @@ pub(super) fn perform(
         ))),
         Request::Steps { after } => Ok(steps(appliance, after)),
         Request::Mailbox(request) => Desk::of(&appliance.state, author).mailbox(request),
-        Request::Domain(request) => Desk::of(&appliance.state, author).domain(request),
+        Request::Domain(request) => {
+            let record = |domain: &str| dkim::record(&appliance.data, &appliance.settings, domain);
+            Desk::of(&appliance.state, author).domain(request, record)
+        }
+        Request::Queue(request) => {
+            let states = run.map(|run| run.relay.destinations()).unwrap_or_default();
+            Desk::of(&appliance.state, author).queue(request, &states)
+        }
         Request::SandboxClock { advance_ms } => sandbox_clock(appliance, advance_ms),
         Request::Quarantine(request) => Desk::of(&appliance.state, author).quarantine(request),
         Request::Hsm(request) => Keys::of(&appliance.data, &appliance.settings).perform(request),
+        Request::Directory(request) => office(appliance, run).perform(request),
+    }
+}
+
+fn office<'a>(appliance: &'a Appliance, run: Option<&'a Run>) -> Office<'a> {
+    Office {
+        state: &appliance.state,
+        data: &appliance.data,
+        settings: &appliance.settings,
+        publication: run.map(|run| &*run.publication),
+        source: run.and_then(|run| run.source.as_deref()),
     }
 }
 

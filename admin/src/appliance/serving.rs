@@ -1,17 +1,22 @@
-//! An appliance that serves: signer, certifier, rings and control socket, started in this order and
-//! stopped in the other.
+//! An appliance that serves: signer, certifier, rings, relay and control socket, started in this order
+//! and stopped in the other, but that the rings take nothing in while the relay ends.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use ceralacca_core::ports::Signer;
 use ceralacca_core::registry::Passwords;
-use ceralacca_net::{Listeners, Running, Server};
+use ceralacca_net::{Listeners, Running, Server, relay};
 use serde_json::{Value, json};
 
 use super::{Appliance, perform, scanning};
 use crate::control::{Answer, ControlServer, Request};
-use crate::keys::Keys;
+use crate::directory::https::WebServer;
+use crate::directory::publication::{self, Publication};
+use crate::directory::refresh::{Refresher, Source};
+use crate::directory::revocation::ListKeeper;
+use crate::keys::{Keys, dkim};
 use crate::report::Failure;
 
 /// Threads that hash passwords (see *Threads*).
@@ -22,6 +27,12 @@ pub struct Serving {
     appliance: Arc<Appliance>,
     signer: Arc<dyn Signer>,
     running: Option<Running>,
+    relay: Arc<relay::Running>,
+    publication: Arc<Publication>,
+    source: Option<Arc<Source>>,
+    https: Option<WebServer>,
+    refresher: Option<Refresher>,
+    lists: Option<ListKeeper>,
     control: Option<ControlServer>,
 }
 
@@ -29,22 +40,43 @@ impl Appliance {
     /// Starts to serve.
     pub fn serve(self) -> Result<Serving, Failure> {
         let signer = Keys::of(&self.data, &self.settings).signer()?;
+        self.serve_signing(signer)
+    }
+
+    /// As [`Appliance::serve`], with another signer: the sandbox's broken provider has its own.
+    pub(crate) fn serve_signing(self, signer: Arc<dyn Signer>) -> Result<Serving, Failure> {
         let scanner = scanning::scanner(&self.settings);
         self.state
             .start_pipeline(signer.clone(), scanner)
             .map_err(Failure::refused)?;
+        let source = Source::of(&self.data, &self.settings)?.map(Arc::new);
+        let publication = Arc::new(Publication::new(
+            self.state.clone(),
+            self.data.clone(),
+            self.settings.clone(),
+            signer.clone(),
+        ));
         let running = ceralacca_net::serve(self.server()?).map_err(Failure::refused)?;
+        let own = running.addresses().incoming.clone();
+        let relay = relay::start(self.relay(own)?, self.state.clone()).map_err(Failure::refused)?;
         let mut serving = Serving {
             appliance: Arc::new(self),
             signer,
             running: Some(running),
+            relay: Arc::new(relay),
+            publication,
+            source,
+            https: None,
+            refresher: None,
+            lists: None,
             control: None,
         };
+        serving.start_directory()?;
         serving.control = Some(serving.start_control()?);
         Ok(serving)
     }
 
-    fn server(&self) -> Result<Server, Failure> {
+    fn tls(&self) -> Result<Arc<rustls::ServerConfig>, Failure> {
         let tls = &self.settings.tls;
         let read = |path: &std::path::Path| {
             let path = self.path(path);
@@ -52,8 +84,11 @@ impl Appliance {
                 .map_err(|error| Failure::Refused(format!("{}: {error}", path.display())))
         };
         let key = zeroize::Zeroizing::new(read(&tls.key)?);
-        let tls = ceralacca_net::tls::server_config_from_pem(&read(&tls.certificate)?, &key)
-            .map_err(Failure::refused)?;
+        ceralacca_net::tls::server_config_from_pem(&read(&tls.certificate)?, &key)
+            .map_err(Failure::refused)
+    }
+
+    fn server(&self) -> Result<Server, Failure> {
         let listen = &self.settings.listen;
         let ports = listen.ports();
         let at = |port| vec![SocketAddr::new(listen.bind, port)];
@@ -61,7 +96,7 @@ impl Appliance {
         Ok(Server {
             state: self.state.clone(),
             examiner: self.state.clone(),
-            tls,
+            tls: self.tls()?,
             passwords: Arc::new(passwords),
             host: self.settings.provider.host.clone(),
             listeners: Listeners {
@@ -75,12 +110,58 @@ impl Appliance {
     }
 }
 
+impl Appliance {
+    /// How the relay works; `own` is where this appliance takes mail.
+    fn relay(&self, own: Vec<SocketAddr>) -> Result<relay::RelaySettings, Failure> {
+        let settings = &self.settings.relay;
+        let dkim = dkim::signer(&self.data, &self.settings)?;
+        Ok(relay::RelaySettings {
+            host: self.settings.provider.host.clone(),
+            dns: settings.dns,
+            port: settings.port,
+            own,
+            certified_source: settings.certified_source,
+            ordinary_source: settings.ordinary_source,
+            dkim: Some(Arc::new(dkim)),
+            connections_max: settings.connections_max.into(),
+            connections_per_destination_max: settings.connections_per_destination_max.into(),
+            anchors: Vec::new(),
+            clock: self.state.clock().clone(),
+        })
+    }
+}
+
 impl Serving {
+    /// Our part of the index is handed out where the settings ask for it, the whole is looked after where
+    /// they name one.
+    fn start_directory(&mut self) -> Result<(), Failure> {
+        let appliance = &self.appliance;
+        let settings = &appliance.settings;
+        if settings.publishes() {
+            let address = SocketAddr::new(settings.listen.bind, settings.listen.ports().https);
+            let router = publication::router(self.publication.clone());
+            let server = WebServer::start(address, Some(appliance.tls()?), router)?;
+            self.https = Some(server);
+        }
+        if appliance.state.directory().is_used() {
+            let refresher = Refresher::start(appliance.state.clone(), self.source.clone())?;
+            self.refresher = Some(refresher);
+            let every = Duration::from_secs(settings.directory.crl_refresh_s.into());
+            let (state, source) = (appliance.state.clone(), self.source.clone());
+            let lists = ListKeeper::start(state, source, &appliance.data, every)?;
+            self.lists = Some(lists);
+        }
+        Ok(())
+    }
+
     fn start_control(&self) -> Result<ControlServer, Failure> {
         let appliance = self.appliance.clone();
         let about = perform::Run {
             signer: self.signer.clone(),
             listens: self.listens(),
+            relay: self.relay.clone(),
+            publication: self.publication.clone(),
+            source: self.source.clone(),
         };
         let answer = move |request: Request, author: &str| -> Answer {
             perform::perform(&appliance, Some(&about), request, author).into()
@@ -106,7 +187,12 @@ impl Serving {
         running.map_or_else(Listeners::default, |r| r.addresses().clone())
     }
 
-    /// [`Serving::addresses`] as an object.
+    /// Where our part of the index is handed out, if it is.
+    pub fn https(&self) -> Option<SocketAddr> {
+        self.https.as_ref().map(WebServer::address)
+    }
+
+    /// [`Serving::addresses`] and [`Serving::https`] as an object.
     pub fn listens(&self) -> Value {
         let listeners = self.addresses();
         let text = |list: &[SocketAddr]| -> Vec<String> {
@@ -117,6 +203,7 @@ impl Serving {
             "submission_tls": text(&listeners.submissions),
             "submission": text(&listeners.submission),
             "imaps": text(&listeners.imaps),
+            "https": self.https().iter().map(SocketAddr::to_string).collect::<Vec<_>>(),
         })
     }
 
@@ -129,9 +216,13 @@ impl Serving {
 impl Drop for Serving {
     fn drop(&mut self) {
         drop(self.control.take());
+        drop(self.https.take());
+        drop(self.lists.take());
+        drop(self.refresher.take());
         if let Some(running) = self.running.take() {
             running.stop();
         }
+        self.relay.stop();
         self.appliance.state.stop();
     }
 }

@@ -10,6 +10,8 @@ use super::{ClientError, Trust, read_line};
 const LITERAL_BYTES_MAX: u64 = 512 * 1024 * 1024;
 /// Lines of one answer.
 const ANSWER_LINES_MAX: usize = 1_000_000;
+/// UIDs in one command: a line that every server reads.
+const UIDS_PER_COMMAND_MAX: usize = 100;
 
 /// A signed-in connection with INBOX selected.
 pub struct ImapReader {
@@ -17,6 +19,8 @@ pub struct ImapReader {
     tags: u32,
     /// What the last EXISTS said.
     messages: u32,
+    /// What SELECT said the next message's UID will be.
+    uid_next: u32,
 }
 
 /// A message as it lies in the mailbox.
@@ -45,6 +49,7 @@ impl ImapReader {
             stream,
             tags: 0,
             messages: 0,
+            uid_next: 1,
         };
         let (user, password) = (quoted(user), quoted(password));
         reader.command(&format!("LOGIN {user} {password}"))?;
@@ -57,6 +62,30 @@ impl ImapReader {
         let mut found = self.command(&format!("UID FETCH {uid}:* (UID BODY.PEEK[])"))?;
         // `n:*` names the last message even when it is below n.
         found.retain(|message| message.uid >= uid);
+        Ok(found)
+    }
+
+    /// The UID that the next message was to get when INBOX was selected.
+    pub fn uid_next(&self) -> u32 {
+        self.uid_next
+    }
+
+    /// UIDs of the messages that `criteria` (RFC 3501 §6.4.4) name, as in `HEADER Subject "x"`.
+    pub fn search(&mut self, criteria: &str) -> Result<Vec<u32>, ClientError> {
+        let tag = self.send(&format!("UID SEARCH {criteria}"))?;
+        let mut found = Vec::new();
+        self.read_answer(&tag, |line| found.extend(searched(line)))?;
+        Ok(found)
+    }
+
+    /// These messages.
+    pub fn fetch(&mut self, uids: &[u32]) -> Result<Vec<Fetched>, ClientError> {
+        let mut found = Vec::new();
+        for some in uids.chunks(UIDS_PER_COMMAND_MAX) {
+            let list: Vec<String> = some.iter().map(u32::to_string).collect();
+            let command = format!("UID FETCH {} (UID BODY.PEEK[])", list.join(","));
+            found.extend(self.command(&command)?);
+        }
         Ok(found)
     }
 
@@ -88,6 +117,9 @@ impl ImapReader {
         if let Some(messages) = exists(&line) {
             self.messages = messages;
         }
+        if let Some(next) = uid_next(&line) {
+            self.uid_next = next;
+        }
         Ok(line)
     }
 
@@ -106,6 +138,15 @@ impl ImapReader {
     }
 
     fn answer(&mut self, tag: &str) -> Result<Vec<Fetched>, ClientError> {
+        self.read_answer(tag, |_| {})
+    }
+
+    /// Reads to the tagged line; `see` is shown every untagged line.
+    fn read_answer(
+        &mut self,
+        tag: &str,
+        mut see: impl FnMut(&str),
+    ) -> Result<Vec<Fetched>, ClientError> {
         let mut found = Vec::new();
         for _ in 0..ANSWER_LINES_MAX {
             let line = self.line()?;
@@ -115,6 +156,7 @@ impl ImapReader {
                 }
                 return Err(ClientError::Unexpected(line));
             }
+            see(&line);
             if let Some(length) = literal(&line) {
                 found.push(self.fetched(&line, length)?);
             }
@@ -148,6 +190,18 @@ fn exists(line: &str) -> Option<u32> {
         .ok()
 }
 
+/// `* OK [UIDNEXT 4392] …`
+fn uid_next(line: &str) -> Option<u32> {
+    let rest = line.strip_prefix("* OK [UIDNEXT ")?;
+    rest.split_once(']')?.0.parse().ok()
+}
+
+/// `* SEARCH 2 84 882`
+fn searched(line: &str) -> Vec<u32> {
+    let numbers = line.strip_prefix("* SEARCH").unwrap_or_default();
+    numbers.split(' ').filter_map(|n| n.parse().ok()).collect()
+}
+
 /// `… {123}`
 fn literal(line: &str) -> Option<u64> {
     line.strip_suffix('}')?.rsplit_once('{')?.1.parse().ok()
@@ -171,6 +225,9 @@ mod tests {
         let line = "* 1 FETCH (UID 7 BODY[] {42}";
         assert_eq!((uid(line), literal(line)), (Some(7), Some(42)));
         assert_eq!(uid(" UID 9)"), Some(9));
+        assert_eq!(uid_next("* OK [UIDNEXT 43] next"), Some(43));
+        assert_eq!(searched("* SEARCH 2 84"), [2, 84]);
+        assert_eq!(searched("* SEARCH"), Vec::<u32>::new());
         assert_eq!(quoted("a\"\\b"), "\"a\\\"\\\\b\"");
     }
 }

@@ -1,12 +1,12 @@
-//! A small blocking mail client over TLS, apart from the server's library: the demo and the bench talk
-//! to the appliance as anybody would.
+//! A small blocking mail client over TLS, apart from the server's library: the demo, the bench and the
+//! conformance command talk to a provider as anybody would.
 
 mod imap;
 mod smtp;
 mod tls;
 
 pub use imap::{Fetched, ImapReader};
-pub use smtp::{SubmitReply, Submitter};
+pub use smtp::{Security, SmtpSession, SubmitReply, Submitter};
 pub use tls::Trust;
 
 /// What went wrong with the server at the other end.

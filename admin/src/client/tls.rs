@@ -45,10 +45,23 @@ impl Trust {
     }
 
     pub(super) fn connect(&self, server: SocketAddr) -> Result<Stream, ClientError> {
+        self.handshake(self.connect_clear(server)?.into_inner())
+    }
+
+    /// A connection that is not under TLS yet.
+    pub(super) fn connect_clear(
+        &self,
+        server: SocketAddr,
+    ) -> Result<BufReader<TcpStream>, ClientError> {
         let socket = TcpStream::connect_timeout(&server, CONNECT_WAIT)?;
         socket.set_nodelay(true)?;
         socket.set_read_timeout(Some(ANSWER_WAIT))?;
         socket.set_write_timeout(Some(ANSWER_WAIT))?;
+        Ok(BufReader::new(socket))
+    }
+
+    /// Begins TLS on a connection.
+    pub(super) fn handshake(&self, socket: TcpStream) -> Result<Stream, ClientError> {
         let session = ClientConnection::new(self.config.clone(), self.name.clone()).map_err(tls)?;
         Ok(BufReader::new(StreamOwned::new(session, socket)))
     }

@@ -301,6 +301,7 @@ fn init_arguments(port_base: Option<u16>) -> Result<InitArguments, Failure> {
         pin_file: None,
         key_label: None,
         sessions: None,
+        authority: None,
         scanner: ScannerSettings::None,
     })
 }

@@ -13,6 +13,9 @@ pub(super) fn domain(data: &DataFolder, order: DomainCommand) -> Result<Report, 
             domain: domain.to_string(),
         },
         DomainCommand::List => DomainRequest::List,
+        DomainCommand::Show { domain } => DomainRequest::Show {
+            domain: domain.to_string(),
+        },
         DomainCommand::Remove { domain } => DomainRequest::Remove {
             domain: domain.to_string(),
         },

@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 use ceralacca_core::disk::DataFolder;
 use ceralacca_core::owner::{Command, RegistryOrder};
 use ceralacca_firmware::{
-    ListenSettings, PolicySettings, ProviderSettings, Settings, SignerSettings, ThreadSettings,
-    TlsSettings,
+    DirectorySettings, ListenSettings, PolicySettings, ProviderSettings, RelaySettings, Settings,
+    SignerSettings, ThreadSettings, TlsSettings,
 };
 use serde_json::json;
 
@@ -31,7 +31,9 @@ pub fn init(data: &DataFolder, arguments: &InitArguments) -> Result<Report, Fail
     let lock = Lock::take(data).map_err(Failure::refused)?;
     let settings = settings(arguments)?;
     let mut undo = Undo::of(data)?;
-    Keys::of(data, &settings).make(arguments.tls_cert.is_none())?;
+    let authority = arguments.authority.as_deref();
+    Keys::of(data, &settings).make(arguments.tls_cert.is_none(), authority)?;
+    keys::dkim::signer(data, &settings)?;
     let settings = settings.checked(data).map_err(Failure::refused)?;
     settings.write(data).map_err(Failure::refused)?;
     if arguments.sandbox_clock {
@@ -67,9 +69,22 @@ fn settings(arguments: &InitArguments) -> Result<Settings, Failure> {
         listen,
         tls: tls(arguments)?,
         signer: signer(arguments)?,
+        directory: directory(arguments),
         policy: PolicySettings::default(),
+        relay: RelaySettings::default(),
         threads: ThreadSettings::default(),
     })
+}
+
+/// A shared authority also vouches for the other providers of the sandbox.
+fn directory(arguments: &InitArguments) -> DirectorySettings {
+    DirectorySettings {
+        mail_authorities: arguments
+            .authority
+            .as_ref()
+            .map(|_| keys::AUTHORITY_FILE.into()),
+        ..DirectorySettings::default()
+    }
 }
 
 fn tls(arguments: &InitArguments) -> Result<TlsSettings, Failure> {

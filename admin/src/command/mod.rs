@@ -1,12 +1,16 @@
 //! What each command does: a file per command, each gives a [`Report`] or a [`Failure`].
 
+mod broken;
 mod check;
+mod conformance;
 mod demo;
+mod directory;
 mod domain;
 mod hsm;
 mod init;
 mod mailbox;
 mod quarantine;
+mod queue;
 mod sandbox;
 mod serve;
 mod verify;
@@ -32,10 +36,15 @@ pub fn run(arguments: Arguments, voice: Voice) -> Result<Report, Failure> {
         Command::Serve => serve::serve(&data()?, voice),
         Command::Mailbox(order) => mailbox::mailbox(&data()?, order),
         Command::Domain(order) => domain::domain(&data()?, order),
+        Command::Queue(order) => queue::queue(&data()?, order),
         Command::Hsm(order) => hsm::hsm(&data()?, order),
         Command::Quarantine(order) => quarantine::quarantine(&data()?, order),
-        Command::Sandbox(order) => sandbox::sandbox(folder.map(DataFolder).as_ref(), order),
+        Command::Directory(order) => {
+            directory::directory(folder.map(DataFolder).as_ref(), order, voice)
+        }
+        Command::Sandbox(order) => sandbox::sandbox(folder.map(DataFolder).as_ref(), order, voice),
         Command::Verify(order) => verify::verify(folder.map(DataFolder).as_ref(), &order),
+        Command::Conformance(order) => conformance::conformance(&order, voice),
         Command::Check => check::check(&data()?),
     }
 }

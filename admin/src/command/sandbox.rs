@@ -1,4 +1,4 @@
-//! `sandbox …`: a test authority, which nothing outside the sandbox trusts.
+//! `sandbox …`: a test authority, which nothing outside the sandbox trusts, and the broken provider.
 
 use ceralacca_core::disk::DataFolder;
 use ceralacca_core::ports::{Clock, SystemClock};
@@ -6,25 +6,40 @@ use ceralacca_firmware::Settings;
 use ceralacca_hsm::Authority;
 use serde_json::json;
 
+use super::broken;
 use super::hsm::{read, written};
 use crate::cli::{AuthorityCommand, SandboxCommand, SignArguments};
 use crate::control::Request;
 use crate::keys;
-use crate::report::{Failure, Report};
+use crate::report::{Failure, Report, Voice};
 
-pub(super) fn sandbox(data: Option<&DataFolder>, order: SandboxCommand) -> Result<Report, Failure> {
-    let order = match order {
-        SandboxCommand::Authority(order) => order,
-        SandboxCommand::Clock { advance } => {
-            let Some(data) = data else {
-                return Err(Failure::Usage("say --data DIR".to_owned()));
-            };
-            let advance_ms = advance.unwrap_or(0);
-            return crate::reach::ask(data, Request::SandboxClock { advance_ms });
-        }
-    };
+pub(super) fn sandbox(
+    data: Option<&DataFolder>,
+    order: SandboxCommand,
+    voice: Voice,
+) -> Result<Report, Failure> {
+    let needed =
+        || data.ok_or_else(|| Failure::Usage("which data directory? say --data DIR".into()));
     match order {
-        AuthorityCommand::Create { folder, name } => create(&folder, &name),
+        SandboxCommand::Authority(order) => authority(data, order),
+        SandboxCommand::Clock { advance } => {
+            let advance_ms = advance.unwrap_or(0);
+            crate::reach::ask(needed()?, Request::SandboxClock { advance_ms })
+        }
+        SandboxCommand::Serve(arguments) => broken::serve(needed()?, &arguments, voice),
+    }
+}
+
+fn authority(data: Option<&DataFolder>, order: AuthorityCommand) -> Result<Report, Failure> {
+    match order {
+        AuthorityCommand::Create {
+            folder,
+            folder_option,
+            name,
+        } => match folder.or(folder_option) {
+            Some(folder) => create(&folder, &name),
+            None => Err(Failure::Usage("say --folder F".to_owned())),
+        },
         AuthorityCommand::Sign(arguments) => sign(data, &arguments),
     }
 }

@@ -1,6 +1,7 @@
 //! `serve`: runs the appliance until SIGTERM or SIGINT, then stops it in order.
 
 use ceralacca_core::disk::DataFolder;
+use ceralacca_core::ports::{Clock, SystemClock};
 use ceralacca_firmware::Settings;
 use serde_json::{Value, json};
 use signal_hook::consts::{SIGINT, SIGTERM};
@@ -12,11 +13,21 @@ use crate::lock::Lock;
 use crate::report::{Failure, Report, Voice};
 
 pub(super) fn serve(data: &DataFolder, voice: Voice) -> Result<Report, Failure> {
+    serve_with(voice, || {
+        let settings = Settings::load(data).map_err(Failure::refused)?;
+        let lock = Lock::take(data).map_err(Failure::refused)?;
+        Appliance::open_locked(data, settings, lock)?.serve()
+    })
+}
+
+/// Starts, says what runs, and waits for the signal to stop.
+pub(super) fn serve_with(
+    voice: Voice,
+    start: impl FnOnce() -> Result<Serving, Failure>,
+) -> Result<Report, Failure> {
     // Before anything runs: a signal during the start stops it in order too.
     let mut signals = Signals::new([SIGTERM, SIGINT]).map_err(Failure::refused)?;
-    let settings = Settings::load(data).map_err(Failure::refused)?;
-    let lock = Lock::take(data).map_err(Failure::refused)?;
-    let serving = Appliance::open_locked(data, settings, lock)?.serve()?;
+    let serving = start()?;
     voice.say(words(&serving).trim_end());
     voice.object(&object(&serving));
     // Ends with the first signal only.
@@ -45,6 +56,14 @@ fn words(serving: &Serving) -> String {
         for address in list {
             words.push_str(&format!("listens on {address} ({what})\n"));
         }
+    }
+    if let Some(address) = serving.https() {
+        words.push_str(&format!(
+            "listens on {address} (HTTPS: our part of the index of providers)\n"
+        ));
+    }
+    for alarm in appliance.state().directory().alarms(SystemClock.now()) {
+        words.push_str(&format!("warning: {alarm}\n"));
     }
     let name = marked(&about.name, about.is_software);
     words.push_str(&format!("signs with: {name}\n"));

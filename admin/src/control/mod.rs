@@ -9,8 +9,8 @@ mod socket;
 
 pub use client::{ControlError, Link};
 pub use protocol::{
-    Answer, DomainRequest, HolderChange, HsmRequest, MailboxRequest, OrdinaryWord,
-    QuarantineRequest, Request, StateWord,
+    Answer, DirectoryRequest, DomainRequest, HolderChange, HsmRequest, MailboxRequest,
+    OrdinaryWord, QuarantineRequest, QueueRequest, QueueWhich, QueueWord, Request, StateWord,
 };
 pub(crate) use server::operator;
 pub use server::{ControlServer, Perform};

@@ -23,6 +23,8 @@ pub enum Request {
     Mailbox(MailboxRequest),
     /// About domains.
     Domain(DomainRequest),
+    /// About the relay's queue.
+    Queue(QueueRequest),
     /// About keys.
     Hsm(HsmRequest),
     /// The sandbox's clock: how far it is ahead, after putting it ahead by so much.
@@ -32,6 +34,8 @@ pub enum Request {
     },
     /// About infected messages that are kept.
     Quarantine(QuarantineRequest),
+    /// About the index of providers.
+    Directory(DirectoryRequest),
 }
 
 /// About mailboxes.
@@ -119,6 +123,11 @@ pub enum DomainRequest {
     },
     /// List domains.
     List,
+    /// Show a domain and its DKIM record.
+    Show {
+        /// Name.
+        domain: String,
+    },
     /// Give up a domain.
     Remove {
         /// Name.
@@ -131,6 +140,55 @@ pub enum DomainRequest {
         /// Stop.
         suspended: bool,
     },
+}
+
+/// About the relay's queue.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub enum QueueRequest {
+    /// What waits.
+    List {
+        /// For this destination only.
+        destination: Option<String>,
+        /// At most so many entries.
+        limit: usize,
+    },
+    /// One entry.
+    Show {
+        /// Its key.
+        key: String,
+    },
+    /// An order about entries.
+    Order {
+        /// What.
+        order: QueueWord,
+        /// Which.
+        which: QueueWhich,
+    },
+}
+
+/// Orders about entries of the queue.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum QueueWord {
+    /// Do not try.
+    Hold,
+    /// Try again.
+    Release,
+    /// Try now.
+    Retry,
+}
+
+/// Entries of the queue.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum QueueWhich {
+    /// One.
+    Key(String),
+    /// Those for one domain.
+    Destination(String),
+    /// All.
+    All,
 }
 
 /// About keys.
@@ -189,6 +247,35 @@ pub enum QuarantineRequest {
     },
     /// Remove those whose term is over.
     Expire,
+}
+
+/// About the index of providers. Files are named by absolute paths.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub enum DirectoryRequest {
+    /// Show the index in use.
+    Show {
+        /// Who manages this domain.
+        domain: Option<String>,
+    },
+    /// Write our own part of it.
+    Export {
+        /// Where.
+        file: std::path::PathBuf,
+        /// As text, not signed.
+        ldif: bool,
+    },
+    /// Take an index from a file.
+    Import {
+        /// Which (`.p7m`).
+        file: std::path::PathBuf,
+    },
+    /// Fetch the index now.
+    Fetch,
+    /// Put the index that waits in use.
+    Confirm,
+    /// Sign our own part anew where something has changed.
+    Publish,
 }
 
 /// A mailbox's state in words.

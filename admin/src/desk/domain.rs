@@ -9,14 +9,44 @@ use crate::control::DomainRequest;
 use crate::report::{Failure, Report};
 
 impl Desk<'_> {
-    /// Carries out a request about domains.
-    pub fn domain(&self, request: DomainRequest) -> Result<Report, Failure> {
+    /// Carries out a request about domains; `dkim` gives name and text of a domain's DKIM record.
+    pub fn domain(
+        &self,
+        request: DomainRequest,
+        dkim: impl Fn(&str) -> Result<(String, String), Failure>,
+    ) -> Result<Report, Failure> {
         match request {
             DomainRequest::Add { domain } => self.add_domain(&domain),
             DomainRequest::List => Ok(self.domains()),
+            DomainRequest::Show { domain } => self.shown(&domain, dkim),
             DomainRequest::Remove { domain } => self.remove_domain(&domain),
             DomainRequest::Suspend { domain, suspended } => self.suspend_domain(&domain, suspended),
         }
+    }
+
+    fn shown(
+        &self,
+        name: &str,
+        dkim: impl Fn(&str) -> Result<(String, String), Failure>,
+    ) -> Result<Report, Failure> {
+        let domain = super::domain(name)?;
+        let row = self.state.view().domain(&domain);
+        let row = row.ok_or_else(|| Failure::Refused(format!("{domain} is not managed here")))?;
+        let state = state_word(row.state);
+        let (record, text) = dkim(domain.as_str())?;
+        let words = format!(
+            "{domain}  {state}, added {}\nDKIM: publish this TXT record:\n{record}. IN TXT {}\n",
+            row.added.rfc3339(),
+            strings(&text)
+        );
+        let object = json!({
+            "domain": domain.as_str(),
+            "state": state,
+            "added": row.added.rfc3339(),
+            "dkim_name": record,
+            "dkim_text": text,
+        });
+        Ok(Report::done(words, object))
     }
 
     fn add_domain(&self, name: &str) -> Result<Report, Failure> {
@@ -52,10 +82,7 @@ impl Desk<'_> {
         let mut words = String::new();
         let mut domains = Vec::new();
         for (name, row) in self.state.view().domains() {
-            let state = match row.state {
-                DomainState::Active => "active",
-                DomainState::Suspended => "suspended",
-            };
+            let state = state_word(row.state);
             let is_own = own.as_ref().is_some_and(|own| own.as_str() == name);
             let mark = if is_own { "  the provider's own" } else { "" };
             words.push_str(&format!("{name}  {state}{mark}\n"));
@@ -68,4 +95,18 @@ impl Desk<'_> {
         }
         Report::done(words, json!({ "domains": domains }))
     }
+}
+
+const fn state_word(state: DomainState) -> &'static str {
+    match state {
+        DomainState::Active => "active",
+        DomainState::Suspended => "suspended",
+    }
+}
+
+/// A text as the strings of a TXT record, 255 octets each at most (RFC 1035 §3.3.14).
+fn strings(text: &str) -> String {
+    let pieces = text.as_bytes().chunks(255);
+    let quoted = pieces.map(|piece| format!("\"{}\"", String::from_utf8_lossy(piece)));
+    quoted.collect::<Vec<_>>().join(" ")
 }

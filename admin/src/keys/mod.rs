@@ -6,12 +6,14 @@
 //! keys/soft/LABEL.key       the signing key in software, for evaluation (HS-01)
 //! keys/quarantine.key       encrypts the infected mail that is kept (VI-09)
 //! keys/signing.pem          the signing certificate with its issuers, for any kind of key
+//! keys/dkim.pem             signs mail to the Internet (TE-19)
 //! keys/srs.key              rewrites the senders of forwarded mail (MX-06)
 //! ```
 //!
 //! The signing certificate is judged by the profile of RFC 6109 §5.5 each time it is loaded (SG-11).
 
 mod commands;
+pub mod dkim;
 mod srs;
 
 pub use srs::rewriter;
@@ -49,9 +51,12 @@ pub fn service_address(settings: &Settings) -> String {
     format!("{SERVICE_LOCAL_PART}@{}", settings.provider.domain)
 }
 
+/// Where `init` puts the evaluation authority's certificate, relative to the data directory.
+pub const AUTHORITY_FILE: &str = "keys/authority.pem";
+
 /// The evaluation authority's certificate, which mail programs are told to trust.
 pub fn authority_file(data: &DataFolder) -> PathBuf {
-    data.keys().join("authority.pem")
+    data.0.join(AUTHORITY_FILE)
 }
 
 /// Where `init` puts the server's certificate, relative to the data directory.
@@ -85,8 +90,9 @@ impl<'a> Keys<'a> {
         Self { data, settings }
     }
 
-    /// What `init` makes: a software key with its certificate, or only what TLS needs.
-    pub fn make(self, with_tls: bool) -> Result<(), Failure> {
+    /// What `init` makes: a software key with its certificate, or only what TLS needs. The authority is a
+    /// shared one from its folder, of which the certificate alone is copied, or one made here.
+    pub fn make(self, with_tls: bool, shared: Option<&Path>) -> Result<(), Failure> {
         std::fs::DirBuilder::new()
             .mode(0o700)
             .create(self.data.keys())
@@ -95,11 +101,7 @@ impl<'a> Keys<'a> {
         if !is_soft && !with_tls {
             return Ok(());
         }
-        let authority =
-            Authority::create(AUTHORITY_NAME, SystemClock.now()).map_err(Failure::refused)?;
-        authority
-            .save(&self.data.keys())
-            .map_err(Failure::refused)?;
+        let authority = self.authority(shared)?;
         if with_tls {
             self.make_tls(&authority)?;
         }
@@ -107,6 +109,23 @@ impl<'a> Keys<'a> {
             self.make_evaluation_key(&authority)?;
         }
         Ok(())
+    }
+
+    fn authority(self, shared: Option<&Path>) -> Result<Authority, Failure> {
+        if let Some(folder) = shared {
+            let authority = Authority::load(folder).map_err(Failure::refused)?;
+            replace(
+                &authority_file(self.data),
+                authority.certificate_pem().as_bytes(),
+            )?;
+            return Ok(authority);
+        }
+        let authority =
+            Authority::create(AUTHORITY_NAME, SystemClock.now()).map_err(Failure::refused)?;
+        authority
+            .save(&self.data.keys())
+            .map_err(Failure::refused)?;
+        Ok(authority)
     }
 
     fn make_tls(self, authority: &Authority) -> Result<(), Failure> {

@@ -1,5 +1,5 @@
-#![allow(clippy::unwrap_used)]
 //! What is written is read back, by our reader and by another; what others write is read too.
+#![allow(clippy::unwrap_used)]
 
 use super::*;
 use crate::address::{Address, Domain};

@@ -66,6 +66,10 @@ impl DataFolder {
     pub fn views(&self) -> PathBuf {
         self.0.join("views")
     }
+    /// `directory/`
+    pub fn directory(&self) -> PathBuf {
+        self.0.join("directory")
+    }
     /// `keys/`
     pub fn keys(&self) -> PathBuf {
         self.0.join("keys")

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::between;
 use super::draft::{self, Drafted, Drafter, Finish};
+use super::sabotage;
 use super::stages::give;
 use super::work::Work;
 use crate::blob::{BlobError, BlobRef};
@@ -51,7 +52,7 @@ fn assemble(
         let der = cms::signed_data(signature)
             .map_err(|e| draft::Setback::Held(format!("the signature cannot be written: {e}")))?;
         // The signer handed this out only after its check with the public key (SG-16).
-        let message = Signed::new(message.finish(&der));
+        let message = Signed::new(sabotage::after_signing(shared, message.finish(&der)));
         contents.push(keep(shared, home, &message)?);
     }
     for message in &drafted.loose {

@@ -12,6 +12,7 @@
 mod between;
 mod commit;
 mod draft;
+mod sabotage;
 mod stages;
 mod stepped;
 mod timers;

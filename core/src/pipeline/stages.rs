@@ -11,7 +11,7 @@ use rayon::{ThreadPool, ThreadPoolBuilder};
 
 use super::draft::{Drafted, Drafter, Setback};
 use super::work::Work;
-use super::{Held, commit};
+use super::{Held, commit, sabotage};
 use crate::instant::Instant;
 use crate::journal::record::Forgotten;
 use crate::limits;
@@ -216,7 +216,15 @@ pub(super) fn draft_batch(
 
 /// Drafts one; a fault in it sets that message aside and touches no other.
 pub(super) fn draft_one(drafter: &Drafter, work: Work) -> Option<Drafted> {
-    let attempt = AssertUnwindSafe(|| drafter.draft(&work));
+    if let Some(rest) = sabotage::held_back(&drafter.shared, &work) {
+        drafter.shared.work.put_back(work, rest);
+        return None;
+    }
+    let attempt = AssertUnwindSafe(|| {
+        let drafted = drafter.draft(&work)?;
+        let spoil = |drafted| sabotage::before_signing(&drafter.shared, drafted);
+        drafted.map(spoil).transpose()
+    });
     let result = catch_unwind(attempt).unwrap_or_else(|_| {
         Err(Setback::Held(
             "drafting failed: a fault in this program".into(),

@@ -197,6 +197,16 @@ impl Schedule {
 
     /// Takes `event`, which happened by `now`; answers what is to be done.
     pub fn step(&mut self, event: Event, now: Instant) -> Vec<Action> {
+        let mut actions = self.note(event, now);
+        self.expire(now, &mut actions);
+        self.wake(now);
+        self.hand_out(now, &mut actions);
+        actions
+    }
+
+    /// As [`Schedule::step`], but begins nothing: the recipients of one message, told one after the
+    /// other, may still go together. A [`Event::Tick`] must follow.
+    pub fn note(&mut self, event: Event, now: Instant) -> Vec<Action> {
         let mut actions = Vec::new();
         match event {
             Event::Put(key, row) => self.put(key, row, now),
@@ -204,9 +214,6 @@ impl Schedule {
             Event::Finished(number, ending) => self.finish(number, ending, now, &mut actions),
             Event::Tick => {}
         }
-        self.expire(now, &mut actions);
-        self.wake(now);
-        self.hand_out(now, &mut actions);
         actions
     }
 

@@ -1,5 +1,5 @@
-#![allow(clippy::unwrap_used)]
 //! Rows of older versions, and orders about ordinary mail and the service mailbox.
+#![allow(clippy::unwrap_used)]
 
 use super::*;
 use crate::journal::record::Record;

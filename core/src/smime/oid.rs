@@ -63,6 +63,7 @@ oids! {
     FRESHEST_CRL = "2.5.29.46";
     INHIBIT_ANY_POLICY = "2.5.29.54";
     EMAIL_PROTECTION = "1.3.6.1.5.5.7.3.4";
+    CLIENT_AUTH = "1.3.6.1.5.5.7.3.2";
     SERVER_AUTH = "1.3.6.1.5.5.7.3.1";
 }
 

@@ -1,6 +1,7 @@
 //! The only home of Italian: words of the protocol (RFC 6109), and the templates of texts. All else in
 //! the house is English and reaches these through typed names.
 
+pub mod annex;
 pub mod anomalies;
 pub mod failures;
 pub mod faults;

@@ -62,6 +62,18 @@ fn an_01_an_02_an_03_an_anomaly_keeps_these_fields_and_says_for_whom_it_speaks()
 }
 
 #[test]
+fn an_02_what_is_kept_of_the_message_survives_its_stored_form() {
+    let eight_bit = RECEIVED
+        .replace("To:", "To: perché")
+        .replace("Anna", "Ànna");
+    let scan = Scan::of_bytes(eight_bit.as_bytes());
+    let facts = AnomalyFacts::read(&scan, None, vec![address("anna@prova.test")]);
+    let stored = minicbor::to_vec(&facts).unwrap();
+    assert_eq!(minicbor::decode::<AnomalyFacts>(&stored).unwrap(), facts);
+    assert!(facts.eight_bit);
+}
+
+#[test]
 fn an_03_replies_go_where_the_message_says_and_a_bad_sender_gives_way_to_the_reverse_path() {
     let received = RECEIVED.replace("Cc:", "Reply-To: altri@ordinaria.test\r\nCc:");
     let message = made(&received, AnomalyReason::NoSignature);

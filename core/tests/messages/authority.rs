@@ -3,6 +3,7 @@
 
 use std::sync::{Arc, OnceLock};
 
+use aws_lc_rs::digest;
 use aws_lc_rs::encoding::AsDer;
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::rsa::{KeyPair, KeySize};
@@ -54,6 +55,20 @@ impl Authority {
     /// DER of a detached signature.
     pub fn sign(&self, digest: &[u8; 32], at: Instant) -> Vec<u8> {
         self.sign_altered(digest, at, |attributes| attributes)
+    }
+
+    /// DER of a signature that holds its content.
+    pub fn enclose(&self, content: &[u8], at: Instant) -> Vec<u8> {
+        let mut digest = [0; 32];
+        digest.copy_from_slice(digest::digest(&digest::SHA256, content).as_ref());
+        let certificate = &self.certificate.certificate;
+        let attributes = cms::signed_attributes(certificate, &digest, at).unwrap();
+        let signature = Signature {
+            value: signed(&self.key, &attributes),
+            signed_attributes: attributes,
+            by: Arc::clone(&self.certificate),
+        };
+        cms::signed_data_enclosing(&signature, content).unwrap()
     }
 
     /// The same with other attributes, which are signed as they are.

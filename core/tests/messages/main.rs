@@ -9,4 +9,5 @@ mod built;
 mod headers;
 mod house;
 mod odd;
+mod shelf;
 mod verdicts;

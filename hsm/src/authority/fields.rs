@@ -283,13 +283,13 @@ pub(super) fn server_extensions(
     ]
 }
 
-fn authority_key_identifier(issuer_id: &[u8], is_critical: bool) -> Vec<u8> {
+pub(super) fn authority_key_identifier(issuer_id: &[u8], is_critical: bool) -> Vec<u8> {
     let id = der::sequence(&[&der::element(tag::context_primitive(0), issuer_id)]);
     name::extension(&oid::AUTHORITY_KEY_IDENTIFIER, is_critical, &id)
 }
 
 /// KeyUsage: how many low bits are unused, and the bits.
-fn usage(unused: u8, bits: u8) -> Vec<u8> {
+pub(super) fn usage(unused: u8, bits: u8) -> Vec<u8> {
     der::element(tag::BIT_STRING, &[unused, bits])
 }
 

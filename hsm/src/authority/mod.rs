@@ -3,6 +3,7 @@
 //! lists, and for tests certificates that break one point of the profile (SG-11) and authorities below
 //! it that may issue some names alone. Serial numbers are random, 126 bits each.
 
+mod client;
 mod fields;
 
 use std::net::IpAddr;
@@ -44,9 +45,9 @@ pub struct Authority {
     point: Option<String>,
 }
 
-/// A TLS server's certificate with its new key.
+/// A TLS server's or client's certificate with its new key.
 pub struct ServerIdentity {
-    /// The server's certificate, then the authority's.
+    /// Its own certificate, then the authority's.
     pub certificate_pem: String,
     /// PKCS#8, P-256. Keep it in a file of mode 0600.
     pub key_pem: zeroize::Zeroizing<String>,

@@ -49,8 +49,9 @@ pub(super) async fn run(
     };
     // What changes from here on is told after this list, the newest last.
     for (key, row) in shared.backlog.entries() {
-        driver.step(Event::Put(key, row));
+        driver.note(Event::Put(key, row));
     }
+    driver.step(Event::Tick);
     driver.until_stop().await;
     at_most(limits::STOP_SECONDS_MAX, driver.finish()).await;
 }
@@ -79,6 +80,15 @@ impl Driver {
                 None | Some(Told::Stop) => return,
                 Some(told) => self.hear(told),
             }
+            // What was told together is begun together.
+            for _ in 0..limits::RELAY_CHANGES_AT_ONCE_MAX {
+                match self.told.try_recv() {
+                    Ok(Told::Stop) => return,
+                    Ok(told) => self.hear(told),
+                    Err(_) => break,
+                }
+            }
+            self.step(Event::Tick);
         }
     }
 
@@ -116,11 +126,11 @@ impl Driver {
 
     fn hear(&mut self, told: Told) {
         match told {
-            Told::Changed((key, Some(row))) => self.step(Event::Put(key, row)),
-            Told::Changed((key, None)) => self.step(Event::Removed(key)),
+            Told::Changed((key, Some(row))) => self.note(Event::Put(key, row)),
+            Told::Changed((key, None)) => self.note(Event::Removed(key)),
             Told::Ended(number, ending) => {
                 self.attempts -= 1;
-                self.step(Event::Finished(number, ending));
+                self.note(Event::Finished(number, ending));
             }
             Told::Recorded => self.recording -= 1,
             Told::Ask(answer) => {
@@ -132,8 +142,18 @@ impl Driver {
         }
     }
 
+    fn note(&mut self, event: Event) {
+        let actions = self.schedule.note(event, self.shared.settings.clock.now());
+        self.act(actions);
+    }
+
     fn step(&mut self, event: Event) {
-        for action in self.schedule.step(event, self.shared.settings.clock.now()) {
+        let actions = self.schedule.step(event, self.shared.settings.clock.now());
+        self.act(actions);
+    }
+
+    fn act(&mut self, actions: Vec<Action>) {
+        for action in actions {
             match action {
                 Action::Record(outcomes) => self.record(outcomes),
                 Action::Attempt(attempt) => {

@@ -25,6 +25,7 @@ use std::time::Duration;
 
 use ceralacca_core::ports::Clock;
 use ceralacca_core::queue::{DestinationState, DispatchClass};
+use parking_lot::Mutex;
 use rustls_pki_types::CertificateDer;
 use tokio::sync::{mpsc, watch};
 
@@ -88,7 +89,7 @@ pub struct Running {
     counters: Arc<Counters>,
     tell: mpsc::UnboundedSender<Told>,
     stopping: watch::Sender<bool>,
-    thread: Option<JoinHandle<()>>,
+    thread: Mutex<Option<JoinHandle<()>>>,
 }
 
 impl RelaySettings {
@@ -154,7 +155,7 @@ pub fn start(settings: RelaySettings, backlog: Arc<dyn Backlog>) -> Result<Runni
         counters,
         tell,
         stopping,
-        thread: Some(thread),
+        thread: Mutex::new(Some(thread)),
     })
 }
 
@@ -174,9 +175,9 @@ impl Running {
 
     /// Begins no attempt, lets messages that are being sent finish for at most
     /// [`ceralacca_core::limits::STOP_SECONDS_MAX`], has their outcomes recorded, and ends.
-    pub fn stop(mut self) {
+    pub fn stop(&self) {
         self.order_stop();
-        if let Some(thread) = self.thread.take() {
+        if let Some(thread) = self.thread.lock().take() {
             // A thread that failed has stopped the process already.
             let _ = thread.join();
         }

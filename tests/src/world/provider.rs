@@ -113,7 +113,7 @@ impl Provider {
         let disk: Arc<dyn Disk> = Arc::new(self.disk.clone());
         let mut options = Options::new(disk, folder, self.clock.clone(), on_fatal);
         options.disk_reserve_bytes = 1;
-        options.trust = self.index.clone();
+        options.trust = Some(self.index.clone());
         let opened = Stepper::open(options, self.token.clone(), self.scanner.clone());
         let stepper = opened.unwrap_or_else(|e| panic!("{} does not open: {e}", self.domain));
         // As the relay's thread does: told of changes first, then all entries.

@@ -3,7 +3,7 @@
 //! refuses document types, entities, and anything out of bounds (CD-15).
 
 mod read;
-mod tree;
+pub mod tree;
 mod write;
 
 pub use read::read;

@@ -9,16 +9,20 @@ use super::write::is_allowed;
 use crate::limits;
 
 /// One element.
-#[derive(Debug, Default)]
-pub(super) struct Element {
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Element {
+    /// As it was written.
     pub name: String,
+    /// Names and values, in order.
     pub attributes: Vec<(String, String)>,
+    /// Its own text, entities resolved.
     pub text: String,
+    /// In order.
     pub children: Vec<Element>,
 }
 
 /// Reads the root element of `bytes`.
-pub(super) fn parse(bytes: &[u8]) -> Result<Element, XmlFault> {
+pub fn parse(bytes: &[u8]) -> Result<Element, XmlFault> {
     if bytes.len() > limits::CERTIFICATION_BYTES_MAX {
         return Err(XmlFault::TooLarge("size"));
     }

@@ -1,5 +1,5 @@
-#![allow(clippy::unwrap_used)]
 //! Tables of what becomes of ordinary mail.
+#![allow(clippy::unwrap_used)]
 
 use super::*;
 use crate::address::Domain;

@@ -456,7 +456,7 @@ impl Session {
         let Some(mail) = self.mail.as_mut().filter(|mail| mail.chunks.is_none()) else {
             return self.refuse(OUT_OF_ORDER);
         };
-        if mail.recipients.len() >= limits::RECIPIENTS_PER_TRANSACTION_MAX {
+        if mail.recipients.len() >= self.role.recipients_max() {
             return self.say("452 4.5.3 Too many recipients");
         }
         match self.role.recipient(&recipient) {

@@ -90,6 +90,14 @@ impl Role {
         }
     }
 
+    /// Recipients of one transaction; more are put off to the next.
+    pub(super) fn recipients_max(&self) -> usize {
+        match self {
+            Self::Submission => limits::RECIPIENTS_PER_TRANSACTION_MAX,
+            Self::Incoming(..) => limits::ARRIVAL_RECIPIENTS_MAX,
+        }
+    }
+
     /// Submission takes everybody: what it cannot deliver is relayed.
     pub(super) fn recipient(&self, recipient: &Address) -> RecipientDomain {
         match self {

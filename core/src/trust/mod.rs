@@ -1,5 +1,9 @@
 //! Whom we trust: the provider index, the authorities above its certificates, and their revocation lists,
-//! as the incoming point asks of them. A port: an appliance without an index is [`Alone`].
+//! as the incoming point asks of them. A port: [`TrustRoom`] fills it, tests their own worlds.
+
+mod room;
+
+pub use room::TrustRoom;
 
 use crate::address::{Address, Domain};
 use crate::instant::Instant;
@@ -50,46 +54,4 @@ pub trait Trust: Send + Sync {
     /// A signer leads to an authority of ours and is not in the index: the index is fetched once, and
     /// the message is to come again for a while (IP-23). `false`: that while is over.
     fn awaits_index(&self, certificate: &[u8], now: Instant) -> bool;
-}
-
-/// No index: nobody else is certified, and nothing signed can be judged.
-#[derive(Debug, Default, Clone, Copy)]
-pub struct Alone;
-
-impl Trust for Alone {
-    fn index_at(&self) -> Option<Instant> {
-        None
-    }
-
-    fn providers_of(&self, _: &[u8]) -> Vec<String> {
-        Vec::new()
-    }
-
-    fn manages(&self, _: &[u8], _: &Domain) -> bool {
-        false
-    }
-
-    fn is_certified(&self, _: &Domain) -> bool {
-        false
-    }
-
-    fn is_service_address(&self, _: &Address) -> bool {
-        false
-    }
-
-    fn receipts_for(&self, _: &[u8], _: &Domain, _: &Domain) -> Option<Address> {
-        None
-    }
-
-    fn chain(&self, _: &SignerFacts, _: Instant) -> Result<Option<Instant>, ChainTrouble> {
-        Err(ChainTrouble::Unknown("there is no index".to_owned()))
-    }
-
-    fn is_tolerated(&self, _: &str) -> bool {
-        false
-    }
-
-    fn awaits_index(&self, _: &[u8], _: Instant) -> bool {
-        false
-    }
 }
