@@ -145,6 +145,7 @@ impl Desk<'_> {
                     filing: None,
                     last: self.is_last(about, &[recipient]),
                     unplaced: None,
+                    arrival: None,
                 };
                 Some(landed.into())
             }
@@ -183,6 +184,7 @@ impl Desk<'_> {
                 reason: detection,
             },
             facts: journey.facts,
+            arrival: None,
         })
     }
 

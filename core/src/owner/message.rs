@@ -124,19 +124,22 @@ impl Desk<'_> {
             at: self.now,
             ..order.evidence
         };
+        let is_foreign = key.identifier != evidence.identifier;
         let record = Stored {
             evidence,
             recipient: order.recipient,
             address: order.address,
             outcome,
             facts: order.facts,
+            arrival: is_foreign.then_some(key.identifier),
         };
         Ok((partition, vec![record.into()], Outcome::Done))
     }
 
     /// Step 4: the receipt exists, and is owed to the sender.
     pub fn certify(&self, certified: Certified) -> Decided {
-        let identifier = certified.evidence.identifier.clone();
+        let of = certified.arrival.as_ref();
+        let identifier = of.unwrap_or(&certified.evidence.identifier).clone();
         let key = RecipientKey {
             identifier,
             recipient: certified.recipient,
@@ -181,9 +184,9 @@ impl Desk<'_> {
             filing: None,
             last: self.is_last(identifier, &[recipient]),
             unplaced: None,
+            arrival: (answer.evidence.identifier != *identifier).then(|| identifier.clone()),
         };
         let Some(mailbox) = journey.mailbox else {
-            record.evidence.identifier = identifier.clone();
             let leaving = self.receipt_to_sender(&key, &answer, journey.answers_to.as_ref());
             let partition = partition_of_identifier(identifier);
             return Ok((

@@ -145,6 +145,7 @@ impl Desk<'_> {
                     reason: order.failure.reason,
                 },
                 facts: order.facts,
+                arrival: None,
             };
             records.push(stored.into());
         }

@@ -147,6 +147,7 @@ impl House {
             size: 7,
             sender: address("anna@pec.test"),
             eight_bit: false,
+            arrival: None,
         })));
     }
 

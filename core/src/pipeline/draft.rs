@@ -99,6 +99,8 @@ pub(super) struct RefusePlan {
 
 /// All of [`Certified`] but the receipt.
 pub(super) struct CertifyPlan {
+    /// As in [`Certified`].
+    arrival: Option<Identifier>,
     pub(super) evidence: Evidence,
     pub(super) recipient: u16,
     pub(super) sender: Address,
@@ -505,7 +507,9 @@ impl Drafter {
         evidence.salt = crate::random::bytes();
         evidence.made = vec![message.message_id.clone()];
         let sender = facts.original.sender.clone();
+        let is_foreign = key.identifier != evidence.identifier;
         let plan = CertifyPlan {
+            arrival: is_foreign.then(|| key.identifier.clone()),
             evidence,
             recipient: key.recipient,
             sender,
@@ -700,6 +704,7 @@ pub(super) fn accepted(plan: AcceptPlan, envelope: (Content, u64), facts: BlobRe
 /// The record of a certified delivery.
 pub(super) fn certified(plan: CertifyPlan, receipt: (Content, u64)) -> Certified {
     Certified {
+        arrival: plan.arrival,
         evidence: plan.evidence,
         recipient: plan.recipient,
         receipt: receipt.0,

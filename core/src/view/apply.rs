@@ -142,7 +142,7 @@ fn stored(r: &Stored) -> Vec<Row> {
         failure,
         facts: r.facts,
     };
-    let key = key(&r.evidence, r.recipient);
+    let key = key_of_step(&r.arrival, &r.evidence, r.recipient);
     let mut rows = vec![Row::Delivery(key, Some(Box::new(delivery)))];
     rows.extend(filed(placed));
     rows
@@ -157,18 +157,24 @@ fn certified(r: &Certified) -> Vec<Row> {
         eight_bit: r.eight_bit,
     };
     vec![Row::Answer(
-        key(&r.evidence, r.recipient),
+        key_of_step(&r.arrival, &r.evidence, r.recipient),
         Some(Box::new(answer)),
     )]
 }
 
 fn landed(r: &Landed) -> Vec<Row> {
-    let mut rows = vec![Row::Errand(key(&r.evidence, r.recipient), None)];
+    let key = key_of_step(&r.arrival, &r.evidence, r.recipient);
+    let mut rows = vec![Row::Errand(key.clone(), None)];
     rows.extend(filed(r.filing.as_ref()));
     if r.last {
-        rows.push(Row::Journey(r.evidence.identifier.clone(), None));
+        rows.push(Row::Journey(key.identifier, None));
     }
     rows
+}
+
+/// Steps of another provider's message are those of its arrival.
+fn key_of_step(arrival: &Option<Identifier>, evidence: &Evidence, recipient: u16) -> RecipientKey {
+    of(arrival.as_ref().unwrap_or(&evidence.identifier), recipient)
 }
 
 fn struck(r: &Struck) -> Vec<Row> {
@@ -481,6 +487,7 @@ mod tests {
                 address: address.clone(),
                 outcome: DeliveryOutcome::Delivered(place(2)),
                 facts: blob,
+                arrival: None,
             },
         );
         put(
@@ -492,6 +499,7 @@ mod tests {
                 size: 50,
                 sender: address,
                 eight_bit: false,
+                arrival: None,
             },
         );
         view.with_work(|work| assert_eq!((work.deliveries.len(), work.answers.len()), (1, 1)));
@@ -503,6 +511,7 @@ mod tests {
                 filing: Some(place(3)),
                 last: true,
                 unplaced: None,
+                arrival: None,
             },
         );
         put(

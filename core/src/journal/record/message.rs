@@ -138,6 +138,10 @@ pub struct Stored {
     /// As in [`Accepted`].
     #[n(4)]
     pub facts: BlobRef,
+    /// The arrival that owes the answer, where the message is another provider's: there its own identifier
+    /// names nothing of ours.
+    #[n(5)]
+    pub arrival: Option<Identifier>,
 }
 
 /// Step 4, the recipient's partition.
@@ -161,6 +165,9 @@ pub struct Certified {
     /// It encloses octets above 127 (SG-08).
     #[cbor(n(5), default)]
     pub eight_bit: bool,
+    /// As in [`Stored`].
+    #[n(6)]
+    pub arrival: Option<Identifier>,
 }
 
 /// Step 5, home partition.
@@ -181,6 +188,9 @@ pub struct Landed {
     /// The receipt that found no mailbox, kept with the log instead of being bounced (DP-09).
     #[n(4)]
     pub unplaced: Option<Content>,
+    /// As in [`Stored`].
+    #[n(5)]
+    pub arrival: Option<Identifier>,
 }
 
 /// The recipient's partition: its errand was done by the other side.
