@@ -19,8 +19,13 @@ fn live_share(share: u64) {
             .filter(|seed| seed % SHARES == share)
             .collect(),
     };
+    let tells = std::env::var("CERALACCA_TRACE").is_ok();
     for seed in seeds {
-        verdict::judge(&World::live(seed));
+        let world = World::live(seed);
+        verdict::judge(&world);
+        if tells {
+            eprintln!("seed {seed}: {:?}", verdict::census(&world));
+        }
     }
 }
 

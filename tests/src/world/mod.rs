@@ -353,13 +353,28 @@ impl World {
                 }
             }
             if is_due(&provider.down_until) {
-                let attempts = provider.start(&mut self.chance);
+                self.start(number);
+            }
+            self.providers[number].note_recovery(now);
+        }
+    }
+
+    fn start(&mut self, number: usize) {
+        let provider = &mut self.providers[number];
+        match provider.start(&mut self.chance) {
+            Ok(attempts) => {
                 self.dispatch(number, attempts);
                 let found = self.providers[number].stepper.as_ref();
                 let found = found.map(|stepper| stepper.opening().clone());
                 self.note(format!("{} is back: {found:?}", DOMAINS[number]));
             }
-            self.providers[number].note_recovery(now);
+            // A disk that was told to fail may do so now.
+            Err(why) if why.contains("simulated") => {
+                provider.end(None);
+                provider.down_until = Some(self.now + SECOND);
+                self.note(format!("{} does not start: {why}", DOMAINS[number]));
+            }
+            Err(why) => self.fail(&format!("{} does not open: {why}", DOMAINS[number])),
         }
     }
 

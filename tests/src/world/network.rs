@@ -91,7 +91,11 @@ impl World {
             let octets = messages.map(|m| read(m.content, m.size)).collect();
             let life = provider.life;
             let slow = self.healed_or(0, 40_000);
-            let due = self.now + 20 + i64::try_from(self.chance.below(200 + slow)).unwrap_or(0);
+            let mut due = self.now + 20 + i64::try_from(self.chance.below(200 + slow)).unwrap_or(0);
+            if let Some(wakes) = self.soon_wakes(host_of(attempt.destination.domain.as_str())) {
+                // What arrives just when a clock runs out shows whether both are looked at in order.
+                due = due.max(wakes - 3000 + i64::try_from(self.chance.below(4000)).unwrap_or(0));
+            }
             self.transits.push(Transit {
                 due,
                 from,
@@ -100,6 +104,13 @@ impl World {
                 octets,
             });
         }
+    }
+
+    /// By chance, when a clock of the receiver runs out within the hour.
+    fn soon_wakes(&mut self, to: usize) -> Option<i64> {
+        let wakes = self.providers.get(to)?.wakes()?;
+        let is_soon = wakes < self.now + 3_600_000;
+        self.happens(30).then_some(wakes).filter(|_| is_soon)
     }
 
     /// Carries out an attempt; its sender hears of it, if it is still the same.

@@ -94,13 +94,15 @@ impl Provider {
             has_died: Arc::new(AtomicBool::new(false)),
         };
         provider.index.refresh(now, false);
-        provider.start(chance);
+        let opened = provider.start(chance);
+        opened.expect("a new disk opens");
         provider.populate();
         provider
     }
 
-    /// Opens the appliance from the disk; answers the attempts that its relay asks for at once.
-    pub fn start(&mut self, chance: &mut Chance) -> Vec<Attempt> {
+    /// Opens the appliance from the disk; answers the attempts that its relay asks for at once, or why it
+    /// did not open.
+    pub fn start(&mut self, chance: &mut Chance) -> Result<Vec<Attempt>, String> {
         self.life += 1;
         self.down_until = None;
         self.has_died = Arc::new(AtomicBool::new(false));
@@ -115,7 +117,7 @@ impl Provider {
         options.disk_reserve_bytes = 1;
         options.trust = Some(self.index.clone());
         let opened = Stepper::open(options, self.token.clone(), self.scanner.clone());
-        let stepper = opened.unwrap_or_else(|e| panic!("{} does not open: {e}", self.domain));
+        let stepper = opened.map_err(|error| error.to_string())?;
         // As the relay's thread does: told of changes first, then all entries.
         let changes = Changes::default();
         let told = changes.clone();
@@ -132,7 +134,7 @@ impl Provider {
         });
         self.stepper = Some(stepper);
         let puts = entries.into_iter().map(|(key, row)| Event::Put(key, row));
-        puts.flat_map(|event| self.schedule_step(event)).collect()
+        Ok(puts.flat_map(|event| self.schedule_step(event)).collect())
     }
 
     fn populate(&mut self) {
