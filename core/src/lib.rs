@@ -15,10 +15,10 @@
 //! scans and [`rope`] describes a message without copying it; [`certification`], [`envelope`],
 //! [`receipt`] and [`notice`] make the messages of RFC 6109, [`smime`] signs and verifies them;
 //! [`delivery_report`] and [`srs`] serve ordinary mail; [`point`] decides, [`intake`] takes in, [`queue`]
-//! says when mail for other servers is tried; [`scanning`] watches the virus scanner, [`quarantine`] keeps what it found,
-//! [`encrypted`]. State: [`journal`] is the truth, [`blob`] holds bodies, [`view`] answers
-//! questions, [`owner`] decides and commits, [`pipeline`] certifies. [`directory`] knows the other
-//! providers.
+//! says when mail for other servers is tried; [`scanning`] watches the virus scanner, [`quarantine`]
+//! keeps what it found, [`encrypted`]. State: [`journal`] is the truth, [`blob`] holds bodies, [`view`]
+//! answers questions, [`owner`] decides and commits, [`pipeline`] certifies. [`directory`] knows the
+//! other providers. [`stepper`] is an appliance without threads, for simulations.
 //!
 //! What follows is the design that the rooms keep to; a comment that says *see Commit* means it.
 //!
@@ -105,6 +105,7 @@ pub mod scanning;
 pub mod smime;
 pub mod srs;
 pub mod state;
+pub mod stepper;
 pub mod steps;
 pub mod timer;
 pub mod trust;

@@ -51,7 +51,8 @@ impl ScannerGate {
         let _ = self.ring.try_send(());
     }
 
-    fn settle(&self, found: ScannerHealth) {
+    /// Takes what a look found.
+    pub(crate) fn settle(&self, found: ScannerHealth) {
         let was_closed = self.is_closed.swap(!found.reachable, Ordering::AcqRel);
         let alarm = found.alarm.clone();
         let before = self.last.lock().replace(found.clone());

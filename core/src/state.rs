@@ -149,6 +149,16 @@ pub struct Status {
     pub held: Vec<String>,
 }
 
+/// A data folder opened: what the threads, or a simulation, are made of.
+pub(crate) struct Opened {
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) lane: Lane,
+    /// The state as recovered, the owner's own copy.
+    pub(crate) newest: View,
+    pub(crate) epoch: u64,
+    pub(crate) opening: Opening,
+}
+
 /// What the owner, the certifier and [`State`] share.
 pub(crate) struct Shared {
     pub(crate) clock: Arc<dyn Clock>,
@@ -203,64 +213,19 @@ impl State {
     /// Opens the data folder: verifies the journal, loads or rebuilds the views, replays what they
     /// lack, begins a new epoch and starts the owner.
     pub fn open(options: Options) -> Result<Arc<Self>, OpenError> {
-        let (mut lane, recovered) = Lane::open(options.disk.clone(), &options.folder.journal())?;
-        let blobs = BlobStore::open(options.disk.clone(), &options.folder.blobs())?;
-        let (view, store, mut opening) = load_views(&options, &recovered, &lane)?;
-        opening.cut.clone_from(&recovered.cut);
-        let started = begin(&mut lane, options.clock.now())?;
-        view.publish(started.1);
-        let behind = match store {
-            Some(store) => Some(Behind::spawn(store, lane.reader())?),
-            None => None,
-        };
         // Its bounds are the places and [`Shared::send`]'s. Unlike a bounded channel it drops what is left
         // in it with the owner, so that nobody waits for an answer that cannot come.
         let (inbox, all) = unbounded();
         let (from_certifier, certifier) = bounded(limits::GROUP_COMMANDS_MAX);
+        let opened = open(options, inbox, from_certifier)?;
         let inboxes = Inboxes { all, certifier };
-        let newest = view.copy();
-        let directory = Arc::new(DirectoryShelf::open(
-            options.disk.clone(),
-            options.folder.directory(),
-            options.directory,
-        ));
-        let trust_room = Arc::new(TrustRoom::new(
-            directory.clone(),
-            options.mail_authorities,
-            options.policy.tolerated_providers.clone(),
-        ));
-        let shared = Arc::new(Shared {
-            clock: options.clock,
-            policy: Arc::new(options.policy),
-            view,
-            blobs,
-            directory,
-            steps: Steps::default(),
-            work: WorkQueue::default(),
-            timers: Timers::default(),
-            position: AtomicU64::new(lane.end().0),
-            trust: options.trust.unwrap_or_else(|| trust_room.clone()),
-            trust_room,
-            rewriter: options.rewriter,
-            scanner: RwLock::default(),
-            behind: RwLock::new(behind),
-            inbox,
-            from_certifier,
-            places: AtomicUsize::new(0),
-            backlog_max: options.backlog_max,
-            disk: options.disk,
-            folder: options.folder,
-            disk_reserve_bytes: options.disk_reserve_bytes,
-            scanner_gate: Arc::default(),
-            quarantine: options.quarantine,
-            on_fatal: options.on_fatal,
-            sabotage: options.sabotage,
-        });
-        let owner = Owner::spawn(shared.clone(), newest, Box::new(lane), started.0, inboxes);
+        let shared = opened.shared;
+        let (newest, lane) = (opened.newest, Box::new(opened.lane));
+        let owner = Owner::spawn(shared.clone(), newest, lane, opened.epoch, inboxes);
         let owner = Mutex::new(Some(owner.map_err(OpenError::Thread)?));
         Ok(Arc::new(Self {
             shared,
-            opening,
+            opening: opened.opening,
             owner,
             pipeline: Mutex::new(None),
             prober: Mutex::new(None),
@@ -274,7 +239,7 @@ impl State {
         signer: Arc<dyn Signer>,
         scanner: Arc<dyn VirusScanner>,
     ) -> Result<(), OpenError> {
-        *self.shared.scanner.write() = Some(scanner.clone());
+        self.shared.use_scanner(scanner.clone());
         let gate = self.shared.scanner_gate.clone();
         let prober = Prober::spawn(gate, self.shared.clock.clone(), scanner.clone());
         *self.prober.lock() = Some(prober.map_err(OpenError::Thread)?);
@@ -355,57 +320,26 @@ impl State {
 
     /// Numbers for the operator.
     pub fn status(&self) -> Status {
-        let behind = self.shared.behind.read();
         let held = self
             .pipeline
             .lock()
             .as_ref()
             .map(Pipeline::held)
             .unwrap_or_default();
-        self.shared.view.with_work(|work| {
-            let relay = work.dispatches.len();
-            Status {
-                submissions: work.submissions.len(),
-                journeys: work.journeys.len(),
-                errands_local: work.errands.values().filter(|errand| errand.local).count(),
-                errands_relay: relay,
-                deliveries: work.deliveries.len(),
-                lag: behind.as_ref().map(Behind::lag),
-                view_trouble: behind.as_ref().and_then(Behind::trouble),
-                position: Position(self.shared.position.load(Ordering::Acquire)),
-                held,
-            }
-        })
+        self.shared.status(held)
     }
 
     /// Reserves a place for one message: [`CommandError::Busy`] (`451 4.3.2`) past the backlog's bound,
     /// [`CommandError::DiskFull`] (`451 4.3.1`) below the disk's reserve, [`CommandError::ScannerAway`]
     /// (`451 4.7.1`) while no virus scanner works (VI-10).
     pub fn reserve(&self) -> Result<Place, CommandError> {
-        let shared = &self.shared;
-        if shared.scanner_gate.is_closed() {
-            return Err(CommandError::ScannerAway);
-        }
-        let taken = shared.places.fetch_add(1, Ordering::AcqRel) + 1;
-        let place = Place {
-            shared: shared.clone(),
-        };
-        let waiting = shared.view.with_work(|work| work.submissions.len());
-        if taken + waiting > shared.backlog_max || taken > limits::OWNER_QUEUE_MAX {
-            return Err(CommandError::Busy);
-        }
-        self.has_room().map(|()| place)
+        self.shared.reserve()
     }
 
     /// Whether a body may be taken in: [`CommandError::DiskFull`] below the disk's reserve, which is kept
     /// for finishing accepted work.
     pub fn has_room(&self) -> Result<(), CommandError> {
-        let shared = &self.shared;
-        match shared.disk.free_bytes(&shared.folder.0) {
-            Ok(free) if free >= shared.disk_reserve_bytes => Ok(()),
-            // A disk that cannot be asked takes nothing in either.
-            _ => Err(CommandError::DiskFull),
-        }
+        self.shared.has_room()
     }
 
     /// Sends a submission in a reserved place: this cannot be refused for want of room. The forward
@@ -416,21 +350,20 @@ impl State {
             drop(place);
             reply(answer);
         });
-        if submission.recipients.len() <= limits::RECIPIENTS_IN_RECORD_MAX {
-            let paths = Paths::Inline(std::mem::take(&mut submission.recipients));
-            self.shared.put(Command::Submit(submission, paths), reply);
-            return;
-        }
         let shared = self.shared.clone();
-        let store = move || match shared.store_paths(&submission.recipients) {
-            Ok(paths) => shared.put(Command::Submit(submission, paths), reply),
+        let is_short = submission.recipients.len() <= limits::RECIPIENTS_IN_RECORD_MAX;
+        let go_on = move || match shared.submit_command(submission) {
+            Ok(command) => shared.put(command, reply),
             Err(error) => reply(Err(error)),
         };
+        if is_short {
+            return go_on();
+        }
         // Bounded by the places; a submission of over a hundred paths is rare.
         drop(
             std::thread::Builder::new()
                 .name("paths".to_owned())
-                .spawn(store),
+                .spawn(go_on),
         );
     }
 
@@ -447,11 +380,7 @@ impl State {
             drop(answer.send(outcome));
         });
         self.shared.put(Command::Receive(received, leaving), reply);
-        match wait.recv().unwrap_or(Err(CommandError::Stopping)) {
-            Ok(Outcome::Submitted(identifier)) => TakenIn::Accepted(identifier),
-            Ok(_) => intake::refusal(&CommandError::Stopping),
-            Err(error) => intake::refusal(&error),
-        }
+        intake::answer(wait.recv().unwrap_or(Err(CommandError::Stopping)))
     }
 
     /// Index, authorities and revocation lists, for who keeps them fresh.
@@ -509,7 +438,66 @@ impl Shared {
         }
     }
 
-    fn put(&self, command: Command, reply: Reply) {
+    /// As [`State::reserve`].
+    pub(crate) fn reserve(self: &Arc<Self>) -> Result<Place, CommandError> {
+        if self.scanner_gate.is_closed() {
+            return Err(CommandError::ScannerAway);
+        }
+        let taken = self.places.fetch_add(1, Ordering::AcqRel) + 1;
+        let place = Place {
+            shared: self.clone(),
+        };
+        let waiting = self.view.with_work(|work| work.submissions.len());
+        if taken + waiting > self.backlog_max || taken > limits::OWNER_QUEUE_MAX {
+            return Err(CommandError::Busy);
+        }
+        self.has_room().map(|()| place)
+    }
+
+    fn has_room(&self) -> Result<(), CommandError> {
+        match self.disk.free_bytes(&self.folder.0) {
+            Ok(free) if free >= self.disk_reserve_bytes => Ok(()),
+            // A disk that cannot be asked takes nothing in either.
+            _ => Err(CommandError::DiskFull),
+        }
+    }
+
+    pub(crate) fn use_scanner(&self, scanner: Arc<dyn VirusScanner>) {
+        *self.scanner.write() = Some(scanner);
+    }
+
+    /// As [`State::status`], with what the certifier holds.
+    pub(crate) fn status(&self, held: Vec<String>) -> Status {
+        let behind = self.behind.read();
+        self.view.with_work(|work| Status {
+            submissions: work.submissions.len(),
+            journeys: work.journeys.len(),
+            errands_local: work.errands.values().filter(|errand| errand.local).count(),
+            errands_relay: work.dispatches.len(),
+            deliveries: work.deliveries.len(),
+            lag: behind.as_ref().map(Behind::lag),
+            view_trouble: behind.as_ref().and_then(Behind::trouble),
+            position: Position(self.position.load(Ordering::Acquire)),
+            held,
+        })
+    }
+
+    /// The command of a submission; a long forward path is kept as a blob.
+    pub(crate) fn submit_command(
+        &self,
+        mut submission: Submission,
+    ) -> Result<Command, CommandError> {
+        let recipients = distinct(&submission.recipients);
+        submission.recipients.clear();
+        let paths = if recipients.len() <= limits::RECIPIENTS_IN_RECORD_MAX {
+            Paths::Inline(recipients)
+        } else {
+            self.store_paths(&recipients)?
+        };
+        Ok(Command::Submit(submission, paths))
+    }
+
+    pub(crate) fn put(&self, command: Command, reply: Reply) {
         let message = Message::Command(Box::new(command), reply);
         if let Err(SendError(Message::Command(_, reply))) = self.inbox.send(message) {
             reply(Err(CommandError::Stopping));
@@ -566,6 +554,69 @@ impl VirusScanner for NotStarted {
             alarm: None,
         }
     }
+}
+
+/// Verifies the journal, loads or rebuilds the views, replays what they lack and begins a new epoch.
+pub(crate) fn open(
+    options: Options,
+    inbox: Sender<Message>,
+    from_certifier: Sender<Message>,
+) -> Result<Opened, OpenError> {
+    let (mut lane, recovered) = Lane::open(options.disk.clone(), &options.folder.journal())?;
+    let blobs = BlobStore::open(options.disk.clone(), &options.folder.blobs())?;
+    let (view, store, mut opening) = load_views(&options, &recovered, &lane)?;
+    opening.cut.clone_from(&recovered.cut);
+    let (epoch, rows) = begin(&mut lane, options.clock.now())?;
+    view.publish(rows);
+    let behind = match store {
+        Some(store) => Some(Behind::spawn(store, lane.reader())?),
+        None => None,
+    };
+    let newest = view.copy();
+    let directory = Arc::new(DirectoryShelf::open(
+        options.disk.clone(),
+        options.folder.directory(),
+        options.directory,
+    ));
+    let trust_room = Arc::new(TrustRoom::new(
+        directory.clone(),
+        options.mail_authorities,
+        options.policy.tolerated_providers.clone(),
+    ));
+    let shared = Arc::new(Shared {
+        clock: options.clock,
+        policy: Arc::new(options.policy),
+        view,
+        blobs,
+        directory,
+        steps: Steps::default(),
+        work: WorkQueue::default(),
+        timers: Timers::default(),
+        position: AtomicU64::new(lane.end().0),
+        trust: options.trust.unwrap_or_else(|| trust_room.clone()),
+        trust_room,
+        rewriter: options.rewriter,
+        scanner: RwLock::default(),
+        behind: RwLock::new(behind),
+        inbox,
+        from_certifier,
+        places: AtomicUsize::new(0),
+        backlog_max: options.backlog_max,
+        disk: options.disk,
+        folder: options.folder,
+        disk_reserve_bytes: options.disk_reserve_bytes,
+        scanner_gate: Arc::default(),
+        quarantine: options.quarantine,
+        on_fatal: options.on_fatal,
+        sabotage: options.sabotage,
+    });
+    Ok(Opened {
+        shared,
+        lane,
+        newest,
+        epoch,
+        opening,
+    })
 }
 
 /// The view as the journal says: loaded from `views/` and brought up to its end.

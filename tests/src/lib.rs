@@ -42,4 +42,5 @@ pub mod smtp;
 pub mod token;
 pub mod wire;
 pub mod workspace;
+pub mod world;
 pub mod zone;

@@ -8,4 +8,4 @@ mod ordinary;
 mod take;
 
 pub use arrival::{Arrival, Spf, TakenIn};
-pub(crate) use take::{Judged, judge, refusal};
+pub(crate) use take::{Judged, answer, judge, refusal};

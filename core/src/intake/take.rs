@@ -22,7 +22,7 @@ use crate::mailbox::Content;
 use crate::message_id::Identifier;
 use crate::mime::Scan;
 use crate::mime::addresses::AddressList;
-use crate::owner::CommandError;
+use crate::owner::{CommandError, Outcome};
 use crate::point::incoming::{Examined, Formed, SignedFacts, examine};
 use crate::ports::ScanVerdict;
 use crate::quarantine::{FoundAt, QuarantineFacts};
@@ -689,6 +689,15 @@ fn words_for_peer(text: &str) -> String {
 
 pub(super) fn refuse(code: u16, status: &str, text: impl Into<String>) -> Judged {
     Judged::Refuse(TakenIn::refused(code, status, text))
+}
+
+/// The reply for what came of [`crate::owner::Command::Receive`].
+pub(crate) fn answer(outcome: Result<Outcome, CommandError>) -> TakenIn {
+    match outcome {
+        Ok(Outcome::Submitted(identifier)) => TakenIn::Accepted(identifier),
+        Ok(_) => refusal(&CommandError::Stopping),
+        Err(error) => refusal(&error),
+    }
 }
 
 /// The reply for a command that was not done.

@@ -85,7 +85,12 @@ impl Lane {
     ) -> Result<(Self, Recovered), JournalError> {
         let made = disk.create_folder(folder);
         made.map_err(JournalError::disk("make", folder))?;
-        let mut segments = Segments::new(disk, folder, draw_lane(folder)?, bytes);
+        let mut segments = Segments::new(
+            disk,
+            folder,
+            u64::from_le_bytes(crate::random::bytes()),
+            bytes,
+        );
         let mut numbers = segments.tidy()?;
         if numbers.is_empty() {
             segments.make(0, &[])?;
@@ -269,14 +274,6 @@ impl Open {
         header.push(content, &mut self.records);
         self.count += 1;
     }
-}
-
-fn draw_lane(folder: &Path) -> Result<u64, JournalError> {
-    getrandom::u64().map_err(|error| JournalError::Disk {
-        action: "draw a number for",
-        path: folder.to_owned(),
-        source: std::io::Error::other(error.to_string()),
-    })
 }
 
 /// Takes the lane's number and segment length from its first segment.

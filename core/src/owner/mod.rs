@@ -3,6 +3,7 @@
 //! replies go out, in this order (see *Commit*).
 
 mod arrival;
+pub(crate) mod book;
 mod command;
 mod decide;
 mod message;

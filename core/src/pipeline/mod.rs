@@ -14,6 +14,7 @@ mod commit;
 mod draft;
 mod sabotage;
 mod stages;
+mod stepped;
 mod timers;
 mod work;
 
@@ -25,6 +26,7 @@ use parking_lot::Mutex;
 use crate::limits;
 use crate::ports::{Signer, VirusScanner};
 use crate::state::Shared;
+pub(crate) use stepped::{Stage, Stepped};
 pub(crate) use timers::Timers;
 pub(crate) use work::WorkQueue;
 
@@ -42,10 +44,7 @@ impl Pipeline {
         signer: Arc<dyn Signer>,
         scanner: Arc<dyn VirusScanner>,
     ) -> std::io::Result<Self> {
-        shared.view.with_work(|work| {
-            shared.work.open(work);
-            shared.timers.open(work, &shared.policy);
-        });
+        take_up_open(&shared);
         let held = Held::default();
         let threads = stages::spawn(&shared, &signer, &scanner, &held)?;
         Ok(Self {
@@ -69,6 +68,14 @@ impl Pipeline {
     pub(crate) fn held(&self) -> Vec<String> {
         self.held.0.lock().clone()
     }
+}
+
+/// What earlier runs left open.
+fn take_up_open(shared: &Shared) {
+    shared.view.with_work(|work| {
+        shared.work.open(work);
+        shared.timers.open(work, &shared.policy);
+    });
 }
 
 /// Sentences about work that is set aside until the next start; the first ones are kept.

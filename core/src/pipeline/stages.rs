@@ -20,7 +20,7 @@ use crate::ports::{Signature, Signer, SignerError, SigningRequest, VirusScanner}
 use crate::state::Shared;
 
 /// A batch with its signatures, in the order of [`Drafted::requests`].
-type Signed = Vec<(Drafted, Vec<Signature>)>;
+pub(super) type Signed = Vec<(Drafted, Vec<Signature>)>;
 
 /// Starts courier, draft, sign and commit.
 pub(super) fn spawn(
@@ -67,33 +67,58 @@ pub(super) fn spawn(
     ])
 }
 
-/// Store, land, strike: to the owner at once.
 fn carry(drafter: &Drafter) {
-    let shared = &drafter.shared;
-    while let Some(works) = shared.work.take_unsigned() {
-        for work in works {
-            match drafter.command_of(&work) {
-                Ok(Some(command)) => give(shared, command, work),
-                Ok(None) => {}
-                Err(setback) => drafter.set_back(work, setback),
-            }
+    while let Some(works) = drafter.shared.work.take_unsigned() {
+        carry_out(drafter, works);
+    }
+}
+
+/// Store, land, strike: to the owner at once.
+pub(super) fn carry_out(drafter: &Drafter, works: Vec<Work>) {
+    for work in works {
+        match drafter.command_of(&work) {
+            Ok(Some(command)) => give(&drafter.shared, command, work),
+            Ok(None) => {}
+            Err(setback) => drafter.set_back(work, setback),
         }
     }
 }
 
-/// Notices of clocks that ran out become work, and what was kept for a term is dropped.
 fn watch_clocks(shared: &Arc<Shared>) {
-    let mut swept = None;
+    let mut clocks = Clocks::default();
     while !shared.work.is_closed() {
+        clocks.look(shared);
+        shared.work.pause(CLOCK_PAUSE);
+    }
+}
+
+/// Notices of clocks that ran out become work, and what was kept for a term is dropped.
+#[derive(Default)]
+pub(super) struct Clocks {
+    swept: Option<Instant>,
+}
+
+impl Clocks {
+    /// A look at the time has something to do.
+    pub(super) fn is_due(&self, shared: &Shared) -> bool {
+        let now = shared.clock.now();
+        self.is_sweep_due(now) || shared.timers.next_due().is_some_and(|due| due <= now)
+    }
+
+    pub(super) fn look(&mut self, shared: &Arc<Shared>) {
         let now = shared.clock.now();
         for (key, delay) in shared.timers.take_due(now) {
             shared.work.put(Work::Timer(key, delay));
         }
-        if swept.is_none_or(|at: Instant| now >= at.plus_millis(limits::SWEEP_MS)) {
-            swept = Some(now);
+        if self.is_sweep_due(now) {
+            self.swept = Some(now);
             sweep(shared, now);
         }
-        shared.work.pause(CLOCK_PAUSE);
+    }
+
+    fn is_sweep_due(&self, now: Instant) -> bool {
+        self.swept
+            .is_none_or(|at| now >= at.plus_millis(limits::SWEEP_MS))
     }
 }
 
@@ -107,9 +132,12 @@ fn sweep(shared: &Arc<Shared>, now: Instant) {
         let most = limits::FORGOTTEN_PER_RECORD_MAX;
         let sent = work.sent.iter().filter(|(_, row)| row.at < before);
         let seen = work.seen.iter().filter(|(_, at)| **at < before);
+        // In an order, so that a run can be repeated.
+        let mut seen: Vec<_> = seen.map(|(mark, at)| (*at, *mark)).collect();
+        seen.sort_unstable();
         Forgotten {
             sent: sent.map(|(id, _)| id.clone()).take(most).collect(),
-            seen: seen.map(|(mark, _)| *mark).take(most).collect(),
+            seen: seen.into_iter().map(|(_, mark)| mark).take(most).collect(),
         }
     });
     if !forgotten.sent.is_empty() || !forgotten.seen.is_empty() {
@@ -149,34 +177,45 @@ fn drafting_pool() -> std::io::Result<ThreadPool> {
 /// Below the rings and the owner, above the keeper of views.
 const DRAFTING_NICENESS: i32 = 5;
 
-/// Drafts what waits. A batch goes on when all that was taken is drafted, or sooner when its drafts fill
-/// the memory that a batch may hold: headers of a megabyte each are no reason to run out of it.
 fn draft(drafter: &Arc<Drafter>, pool: &ThreadPool, to_sign: &Sender<Vec<Drafted>>) {
     let queue = &drafter.shared.work;
+    let in_parallel = |part: &[Work]| {
+        let draft = |work: &Work| draft_one(drafter, work.clone());
+        pool.install(|| part.par_iter().filter_map(draft).collect())
+    };
     while let Some(works) = queue.take_signable(limits::BATCH_MESSAGES_MAX) {
-        let mut batch = Vec::with_capacity(works.len());
-        let mut octets = 0;
-        for part in works.chunks(limits::DRAFTED_AT_ONCE_MAX) {
-            let draft = |work: &Work| draft_one(drafter, work.clone());
-            let drafted: Vec<Drafted> =
-                pool.install(|| part.par_iter().filter_map(draft).collect());
-            octets += drafted.iter().map(Drafted::octets).sum::<usize>();
-            batch.extend(drafted);
-            if octets > limits::BATCH_OCTETS_MAX {
-                octets = 0;
-                if to_sign.send(std::mem::take(&mut batch)).is_err() {
-                    return;
-                }
-            }
-        }
-        if !batch.is_empty() && to_sign.send(batch).is_err() {
+        if !draft_batch(&works, in_parallel, |batch| to_sign.send(batch).is_ok()) {
             return;
         }
     }
 }
 
+/// Drafts what waits. A batch goes on when all that was taken is drafted, or sooner when its drafts fill
+/// the memory that a batch may hold: headers of a megabyte each are no reason to run out of it. False
+/// when nobody takes them any more.
+pub(super) fn draft_batch(
+    works: &[Work],
+    draft_all: impl Fn(&[Work]) -> Vec<Drafted>,
+    mut hand_on: impl FnMut(Vec<Drafted>) -> bool,
+) -> bool {
+    let mut batch = Vec::with_capacity(works.len());
+    let mut octets = 0;
+    for part in works.chunks(limits::DRAFTED_AT_ONCE_MAX) {
+        let drafted = draft_all(part);
+        octets += drafted.iter().map(Drafted::octets).sum::<usize>();
+        batch.extend(drafted);
+        if octets > limits::BATCH_OCTETS_MAX {
+            octets = 0;
+            if !hand_on(std::mem::take(&mut batch)) {
+                return false;
+            }
+        }
+    }
+    batch.is_empty() || hand_on(batch)
+}
+
 /// Drafts one; a fault in it sets that message aside and touches no other.
-fn draft_one(drafter: &Drafter, work: Work) -> Option<Drafted> {
+pub(super) fn draft_one(drafter: &Drafter, work: Work) -> Option<Drafted> {
     if let Some(rest) = sabotage::held_back(&drafter.shared, &work) {
         drafter.shared.work.put_back(work, rest);
         return None;
@@ -207,21 +246,9 @@ fn sign(
     to_commit: &Sender<Signed>,
 ) {
     for batch in batches {
-        let requests: Vec<SigningRequest> = batch
-            .iter()
-            .flat_map(|drafted| drafted.requests.iter().copied())
-            .collect();
-        let Some(signatures) = sign_all(shared, signer, &requests) else {
+        let Some(signed) = sign_all(shared, signer, batch) else {
             return;
         };
-        let mut signatures = signatures.into_iter();
-        let signed = batch
-            .into_iter()
-            .map(|drafted| {
-                let own = signatures.by_ref().take(drafted.requests.len()).collect();
-                (drafted, own)
-            })
-            .collect();
         if to_commit.send(signed).is_err() {
             return;
         }
@@ -230,36 +257,68 @@ fn sign(
 
 /// Signs until all are signed; the same requests are tried again while the token is away (HS-05).
 /// `None` when the certifier ends first.
-fn sign_all(
-    shared: &Shared,
-    signer: &dyn Signer,
-    requests: &[SigningRequest],
-) -> Option<Vec<Signature>> {
-    let mut signatures: Vec<Option<Signature>> = vec![None; requests.len()];
+fn sign_all(shared: &Shared, signer: &dyn Signer, batch: Vec<Drafted>) -> Option<Signed> {
+    let mut signing = Signing::of(batch);
     let mut told = false;
-    loop {
-        let missing: Vec<usize> = (0..requests.len())
-            .filter(|index| signatures[*index].is_none())
+    while let Some(error) = signing.go_on(signer) {
+        wait_for_signer(shared, &error, &mut told);
+        if shared.work.is_closed() {
+            return None;
+        }
+    }
+    if told {
+        eprintln!("the signer is back; receipts go on");
+    }
+    Some(signing.signed())
+}
+
+/// A batch on its way through the signer.
+pub(super) struct Signing {
+    batch: Vec<Drafted>,
+    requests: Vec<SigningRequest>,
+    signatures: Vec<Option<Signature>>,
+}
+
+impl Signing {
+    pub(super) fn of(batch: Vec<Drafted>) -> Self {
+        let requests: Vec<SigningRequest> = batch
+            .iter()
+            .flat_map(|drafted| drafted.requests.iter().copied())
             .collect();
-        if missing.is_empty() {
-            return signatures.into_iter().collect();
+        Self {
+            signatures: vec![None; requests.len()],
+            requests,
+            batch,
         }
-        let wanted: Vec<SigningRequest> = missing.iter().map(|index| requests[*index]).collect();
+    }
+
+    /// Asks for the signatures that lack, once; answers why some still do, if some do.
+    pub(super) fn go_on(&mut self, signer: &dyn Signer) -> Option<SignerError> {
+        let missing: Vec<usize> = (0..self.requests.len())
+            .filter(|index| self.signatures[*index].is_none())
+            .collect();
+        let wanted: Vec<SigningRequest> =
+            missing.iter().map(|index| self.requests[*index]).collect();
         let mut trouble = None;
-        for (index, answer) in missing.into_iter().zip(signer.sign(&wanted)) {
-            match answer {
-                Ok(signature) => signatures[index] = Some(signature),
-                Err(error) => trouble = Some(error),
+        if !wanted.is_empty() {
+            for (index, answer) in missing.into_iter().zip(signer.sign(&wanted)) {
+                match answer {
+                    Ok(signature) => self.signatures[index] = Some(signature),
+                    Err(error) => trouble = Some(error),
+                }
             }
         }
-        if let Some(error) = trouble {
-            wait_for_signer(shared, &error, &mut told);
-            if shared.work.is_closed() {
-                return None;
-            }
-        } else if told {
-            eprintln!("the signer is back; receipts go on");
-        }
+        trouble
+    }
+
+    /// The batch with its signatures, once none lacks.
+    pub(super) fn signed(self) -> Signed {
+        let mut signatures = self.signatures.into_iter().flatten();
+        let with_its_own = |drafted: Drafted| {
+            let own = signatures.by_ref().take(drafted.requests.len()).collect();
+            (drafted, own)
+        };
+        self.batch.into_iter().map(with_its_own).collect()
     }
 }
 

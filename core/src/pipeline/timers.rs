@@ -58,6 +58,11 @@ impl Timers {
         }
         taken
     }
+
+    /// When the next is due.
+    pub(crate) fn next_due(&self) -> Option<Instant> {
+        self.0.lock().due.first().map(|(at, _)| *at)
+    }
 }
 
 impl Running {

@@ -174,6 +174,31 @@ impl WorkQueue {
         None
     }
 
+    /// What needs no signature and waits now, without what was put back.
+    pub fn unsigned_now(&self) -> Vec<Work> {
+        self.waiting.lock().unsigned.drain(..).collect()
+    }
+
+    /// What needs a signature and waits now, without what was put back; at most `most`.
+    pub fn signable_now(&self, most: usize) -> Vec<Work> {
+        self.waiting.lock().take_signable(most)
+    }
+
+    /// What waits now: without, and with the need of a signature.
+    pub fn waits(&self) -> (bool, bool) {
+        let waiting = self.waiting.lock();
+        let signable = [&waiting.returning, &waiting.notices];
+        let signable = signable.iter().any(|queue| !queue.is_empty()) || !waiting.turns.is_empty();
+        (!waiting.unsigned.is_empty(), signable)
+    }
+
+    /// Takes up what was put back, whatever its delay.
+    pub fn take_up_put_back(&self) {
+        let mut waiting = self.waiting.lock();
+        let later = std::mem::take(&mut waiting.later);
+        later.into_iter().for_each(|(_, work)| waiting.put(work));
+    }
+
     /// Waits `delay`, or less when closed.
     pub fn pause(&self, delay: Duration) {
         let mut waiting = self.waiting.lock();

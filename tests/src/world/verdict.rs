@@ -1,0 +1,489 @@
+//! What is said of a healed world, from the octets in its mailboxes, what its users were told, and what
+//! the network carried. The table of TO-01 to TO-07 is written down here a second time; of the product
+//! only the readers of views are used, never a decision.
+
+use std::collections::BTreeMap;
+
+use super::mail::{Sent, Told};
+use super::network::Carried;
+use super::ports::{DOMAINS, service_of};
+use super::provider::{Kind, MAILBOXES, Provider};
+use super::{HOUR, MINUTE, SECOND, World};
+use crate::daticert::Daticert;
+use crate::message::{Part, find};
+use crate::sealed::Sealed;
+
+/// TO-02: the first notice, and how late it may be; also what a provider that works needs for a step.
+const FIRST: i64 = 12 * HOUR;
+const FINAL: i64 = 23 * HOUR + 30 * MINUTE;
+const LATENESS: i64 = 10 * MINUTE;
+/// Clocks are wrong by half a second at most, and certification data know seconds.
+const BLUR: i64 = 2 * SECOND;
+
+/// A message in a mailbox.
+struct Found {
+    provider: usize,
+    mailbox: String,
+    uid: u32,
+    raw: Vec<u8>,
+    /// Of `X-Ricevuta:` or `X-Trasporto:`.
+    kind: String,
+    data: Option<Daticert>,
+}
+
+impl Found {
+    fn about(&self) -> String {
+        let data = self.data.as_ref();
+        data.map(|d| bare(&d.one("identificativo")))
+            .unwrap_or_default()
+    }
+
+    fn recipient(&self) -> String {
+        let data = self.data.as_ref().and_then(|d| d.get("consegna"));
+        data.unwrap_or_default().trim().to_ascii_lowercase()
+    }
+
+    fn extended(&self) -> String {
+        let data = self.data.as_ref().and_then(|d| d.get("errore-esteso"));
+        data.unwrap_or_default().trim().to_owned()
+    }
+
+    fn at(&self) -> i64 {
+        self.data.as_ref().map(|d| millis(&d.when())).unwrap_or(0)
+    }
+}
+
+/// What was found of one recipient of one message.
+#[derive(Debug, Default)]
+struct Fate {
+    delivered: Vec<(u32, i64)>,
+    failed: Vec<(u32, String)>,
+    first: Vec<(u32, i64)>,
+    last: Vec<(u32, i64)>,
+    envelopes: usize,
+}
+
+/// Nothing is open but what is kept for a term.
+pub fn has_nothing_open(provider: &Provider) -> bool {
+    let Some(stepper) = &provider.stepper else {
+        return false;
+    };
+    stepper.view().with_work(|work| {
+        work.submissions.is_empty()
+            && work.journeys.is_empty()
+            && work.errands.is_empty()
+            && work.deliveries.is_empty()
+            && work.answers.is_empty()
+            && work.arrivals.is_empty()
+            && work.placements.is_empty()
+            && work.dispatches.is_empty()
+            && work.bounces.is_empty()
+    })
+}
+
+/// In words.
+pub fn what_is_open(provider: &Provider) -> String {
+    let Some(stepper) = &provider.stepper else {
+        return format!("{} is down", provider.domain);
+    };
+    let held = stepper.status().held;
+    stepper.view().with_work(|work| {
+        format!(
+            "{}: held {held:?}, submissions {:?}, errands {:?}, deliveries {:?}, answers {:?}, \
+             arrivals {:?}, placements {:?}, dispatches {:?}, bounces {:?}, journeys {:?}",
+            provider.domain,
+            work.submissions.keys(),
+            work.errands.keys(),
+            work.deliveries.keys(),
+            work.answers.keys(),
+            work.arrivals.keys(),
+            work.placements.keys(),
+            work.dispatches.keys(),
+            work.bounces.keys(),
+            work.journeys.keys()
+        )
+    })
+}
+
+/// Says it; what is wrong fails the test with the seed.
+pub fn judge(world: &World) {
+    let judge = Judge::new(world);
+    judge.nothing_is_held();
+    judge.service_messages_stay_apart();
+    judge.what_was_carried_lies_once();
+    for sent in &world.sent {
+        judge.submission(sent);
+    }
+    judge.mail_from_outside();
+}
+
+struct Judge<'w> {
+    world: &'w World,
+    found: Vec<Found>,
+}
+
+impl<'w> Judge<'w> {
+    fn new(world: &'w World) -> Self {
+        let found = world.providers.iter().flat_map(read_all).collect();
+        Self { world, found }
+    }
+
+    fn claim(&self, holds: bool, why: impl FnOnce() -> String) {
+        if !holds {
+            self.world.fail(&why());
+        }
+    }
+
+    fn nothing_is_held(&self) {
+        for provider in &self.world.providers {
+            let held = provider.stepper.as_ref().map(|s| s.status().held);
+            let held = held.unwrap_or_default();
+            self.claim(held.is_empty(), || format!("work is held: {held:?}"));
+        }
+    }
+
+    /// TC-02, TC-08, VI-04: messages between providers reach no holder, and nothing else their mailbox.
+    fn service_messages_stay_apart(&self) {
+        for found in &self.found {
+            let is_service = found.mailbox == service_of(DOMAINS[found.provider]);
+            let is_theirs = ["presa-in-carico", "rilevazione-virus"].contains(&&*found.kind);
+            self.claim(is_service || !is_theirs, || {
+                format!("{} lies in {}", found.kind, found.mailbox)
+            });
+        }
+    }
+
+    /// IP-18: what was answered `250`, once or more often, lies in its mailbox once.
+    fn what_was_carried_lies_once(&self) {
+        let mut judged: Vec<(usize, &[u8])> = Vec::new();
+        for carried in &self.world.carried {
+            let octets = carried.parcel.octets.as_slice();
+            if judged.contains(&(carried.to, octets)) {
+                continue;
+            }
+            judged.push((carried.to, octets));
+            let part = Part::parse(octets);
+            let Some(kind) = part.get("X-Ricevuta") else {
+                continue;
+            };
+            let to = carried.parcel.recipients.first().map(|a| a.key());
+            let to = to.unwrap_or_default();
+            let here = |f: &&Found| f.provider == carried.to && f.raw.ends_with(octets);
+            let copies: Vec<&str> = self
+                .found
+                .iter()
+                .filter(here)
+                .map(|f| f.mailbox.as_str())
+                .collect();
+            self.claim(copies == [to.as_str()], || {
+                format!("{kind} for {to} was taken in and lies in {copies:?}")
+            });
+        }
+    }
+
+    fn mail_from_outside(&self) {
+        for (token, mailbox) in &self.world.from_outside {
+            let here = |f: &&Found| f.mailbox == *mailbox && f.kind == "errore";
+            let copies = self.found.iter().filter(here);
+            let copies = copies
+                .filter(|f| find(&f.raw, token.as_bytes()).is_some())
+                .count();
+            self.claim(copies == 1, || {
+                format!("{token} from outside lies {copies} times in {mailbox}")
+            });
+        }
+    }
+
+    fn submission(&self, sent: &Sent) {
+        let of_token = |f: &&Found| {
+            let subject = f.data.as_ref().and_then(|d| d.get("oggetto"));
+            subject.is_some_and(|s| s == sent.token)
+        };
+        let all: Vec<&Found> = self.found.iter().filter(of_token).collect();
+        let count = |kind: &str| all.iter().filter(|f| f.kind == kind).count();
+        let (accepted, refused) = (count("accettazione"), count("non-accettazione"));
+        let told = &sent.told;
+        let what = |n: &str| format!("{n} of {sent:?}");
+        self.claim(accepted + refused <= 1, || what("acceptance is told twice"));
+        if accepted + refused == 0 {
+            self.claim(*told == Told::Nothing, || what("no acceptance"));
+            self.claim(all.is_empty(), || what("traces without acceptance"));
+            return;
+        }
+        let is_bad = sent.is_formally_wrong || sent.infected_for == Some(sent.from);
+        self.claim((refused == 1) == is_bad, || what("the wrong acceptance"));
+        let first = all.iter().find(|f| f.kind.ends_with("accettazione"));
+        let first = first.expect("just counted");
+        self.claim(first.mailbox == sent.sender, || what("a stray acceptance"));
+        let identifier = first.about();
+        if let Told::Accepted(known) = told {
+            self.claim(*known == identifier, || what("another identifier"));
+        }
+        let others = all.iter().filter(|f| f.about() != identifier).count();
+        self.claim(others == 0, || what("two identifiers"));
+        if refused == 1 {
+            self.claim(all.len() == 1, || what("more than a refusal"));
+            return;
+        }
+        for recipient in &sent.recipients {
+            self.recipient(sent, &identifier, first.at(), recipient, &all);
+        }
+    }
+
+    fn recipient(&self, sent: &Sent, id: &str, start: i64, to: &str, all: &[&Found]) {
+        let fate = fate_of(sent, to, all);
+        let what = |n: &str| format!("{n}: {to}, of {sent:?}, {id}: {fate:?}");
+        let (local, domain) = to.split_once('@').expect("an address");
+        let host = DOMAINS.iter().position(|d| *d == domain);
+        let Some(host) = host else {
+            return self.outside(sent, id, to, &fate);
+        };
+        let (done, failed) = (fate.delivered.len(), fate.failed.len());
+        let last = fate.last.len();
+        // The network's refusal of a transaction that had gone through before: ours, and theirs.
+        let was_refused = self.was_refused(sent.from, id, to);
+        let most = 1 + usize::from(was_refused);
+        let notices_once = fate.first.len() <= 1 && last <= 1;
+        self.claim(done <= 1 && failed <= most && notices_once, || {
+            what("something twice")
+        });
+        self.claim(done + failed + last > 0, || what("no legal end"));
+        self.claim(done + failed < 2 || was_refused, || what("both receipts"));
+        self.claim(fate.envelopes == done, || {
+            what("receipt without envelope, or envelope without")
+        });
+        let closed = fate.delivered.iter().map(|(uid, _)| *uid);
+        let closed = closed.chain(fate.failed.iter().map(|(uid, _)| *uid)).min();
+        let notices = fate.first.iter().chain(&fate.last).map(|(uid, _)| *uid);
+        let after = |uid: u32| closed.is_some_and(|closed| uid > closed);
+        self.claim(!notices.clone().any(after), || {
+            what("a time-out notice after the end (ND-06)")
+        });
+        let known = MAILBOXES.iter().find(|(name, _)| *name == local);
+        let is_infected = sent.infected_for == Some(host) && host != sent.from;
+        match known {
+            _ if is_infected => {
+                self.claim(done == 0, || what("a virus was delivered"));
+                let is_virus = fate.failed.iter().all(|(_, e)| e == "virus");
+                self.claim(is_virus || was_refused, || what("not for its virus"));
+            }
+            None => {
+                self.claim(done == 0, || what("delivered to nobody"));
+                let is_no_one = fate.failed.iter().all(|(_, e)| e == "no-dest");
+                self.claim(is_no_one || was_refused, || what("not for want of it"));
+            }
+            Some((_, Kind::Narrow)) => {}
+            Some(_) => self.claim(failed == 0 || was_refused, || what("failed without reason")),
+        }
+        if host == sent.from {
+            self.claim(done + failed == 1, || what("a local one without its end"));
+        }
+        self.clocks(sent, id, start, (to, host), &fate);
+    }
+
+    /// TO-02 to TO-07, TO-12.
+    fn clocks(&self, sent: &Sent, id: &str, start: i64, (to, host): (&str, usize), fate: &Fate) {
+        let what = |n: &str| format!("{n}: {to}, of {sent:?}, {id}, from {start}: {fate:?}");
+        for (due, notices) in [(FIRST, &fate.first), (FINAL, &fate.last)] {
+            let due = start + due;
+            for (_, at) in notices {
+                self.claim(*at >= due - BLUR, || what("a notice too soon"));
+                let late = self.working(sent.from, due, *at);
+                self.claim(late <= LATENESS, || what("a notice too late"));
+            }
+        }
+        if host == sent.from || self.was_refused(sent.from, id, to) {
+            return;
+        }
+        let closes = self.came(
+            sent.from,
+            id,
+            to,
+            &["avvenuta-consegna", "errore-consegna", "rilevazione-virus"],
+        );
+        let charged = self.came(sent.from, id, to, &["presa-in-carico"]);
+        let (first_due, final_due) = (start + FIRST, start + FINAL);
+        // Before, with time to work on it; and after, with time to give the notice.
+        let before = |came: Option<i64>, due: i64| {
+            came.is_some_and(|came| came < due && self.working(sent.from, came, due) >= LATENESS)
+        };
+        let after = |came: Option<i64>, due: i64| {
+            came.is_none_or(|came| came > due && self.working(sent.from, due, came) >= LATENESS)
+        };
+        if before(closes, first_due) || before(charged, first_due) {
+            self.claim(fate.first.is_empty(), || what("a first notice for nothing"));
+        }
+        let is_uncharged = charged.is_none_or(|at| at > first_due + BLUR);
+        if after(closes, first_due) && is_uncharged {
+            self.claim(fate.first.len() == 1, || {
+                what("no first notice (TO-05, TO-06)")
+            });
+        }
+        if before(closes, final_due) {
+            self.claim(fate.last.is_empty(), || what("a final notice for nothing"));
+        }
+        if after(closes, final_due) {
+            self.claim(fate.last.len() == 1, || {
+                what("no final notice (TO-04, TO-06)")
+            });
+        }
+    }
+
+    /// When the first message of these kinds about a recipient was taken in.
+    fn came(&self, by: usize, id: &str, to: &str, kinds: &[&str]) -> Option<i64> {
+        let is_it = |carried: &&Carried| {
+            let part = Part::parse(&carried.parcel.octets);
+            let kind = part.get("X-Ricevuta").unwrap_or_default();
+            if carried.to != by || !kinds.contains(&kind.as_str()) {
+                return false;
+            }
+            let data = Sealed::parse(&carried.parcel.octets).data();
+            let named = data
+                .all("ricezione")
+                .into_iter()
+                .chain(data.get("consegna"));
+            let mut named = named.map(|a| a.trim().to_ascii_lowercase());
+            bare(&data.one("identificativo")) == id && named.any(|a| a == to)
+        };
+        self.world.carried.iter().find(is_it).map(|c| c.at)
+    }
+
+    fn was_refused(&self, by: usize, id: &str, to: &str) -> bool {
+        let is_it = |(from, parcel): &&(usize, super::network::Parcel)| {
+            let data = || Sealed::parse(&parcel.octets).data();
+            *from == by
+                && parcel.recipients.iter().any(|a| a.key() == to)
+                && bare(&data().one("identificativo")) == id
+        };
+        self.world.refused.iter().any(|refused| is_it(&refused))
+    }
+
+    /// ND-08: an ordinary report, or it was taken over.
+    fn outside(&self, sent: &Sent, id: &str, to: &str, fate: &Fate) {
+        let what = |n: &str| format!("{n}: {to}, of {sent:?}, {id}");
+        let is_empty = fate.delivered.is_empty() && fate.failed.is_empty();
+        let has_clock = !fate.first.is_empty() || !fate.last.is_empty();
+        self.claim(is_empty && !has_clock, || {
+            what("certified to the outside (TE-12)")
+        });
+        let named = format!("rfc822; {to}");
+        let is_report = |f: &&Found| {
+            let holds = |text: &str| find(&f.raw, text.as_bytes()).is_some();
+            f.mailbox == sent.sender && f.kind == "errore" && holds(&named) && holds(id)
+        };
+        let reports = self.found.iter().filter(is_report).count();
+        let reached = self.world.outside.iter().any(|parcel| {
+            let is_named = parcel.recipients.iter().any(|a| a.key() == to);
+            is_named && find(&parcel.octets, sent.token.as_bytes()).is_some()
+        });
+        self.claim(reports <= 1, || what("two reports"));
+        self.claim(reached || reports == 1, || {
+            what("neither taken over nor reported")
+        });
+        if to.starts_with("accetta") {
+            self.claim(reports == 0 || !reached, || what("taken over and reported"));
+        }
+    }
+
+    /// Milliseconds between two instants in which a provider was up and had all it needs.
+    fn working(&self, provider: usize, from: i64, to: i64) -> i64 {
+        let outages = &self.world.providers[provider].outages;
+        let overlap = |(start, end): &(i64, Option<i64>)| {
+            let end = end.unwrap_or(i64::MAX);
+            (end.min(to) - (*start).max(from)).max(0)
+        };
+        to - from - outages.iter().map(overlap).sum::<i64>()
+    }
+}
+
+fn fate_of(sent: &Sent, to: &str, all: &[&Found]) -> Fate {
+    let mut fate = Fate::default();
+    for found in all {
+        if found.kind == "posta-certificata" && found.mailbox == to {
+            fate.envelopes += 1;
+        }
+        if found.mailbox != sent.sender || found.recipient() != to {
+            continue;
+        }
+        match found.kind.as_str() {
+            "avvenuta-consegna" => fate.delivered.push((found.uid, found.at())),
+            "errore-consegna" => {
+                let error = found.data.as_ref().map(Daticert::error);
+                fate.failed.push((found.uid, error.unwrap_or_default()));
+            }
+            "preavviso-errore-consegna" if found.extended().starts_with("4.4.1") => {
+                fate.first.push((found.uid, found.at()));
+            }
+            "preavviso-errore-consegna" => fate.last.push((found.uid, found.at())),
+            _ => {}
+        }
+    }
+    fate
+}
+
+fn read_all(provider: &Provider) -> Vec<Found> {
+    let stepper = provider.stepper.as_ref().expect("up after the healing");
+    let (view, blobs) = (stepper.view(), stepper.blobs());
+    let mut found = Vec::new();
+    for mailbox in view.mailboxes() {
+        for folder in view.folders(mailbox.id) {
+            for (uid, row) in &folder.messages {
+                let size = usize::try_from(row.size).expect("a size");
+                let rope = blobs.rope(row.content).expect("a rope");
+                let raw = rope.read_range(&**blobs, 0, size).expect("octets");
+                assert_eq!(raw.len(), size, "RFC822.SIZE in {}", mailbox.address);
+                let part = Part::parse(&raw);
+                let kind = part.get("X-Ricevuta").or(part.get("X-Trasporto"));
+                let kind = kind.unwrap_or_default();
+                let is_certified = !kind.is_empty() && kind != "errore";
+                found.push(Found {
+                    provider: provider.number,
+                    mailbox: mailbox.address.key(),
+                    uid: *uid,
+                    data: is_certified.then(|| Sealed::parse(&raw).data()),
+                    kind,
+                    raw,
+                });
+            }
+        }
+    }
+    found
+}
+
+fn bare(identifier: &str) -> String {
+    identifier.trim().trim_matches(['<', '>']).to_owned()
+}
+
+/// `dd/mm/yyyy hh:mm:ss +zzzz` in milliseconds.
+fn millis(when: &str) -> i64 {
+    let digits = |range: std::ops::Range<usize>| when[range].parse::<i64>().expect("digits");
+    let (day, month, year) = (digits(0..2), digits(3..5), digits(6..10));
+    let (hour, minute, second) = (digits(11..13), digits(14..16), digits(17..19));
+    let zone = when[20..].replace(['(', ')', ':'], "");
+    let offset = zone[1..3].parse::<i64>().expect("digits") * 60
+        + zone[3..5].parse::<i64>().expect("digits");
+    let sign = if zone.starts_with('-') { -1 } else { 1 };
+    let mut days = day - 1;
+    for y in 1970..year {
+        days += if is_leap(y) { 366 } else { 365 };
+    }
+    let lengths = [31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
+    for (number, length) in (1..).zip(lengths).take_while(|(number, _)| *number < month) {
+        days += length + i64::from(number == 2 && is_leap(year));
+    }
+    let minutes = (days * 24 + hour) * 60 + minute - sign * offset;
+    (minutes * 60 + second) * SECOND
+}
+
+fn is_leap(year: i64) -> bool {
+    year % 4 == 0 && (year % 100 != 0 || year % 400 == 0)
+}
+
+/// How often each kind of message lies in the mailboxes: what a run has seen.
+pub fn census(world: &World) -> BTreeMap<String, usize> {
+    let mut census = BTreeMap::new();
+    for found in world.providers.iter().flat_map(read_all) {
+        *census.entry(found.kind).or_insert(0) += 1;
+    }
+    census
+}
