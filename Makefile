@@ -4,9 +4,10 @@ SHELL := /usr/bin/env bash
 .DEFAULT_GOAL := help
 
 # The real parts that tests talk to, and what they are called on Debian.
-PROGRAMS := cc /usr/sbin/clamd curl mbsync openssl pkcs11-tool python3 softhsm2-util swaks xmllint
+PROGRAMS := cc /usr/sbin/clamd curl mbsync openssl pkcs11-tool /usr/sbin/postfix python3 softhsm2-util \
+            swaks xmllint
 PACKAGES := build-essential clamav-daemon curl isync libxml2-utils opensc openssl python3 \
-            python3-cryptography softhsm2 swaks
+            postfix python3-cryptography python3-dkim softhsm2 swaks
 STRICT := -D warnings -D clippy::unwrap_used -D clippy::panic -D clippy::todo -D clippy::unimplemented
 
 .PHONY: help setup check fmt lint docs test simulate conformance bench audit
@@ -25,6 +26,7 @@ setup:
 	for program in $(PROGRAMS); do command -v $$program >/dev/null || missing+=" $$program"; done; \
 	python3 -c 'import cryptography' 2>/dev/null || /usr/bin/python3 -c 'import cryptography' \
 	  2>/dev/null || missing+=" python3-cryptography"; \
+	/usr/bin/python3 -c 'import dkim' 2>/dev/null || missing+=" python3-dkim"; \
 	if [ -z "$$missing" ]; then exit 0; fi; \
 	echo "missing:$$missing"; \
 	sudo=; if [ "$$(id -u)" != 0 ]; then sudo=sudo; fi; \

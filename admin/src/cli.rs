@@ -580,6 +580,24 @@ pub enum AuthorityCommand {
         /// Its name.
         #[arg(long, default_value = "Ceralacca test authority")]
         name: String,
+        /// Where its revocation list will be published; stands in the certificates that it signs.
+        #[arg(long, value_name = "URL")]
+        crl_url: Option<String>,
+    },
+    /// Sign its revocation list anew (DER).
+    Crl {
+        /// Its folder.
+        #[arg(long, value_name = "FOLDER")]
+        folder: PathBuf,
+        /// Where to write the list.
+        #[arg(long, value_name = "FILE")]
+        out: PathBuf,
+        /// Serial number of a certificate that is revoked now, in hexadecimal; may be repeated.
+        #[arg(long = "revoke", value_name = "SERIAL", value_parser = parse_serial)]
+        revoked: Vec<Vec<u8>>,
+        /// Days until the next list is due.
+        #[arg(long, value_name = "N", default_value_t = 30)]
+        days: u32,
     },
     /// Sign a request as RFC 6109 §5.5 wants; prints certificate and authority (PEM), or writes them.
     Sign(SignArguments),
@@ -618,6 +636,12 @@ pub struct VerifyArguments {
     /// Judge the certificates at this time (RFC 3339); now when left out.
     #[arg(long, value_name = "TIME", value_parser = parse_time)]
     pub at: Option<ceralacca_core::instant::Instant>,
+}
+
+fn parse_serial(text: &str) -> Result<Vec<u8>, String> {
+    let digits = text.replace(':', "").to_ascii_lowercase();
+    let octets = data_encoding::HEXLOWER.decode(digits.as_bytes());
+    octets.map_err(|_| format!("`{text}` is no serial number; write pairs of hexadecimal digits"))
 }
 
 fn parse_span_ms(text: &str) -> Result<u64, String> {

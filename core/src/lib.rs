@@ -61,6 +61,7 @@
 //! | thread | owns | never |
 //! |---|---|---|
 //! | ring, one per core | connections, its blob segment | hashes a password, parses a whole message |
+//! | relay | a ring, the schedule of the [`queue`], connections to other servers | waits for the disk |
 //! | owner | the newest state, the open group | waits for the disk |
 //! | writer | journal segments | anything else |
 //! | courier, draft, sign, commit | a stage of the [`pipeline`] each | wait for a batch to fill |

@@ -178,6 +178,8 @@ pub const EXAMINED_BYTES_PER_PLACE: u64 = 4 * MEGABYTE;
 const _: () = assert!(
     EXAMINED_AT_ONCE_PER_RING_MAX as u64 * EXAMINED_BYTES_PER_PLACE >= EXAMINED_BYTES_MAX as u64
 );
+/// How long the answer about the sender's domain is waited for (RFC 7208); the body comes meanwhile.
+pub const SPF_SECONDS_MAX: u64 = 5;
 /// How long a message waits for those places before `451 4.3.2`.
 pub const EXAMINATION_PLACE_SECONDS_MAX: u64 = 120;
 /// How long the answer to the final dot may take before `451 4.3.2`; RFC 5321 §4.5.3.2.6: the sending

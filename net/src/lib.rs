@@ -2,8 +2,8 @@
 //! what certified mail means: that is `ceralacca-core`, which is asked through its [`State`].
 //!
 //! `ring` holds the threads and all that touches io_uring; [`conn`] is a connection as sessions see
-//! it; [`scanner`] asks clamd; [`smtp`] and `imap` are machines without sockets and the drivers that run them; [`server`] starts
-//! and stops everything.
+//! it; [`scanner`] asks clamd; [`smtp`] and `imap` are machines without sockets and the drivers that run
+//! them; [`server`] starts and stops everything; [`relay`] sends to other servers.
 //!
 //! [`State`]: ceralacca_core::state::State
 

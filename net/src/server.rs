@@ -70,6 +70,8 @@ pub struct Listeners {
 pub struct Server {
     /// The appliance's state.
     pub state: Arc<State>,
+    /// The name server to ask; those of the system when `None`.
+    pub dns: Option<SocketAddr>,
     /// Certificate, key and versions ([`crate::tls::server_config`]).
     pub tls: Arc<ServerConfig>,
     /// What judges mail of other servers: the state.

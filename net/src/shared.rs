@@ -24,6 +24,7 @@ use crate::ring::changes::{Changes, Watch};
 use crate::ring::slots::{Slot, Slots};
 use crate::ring::spool::Spool;
 use crate::smtp::incoming::Examiner;
+use crate::smtp::spf::SenderDomains;
 
 /// Of one ring; sessions hold it in an `Rc`.
 pub struct Shared {
@@ -43,6 +44,8 @@ pub struct Shared {
     under_way_from: Slots<IpAddr>,
     /// Of all rings together.
     pace: Arc<Mutex<Pace<IpAddr>>>,
+    /// `None` on a machine that does not say whom to ask.
+    pub(crate) sender_domains: Option<Rc<SenderDomains>>,
     examiner: Arc<dyn Examiner>,
     /// Places for examinations.
     examined: Arc<Semaphore>,
@@ -67,6 +70,7 @@ impl Shared {
             under_way: Slots::new(limits::BODIES_PER_RING_MAX, limits::BODIES_PER_MAILBOX_MAX),
             under_way_from: Slots::new(limits::BODIES_PER_RING_MAX, limits::BODIES_PER_SOURCE_MAX),
             pace,
+            sender_domains: SenderDomains::new(server.dns).ok().map(Rc::new),
             examiner: Arc::clone(&server.examiner),
             examined: Arc::new(Semaphore::new(
                 limits::EXAMINED_AT_ONCE_PER_RING_MAX as usize,

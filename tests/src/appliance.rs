@@ -3,6 +3,7 @@
 
 use std::ffi::OsStr;
 use std::fs::File;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::OnceLock;
@@ -17,6 +18,7 @@ use crate::smtp::SmtpClient;
 use crate::token::TokenFolder;
 use crate::wire::Trust;
 use crate::workspace;
+use crate::zone::Zone;
 
 /// The provider's name in `daticert.xml`.
 pub const PROVIDER: &str = "Gestore di Prova S.p.A.";
@@ -42,6 +44,34 @@ pub struct Appliance {
     trust: OnceLock<Trust>,
     environment: Vec<(&'static str, PathBuf)>,
     serve: Vec<&'static str>,
+    profile: Profile,
+}
+
+/// Who an appliance is, where tests need more than one.
+#[derive(Debug, Clone)]
+pub struct Profile {
+    /// The provider's name.
+    pub provider: &'static str,
+    /// Its domains, its own first.
+    pub domains: &'static [&'static str],
+    /// The server's name.
+    pub host: &'static str,
+    /// Where it listens.
+    pub bind: Ipv4Addr,
+    /// `--scanner`.
+    pub scanner: String,
+}
+
+impl Default for Profile {
+    fn default() -> Self {
+        Self {
+            provider: PROVIDER,
+            domains: &[DOMAIN, OTHER_DOMAIN],
+            host: HOST,
+            bind: Ipv4Addr::LOCALHOST,
+            scanner: "none".to_owned(),
+        }
+    }
 }
 
 struct Server {
@@ -61,17 +91,27 @@ impl Appliance {
     pub fn initialised(more: &[&str]) -> Self {
         let appliance = Self::bare(Vec::new());
         appliance.well(&appliance.init_arguments(more));
+        // No test asks a name server of the real world: nobody answers there.
+        appliance.set_relay("dns", "\"127.0.0.1:1\"");
         appliance
     }
 
     /// `init` with this scanner, and `serve`.
     pub fn scanned_by(scanner: &str) -> Self {
-        let mut appliance = Self::bare(Vec::new());
-        let mut arguments = appliance.init_arguments(&[]);
-        let at = arguments.iter().position(|word| *word == "none");
-        arguments[at.expect("a scanner is said")] = scanner;
-        appliance.well(&arguments);
+        let profile = Profile {
+            scanner: scanner.to_owned(),
+            ..Profile::default()
+        };
+        let mut appliance = Self::of(profile, &[]);
         appliance.serve();
+        appliance
+    }
+
+    /// `init` of another provider; `more` are further arguments.
+    pub fn of(profile: Profile, more: &[&str]) -> Self {
+        let mut appliance = Self::bare(Vec::new());
+        appliance.profile = profile;
+        appliance.well(&appliance.init_arguments(more));
         appliance
     }
 
@@ -94,22 +134,20 @@ impl Appliance {
             trust: OnceLock::new(),
             environment,
             serve: vec!["serve"],
+            profile: Profile::default(),
         }
     }
 
     fn init_arguments<'a>(&self, more: &[&'a str]) -> Vec<&'a str> {
         // Leaked, a few octets per appliance: the list borrows.
         let base: &'static str = self.ports.base.to_string().leak();
-        let mut arguments = vec!["init", "--provider", PROVIDER, "--domain", DOMAIN];
-        arguments.extend([
-            "--domain",
-            OTHER_DOMAIN,
-            "--host",
-            HOST,
-            "--bind",
-            "127.0.0.1",
-        ]);
-        arguments.extend(["--port-base", base, "--scanner", "none"]);
+        let bind: &'static str = self.profile.bind.to_string().leak();
+        let scanner: &'static str = self.profile.scanner.clone().leak();
+        let mut arguments = vec!["init", "--provider", self.profile.provider];
+        let domains = self.profile.domains.iter();
+        arguments.extend(domains.flat_map(|domain| ["--domain", domain]));
+        arguments.extend(["--host", self.profile.host, "--bind", bind]);
+        arguments.extend(["--port-base", base, "--scanner", scanner]);
         arguments.extend(more);
         arguments
     }
@@ -187,15 +225,46 @@ impl Appliance {
         self.folder.path().join("data")
     }
 
-    /// Sets a key of `[policy]` in `appliance.toml`; the next start reads it.
-    pub fn set_policy(&self, key: &str, value: impl Into<toml::Value>) {
+    /// Sets a key of `[relay]` in `appliance.toml`, a string or a number as TOML writes it; the next start
+    /// reads it.
+    pub fn set_relay(&self, key: &str, value: &str) {
         let file = self.data().join("appliance.toml");
         let text = std::fs::read_to_string(&file).expect("the settings");
-        let mut table: toml::Table = text.parse().expect("the settings are TOML");
-        let policy = table.entry("policy").or_insert(toml::Table::new().into());
-        let policy = policy.as_table_mut().expect("[policy] is a table");
-        policy.insert(key.to_owned(), value.into());
-        std::fs::write(&file, table.to_string()).expect("written");
+        let (before, relay) = text.split_once("[relay]\n").expect("[relay] is written");
+        let is_it = |line: &&str| {
+            line.trim_start_matches("# ")
+                .starts_with(&format!("{key} = "))
+        };
+        let old = relay.lines().find(is_it).expect("each key is written");
+        let relay = relay.replacen(old, &format!("{key} = {value}"), 1);
+        std::fs::write(&file, format!("{before}[relay]\n{relay}")).expect("written");
+    }
+
+    /// The relay asks this name server and finds other servers at this port.
+    pub fn relay_to(&self, zone: &Zone, port: u16) {
+        self.set_relay("dns", &format!("\"{}\"", zone.address()));
+        self.set_relay("port", &port.to_string());
+    }
+
+    /// The relay's queue, as `queue list` shows it.
+    pub fn queue(&self) -> serde_json::Value {
+        self.json(&["queue", "list"])
+    }
+
+    /// Sets a key of `[policy]` in `appliance.toml`; the next start reads it.
+    pub fn set_policy(&self, key: &str, value: impl Into<toml::Value>) {
+        self.set("policy", key, value);
+    }
+
+    /// Sets a key of a table in `appliance.toml`; the next start reads it.
+    pub fn set(&self, table: &str, key: &str, value: impl Into<toml::Value>) {
+        let file = self.data().join("appliance.toml");
+        let text = std::fs::read_to_string(&file).expect("the settings");
+        let mut all: toml::Table = text.parse().expect("the settings are TOML");
+        let entry = all.entry(table).or_insert(toml::Table::new().into());
+        let entry = entry.as_table_mut().expect("it is a table");
+        entry.insert(key.to_owned(), value.into());
+        std::fs::write(&file, all.to_string()).expect("written");
     }
 
     /// `serve` ends with a sentence that names the key of a policy that the law forbids.
@@ -221,6 +290,16 @@ impl Appliance {
     /// The port that stands for the usual one.
     pub fn port(&self, usual: u16) -> u16 {
         self.ports.port(usual)
+    }
+
+    /// Where it listens for what the usual port stands for.
+    pub fn place(&self, usual: u16) -> SocketAddr {
+        (self.profile.bind, self.port(usual)).into()
+    }
+
+    /// Who it is.
+    pub fn profile(&self) -> &Profile {
+        &self.profile
     }
 
     /// Starts the server and waits until it greets on its ports.
@@ -269,8 +348,8 @@ impl Appliance {
     }
 
     fn greets(&self) -> bool {
-        let smtp = SmtpClient::plain(self.port(587)).is_ok_and(|c| c.greeting.code == 220);
-        smtp && ImapClient::tls(self.port(993), self.trust()).is_ok()
+        let smtp = SmtpClient::plain(self.place(587)).is_ok_and(|c| c.greeting.code == 220);
+        smtp && ImapClient::tls(self.place(993), self.trust()).is_ok()
     }
 
     /// What the server wrote on its output.
@@ -367,7 +446,7 @@ impl Appliance {
     pub fn trust(&self) -> &Trust {
         self.trust.get_or_init(|| Trust {
             anchors_pem: std::fs::read(self.anchors()).expect("the evaluation authority"),
-            host: HOST.to_owned(),
+            host: self.profile.host.to_owned(),
         })
     }
 
@@ -378,7 +457,7 @@ impl Appliance {
 
     /// A new mailbox in the provider's own domain.
     pub fn mailbox(&self, name: &str) -> Mailbox<'_> {
-        self.mailbox_in(name, DOMAIN)
+        self.mailbox_in(name, self.profile.domains[0])
     }
 
     /// A new mailbox; `name` is made unique.
@@ -401,7 +480,7 @@ impl Appliance {
 
     /// Submission over implicit TLS.
     pub fn submission(&self) -> SmtpClient {
-        SmtpClient::tls(self.port(465), self.trust()).expect("port 465 answers")
+        SmtpClient::tls(self.place(465), self.trust()).expect("port 465 answers")
     }
 
     /// What other servers meet, before STARTTLS.
@@ -411,12 +490,12 @@ impl Appliance {
 
     /// Submission in clear, before STARTTLS.
     pub fn submission_plain(&self) -> SmtpClient {
-        SmtpClient::plain(self.port(587)).expect("port 587 answers")
+        SmtpClient::plain(self.place(587)).expect("port 587 answers")
     }
 
     /// IMAP over implicit TLS.
     pub fn imap(&self) -> ImapClient {
-        ImapClient::tls(self.port(993), self.trust()).expect("port 993 answers")
+        ImapClient::tls(self.place(993), self.trust()).expect("port 993 answers")
     }
 }
 

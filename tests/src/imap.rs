@@ -2,7 +2,7 @@
 
 use std::io;
 
-use crate::wire::{Trust, Wire};
+use crate::wire::{Place, Trust, Wire};
 
 /// One response line with its literals taken out.
 #[derive(Debug, Clone)]
@@ -51,8 +51,8 @@ pub struct ImapClient {
 
 impl ImapClient {
     /// Port 993.
-    pub fn tls(port: u16, trust: &Trust) -> io::Result<Self> {
-        let mut wire = Wire::tls(port, trust)?;
+    pub fn tls(place: impl Into<Place>, trust: &Trust) -> io::Result<Self> {
+        let mut wire = Wire::tls(place, trust)?;
         let greeting = String::from_utf8_lossy(&wire.line()?).into_owned();
         Ok(Self {
             wire,

@@ -36,8 +36,8 @@ impl<'a> Mailbox<'a> {
 
     /// A submission session, signed in.
     pub fn try_submission(&self) -> io::Result<SmtpClient> {
-        let port = self.appliance.port(465);
-        let mut client = SmtpClient::tls(port, self.appliance.trust())?;
+        let place = self.appliance.place(465);
+        let mut client = SmtpClient::tls(place, self.appliance.trust())?;
         client.try_command("EHLO client.example")?;
         let token = format!("\0{}\0{}", self.address, self.password);
         let token = data_encoding::BASE64.encode(token.as_bytes());

@@ -4,7 +4,7 @@ use std::io;
 
 use data_encoding::BASE64;
 
-use crate::wire::{Trust, Wire};
+use crate::wire::{Place, Trust, Wire};
 
 /// An answer of the server.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,13 +41,13 @@ pub struct SmtpClient {
 
 impl SmtpClient {
     /// Port 465: TLS first.
-    pub fn tls(port: u16, trust: &Trust) -> io::Result<Self> {
-        Self::greeted(Wire::tls(port, trust)?)
+    pub fn tls(place: impl Into<Place>, trust: &Trust) -> io::Result<Self> {
+        Self::greeted(Wire::tls(place, trust)?)
     }
 
     /// Port 587: in clear until STARTTLS.
-    pub fn plain(port: u16) -> io::Result<Self> {
-        Self::greeted(Wire::plain(port)?)
+    pub fn plain(place: impl Into<Place>) -> io::Result<Self> {
+        Self::greeted(Wire::plain(place)?)
     }
 
     fn greeted(wire: Wire) -> io::Result<Self> {

@@ -1,7 +1,7 @@
 //! A blocking connection, in clear or under TLS, read by lines and by counted octets.
 
 use std::io::{self, Read, Write};
-use std::net::TcpStream;
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -48,10 +48,26 @@ impl Trust {
     }
 }
 
+/// Where a server listens; a port alone is one of 127.0.0.1.
+#[derive(Debug, Clone, Copy)]
+pub struct Place(pub SocketAddr);
+
+impl From<u16> for Place {
+    fn from(port: u16) -> Self {
+        Self((Ipv4Addr::LOCALHOST, port).into())
+    }
+}
+
+impl From<SocketAddr> for Place {
+    fn from(address: SocketAddr) -> Self {
+        Self(address)
+    }
+}
+
 impl Wire {
     /// Connects in clear.
-    pub fn plain(port: u16) -> io::Result<Self> {
-        let stream = TcpStream::connect(("127.0.0.1", port))?;
+    pub fn plain(place: impl Into<Place>) -> io::Result<Self> {
+        let stream = TcpStream::connect(place.into().0)?;
         stream.set_read_timeout(Some(ANSWER_WAIT))?;
         stream.set_write_timeout(Some(ANSWER_WAIT))?;
         stream.set_nodelay(true)?;
@@ -63,8 +79,8 @@ impl Wire {
     }
 
     /// Connects under TLS, checking certificate and name.
-    pub fn tls(port: u16, trust: &Trust) -> io::Result<Self> {
-        Self::plain(port)?.upgrade(trust)
+    pub fn tls(place: impl Into<Place>, trust: &Trust) -> io::Result<Self> {
+        Self::plain(place)?.upgrade(trust)
     }
 
     /// Goes on under TLS.

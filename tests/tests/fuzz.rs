@@ -5,6 +5,8 @@
 
 #[path = "fuzz/chain.rs"]
 mod chain;
+#[path = "fuzz/directory.rs"]
+mod directory;
 #[path = "fuzz/journal.rs"]
 mod journal;
 #[path = "fuzz/mail.rs"]

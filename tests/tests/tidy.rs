@@ -71,7 +71,8 @@ const NOT_IN_CORE: [&str; 8] = [
     "imap-codec",
 ];
 
-const PURE_ROOMS: [&str; 10] = [
+const PURE_ROOMS: [&str; 11] = [
+    "directory",
     "mime",
     "delivery_report",
     "srs",

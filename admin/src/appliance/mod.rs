@@ -13,6 +13,7 @@
 //!                                    |
 //!   hsm                     sessions on workers: software key or PKCS#11
 //!   admin web: our part of the index of providers; directory: fetches the whole index when it is due
+//!   net   relay, a ring of its own: what is queued for other servers <-- DNS, other servers
 //!   core  views: written behind to sled; passwords: Argon2id on threads of their own
 //! ```
 //!

@@ -96,6 +96,7 @@ impl Appliance {
         Ok(Server {
             state: self.state.clone(),
             examiner: self.state.clone(),
+            dns: self.settings.relay.dns,
             tls: self.tls()?,
             passwords: Arc::new(passwords),
             host: self.settings.provider.host.clone(),

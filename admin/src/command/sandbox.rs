@@ -1,7 +1,10 @@
 //! `sandbox …`: a test authority, which nothing outside the sandbox trusts, and the broken provider.
 
+use std::path::Path;
+
 use ceralacca_core::disk::DataFolder;
 use ceralacca_core::ports::{Clock, SystemClock};
+use ceralacca_core::smime::der;
 use ceralacca_firmware::Settings;
 use ceralacca_hsm::Authority;
 use serde_json::json;
@@ -36,18 +39,56 @@ fn authority(data: Option<&DataFolder>, order: AuthorityCommand) -> Result<Repor
             folder,
             folder_option,
             name,
+            crl_url,
         } => match folder.or(folder_option) {
-            Some(folder) => create(&folder, &name),
+            Some(folder) => create(&folder, &name, crl_url.as_deref()),
             None => Err(Failure::Usage("say --folder F".to_owned())),
         },
+        AuthorityCommand::Crl {
+            folder,
+            out,
+            revoked,
+            days,
+        } => crl(&folder, &out, &revoked, days),
         AuthorityCommand::Sign(arguments) => sign(data, &arguments),
     }
 }
 
-fn create(folder: &std::path::Path, name: &str) -> Result<Report, Failure> {
+/// A list that says which certificates are revoked from now on.
+fn crl(folder: &Path, out: &Path, revoked: &[Vec<u8>], days: u32) -> Result<Report, Failure> {
+    let now = SystemClock.now();
+    let serials: Vec<Vec<u8>> = revoked.iter().map(|serial| der::unsigned(serial)).collect();
+    let revoked: Vec<_> = serials
+        .iter()
+        .map(|serial| (serial.as_slice(), now))
+        .collect();
+    let next = now.plus_millis(i64::from(days) * 24 * 60 * 60 * 1000);
+    let list = Authority::load(folder)
+        .and_then(|authority| authority.crl(&revoked, now, next))
+        .map_err(Failure::refused)?;
+    // Whoever serves the file never sees half of it.
+    let new = out.with_extension("new");
+    std::fs::write(&new, list)
+        .and_then(|()| std::fs::rename(&new, out))
+        .map_err(|error| Failure::Refused(format!("{}: {error}", out.display())))?;
+    Ok(Report::done(
+        format!(
+            "{} revoked; the list serves until {}",
+            revoked.len(),
+            next.rfc3339()
+        ),
+        json!({ "crl": out, "revoked": revoked.len(), "next_update": next.rfc3339() }),
+    ))
+}
+
+fn create(folder: &Path, name: &str, crl_url: Option<&str>) -> Result<Report, Failure> {
     std::fs::create_dir_all(folder)
         .map_err(|error| Failure::Refused(format!("{}: {error}", folder.display())))?;
     Authority::create(name, SystemClock.now())
+        .map(|authority| match crl_url {
+            Some(url) => authority.publishing_at(url),
+            None => authority,
+        })
         .and_then(|authority| authority.save(folder))
         .map_err(Failure::refused)?;
     Ok(Report::done(

@@ -42,12 +42,14 @@ pub struct Case {
     faults: Vec<String>,
     seen: Vec<String>,
     count: usize,
+    faults_count: usize,
 }
 
 impl Case {
     /// Asks that something holds; `words` is the evidence either way.
     pub fn holds(&mut self, holds: bool, words: impl FnOnce() -> String) {
         self.count += 1;
+        self.faults_count += usize::from(!holds);
         let lines = if holds {
             &mut self.seen
         } else {
@@ -101,7 +103,11 @@ impl Case {
     /// The verdict: a fault is one whatever else could not be looked at.
     pub fn close(self, end: Result<(), Unmade>) -> (Verdict, Vec<String>) {
         if !self.faults.is_empty() {
-            return (Verdict::Fail, self.faults);
+            let mut faults = self.faults;
+            if self.faults_count > faults.len() {
+                faults.push(format!("{} faults in all", self.faults_count));
+            }
+            return (Verdict::Fail, faults);
         }
         match end {
             Ok(()) if self.count == 0 => (
@@ -161,6 +167,20 @@ mod tests {
         assert_eq!(lines, ["two: 2, and 3 belongs there"]);
         assert_eq!(told(&Some(Some("x"))), "\"x\"");
         assert_eq!(told(&None::<u8>), "nothing");
+    }
+
+    #[test]
+    fn evidence_is_bounded_and_says_how_much_there_was() {
+        let mut case = Case::default();
+        (0..100).for_each(|n| case.holds(false, || format!("{n}\n{}", "x".repeat(1000))));
+        let (_, lines) = case.close(Ok(()));
+        assert_eq!(lines.len(), LINES_KEPT_MAX + 1);
+        assert!(
+            lines[0].starts_with("0 xxx") && lines[0].ends_with('…'),
+            "{}",
+            lines[0]
+        );
+        assert_eq!(lines.last().map(String::as_str), Some("100 faults in all"));
     }
 
     #[test]

@@ -1,5 +1,5 @@
 //! Certification data as they were written: texts and attributes by name, with no default filled in.
-//! Judged against the definition of RFC 6109 §4.4 by [`faults`].
+//! Judged against the definition of RFC 6109 §4.4 by [`Data::faults`].
 
 use ceralacca_core::certification::xml::tree::Element;
 use ceralacca_core::instant::{Instant, LegalTime};

@@ -55,11 +55,7 @@ pub fn chosen(only: &[String]) -> Result<Vec<&'static Check>, String> {
     }
     let is_chosen =
         |check: &&Check| only.is_empty() || only.iter().any(|id| id.eq_ignore_ascii_case(check.id));
-    Ok(all
-        .iter()
-        .copied()
-        .filter(|check| is_chosen(&check))
-        .collect())
+    Ok(all.iter().copied().filter(is_chosen).collect())
 }
 
 /// The scenarios and dialogues that these checks look at; `None` when one of them looks at all.

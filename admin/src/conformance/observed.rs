@@ -2,8 +2,10 @@
 //! this and nothing else, so that a doctored copy shows each of them failing.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
+use ceralacca_core::directory::Directory;
 use ceralacca_core::instant::Instant;
 use ceralacca_core::wording::words::MessageKind;
 
@@ -163,6 +165,8 @@ pub struct Observed {
     pub dialogues: BTreeMap<&'static str, Result<Vec<Exchange>, String>>,
     /// Authorities of signing certificates, in DER.
     pub anchors: Vec<Vec<u8>>,
+    /// The index of providers, where one was given.
+    pub directory: Option<Arc<Directory>>,
     /// When all was gathered.
     pub at: Instant,
 }

@@ -1,13 +1,14 @@
 //! Messages under way and the mailboxes where their answers come: each letter that bears a message's
 //! mark goes to its trial.
 
+use std::net::SocketAddr;
 use std::time::Instant as Stopwatch;
 
 use super::letter::Letter;
 use super::observed::{Cast, Trial};
 use super::scenario::Ending;
 use super::settings::{Mailbox, Password, Server, Settings};
-use crate::client::{ImapReader, Trust};
+use crate::client::{ClientError, ImapReader, Trust};
 use crate::report::Failure;
 use ceralacca_core::wording::words::MessageKind;
 
@@ -95,6 +96,10 @@ fn awaited(to: &[String], cast: &Cast) -> [usize; 3] {
 pub struct Mailboxes(Vec<Postbox>);
 
 struct Postbox {
+    server: SocketAddr,
+    trust: Trust,
+    user: String,
+    password: Password,
     reader: ImapReader,
     next: u32,
 }
@@ -145,15 +150,31 @@ impl Postbox {
     fn open(settings: &Settings, server: &Server, mailbox: &Mailbox) -> Result<Self, Failure> {
         let trust =
             Trust::from_pem_file(&settings.trust, &server.host).map_err(Failure::refused)?;
-        let user = mailbox.user.as_ref().unwrap_or(&mailbox.address);
+        let user = mailbox.user.clone().unwrap_or(mailbox.address.clone());
         let password = Password::read(&mailbox.password_file)?;
-        let reader = ImapReader::connect(server.resolve()?, &trust, user, password.secret())
+        let server = server.resolve()?;
+        let reader = ImapReader::connect(server, &trust, &user, password.secret())
             .map_err(|error| Failure::Refused(format!("{}: {error}", mailbox.address)))?;
-        let next = reader.uid_next();
-        Ok(Self { reader, next })
+        Ok(Self {
+            server,
+            trust,
+            user,
+            password,
+            next: reader.uid_next(),
+            reader,
+        })
     }
 
-    fn fresh(&mut self) -> Result<Vec<Vec<u8>>, crate::client::ClientError> {
+    /// What is new; a connection that has ended is opened again.
+    fn fresh(&mut self) -> Result<Vec<Vec<u8>>, ClientError> {
+        self.look().or_else(|_| {
+            let password = self.password.secret();
+            self.reader = ImapReader::connect(self.server, &self.trust, &self.user, password)?;
+            self.look()
+        })
+    }
+
+    fn look(&mut self) -> Result<Vec<Vec<u8>>, ClientError> {
         let mut uids = self.reader.search(&format!("UID {}:*", self.next))?;
         // `n:*` names the last message even when it is below n.
         uids.retain(|uid| *uid >= self.next);

@@ -1,10 +1,14 @@
-//! A run: connects, holds the dialogues, hands in every message, waits for all that must come of them,
+//! A run: connects, hands in every message, waits for all that must come of them, holds the dialogues,
 //! and gathers what came. It decides nothing; what it saw is an [`Observed`].
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
 use std::time::{Duration, Instant as Stopwatch};
 
+use ceralacca_core::directory::Directory;
+use ceralacca_core::limits::DIRECTORY_BYTES_MAX;
 use ceralacca_core::ports::{Clock, SystemClock};
 use ceralacca_core::smime::certificate;
 
@@ -103,7 +107,12 @@ impl Order<'_> {
 pub fn observe(order: &Order<'_>) -> Result<Observed, Failure> {
     let settings = order.settings;
     let (sender, recipient) = settings.pair()?;
-    let anchors = read_anchors(settings)?;
+    let anchors = read_anchors(&settings.anchors)?;
+    let directory = settings
+        .directory
+        .as_deref()
+        .map(read_directory)
+        .transpose()?;
     let door = Door::of(&settings.submission, settings, sender)?;
     let mut mailboxes = Mailboxes::open(settings, sender, recipient)?;
     let word = run_word();
@@ -113,9 +122,6 @@ pub fn observe(order: &Order<'_>) -> Result<Observed, Failure> {
         cast.sender, cast.recipient
     ));
 
-    let hold = |d: &dialogue::Dialogue| (d.name, d.hold(&door, &cast));
-    let is_held = |d: &&dialogue::Dialogue| order.asks_for(d.name);
-    let dialogues = dialogue::ALL.iter().filter(is_held).map(hold).collect();
     let mut run = Run {
         order,
         door,
@@ -125,6 +131,10 @@ pub fn observe(order: &Order<'_>) -> Result<Observed, Failure> {
         left_out: BTreeMap::new(),
     };
     run.send_all(&mut mailboxes);
+    // Last: a server that takes a thousand recipients for an attack may lock us out.
+    let hold = |d: &dialogue::Dialogue| (d.name, d.hold(&run.door, &run.cast));
+    let is_held = |d: &&dialogue::Dialogue| order.asks_for(d.name);
+    let dialogues = dialogue::ALL.iter().filter(is_held).map(hold).collect();
     let trials = run.pending.into_iter().map(Pending::into_trial);
     Ok(Observed {
         cast: run.cast,
@@ -133,6 +143,7 @@ pub fn observe(order: &Order<'_>) -> Result<Observed, Failure> {
         left_out: run.left_out,
         dialogues,
         anchors,
+        directory: directory.map(Arc::new),
         at: SystemClock.now(),
     })
 }
@@ -262,15 +273,27 @@ impl Run<'_> {
 /// Between two looks into the mailboxes.
 const LOOK_AGAIN: Duration = Duration::from_millis(200);
 
-fn read_anchors(settings: &Settings) -> Result<Vec<Vec<u8>>, Failure> {
+fn read_anchors(file: &Path) -> Result<Vec<Vec<u8>>, Failure> {
+    let octets = read(file, ANCHORS_BYTES_MAX)?;
+    certificate::read_file(&octets)
+        .map_err(|error| Failure::Refused(format!("{}: {}", file.display(), error.0)))
+}
+
+fn read_directory(file: &Path) -> Result<Directory, Failure> {
+    let octets = read(file, DIRECTORY_BYTES_MAX as u64)?;
+    let read = Directory::read(&octets);
+    let (directory, _) =
+        read.map_err(|error| Failure::Refused(format!("{}: {error}", file.display())))?;
+    Ok(directory)
+}
+
+fn read(file: &Path, most: u64) -> Result<Vec<u8>, Failure> {
     use std::io::Read;
-    let file = &settings.anchors;
-    let told = |why: String| Failure::Refused(format!("{}: {why}", file.display()));
     let mut octets = Vec::new();
     std::fs::File::open(file)
-        .and_then(|opened| opened.take(ANCHORS_BYTES_MAX).read_to_end(&mut octets))
-        .map_err(|error| told(error.to_string()))?;
-    certificate::read_file(&octets).map_err(|error| told(error.0.to_owned()))
+        .and_then(|opened| opened.take(most).read_to_end(&mut octets))
+        .map_err(|error| Failure::Refused(format!("{}: {error}", file.display())))?;
+    Ok(octets)
 }
 
 /// Starts the word of every run.

@@ -1,5 +1,5 @@
 //! A small web server on a thread of its own, with or without TLS: one request per connection, bounded
-//! in time. Stopped and joined when dropped.
+//! in time and number. Stopped and joined when dropped.
 
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum_server::Handle;
+use axum_server::accept::Accept;
 use axum_server::tls_rustls::{RustlsAcceptor, RustlsConfig};
 use rustls::ServerConfig;
 use rustls::server::WebPkiClientVerifier;
@@ -19,6 +20,8 @@ use crate::report::Failure;
 
 /// The whole of a TLS handshake, and the time until a request is there.
 const REQUEST_WAIT: Duration = Duration::from_secs(15);
+/// Connections at the same time, handshakes included: the centre comes once a day. One more is closed.
+const CONNECTIONS_MAX: usize = 64;
 /// Answers under way may go on so long after the order to stop.
 const STOP_WAIT: Duration = Duration::from_secs(2);
 /// Threads that may wait for the disk or the token.
@@ -92,6 +95,7 @@ async fn serve(
     handle: Handle<SocketAddr>,
     ready: &mpsc::Sender<std::io::Result<()>>,
 ) -> std::io::Result<()> {
+    let bounded = Bounded(handle.clone());
     let mut server = axum_server::from_tcp(listener)?
         .handle(handle)
         .http1_only()
@@ -102,10 +106,29 @@ async fn serve(
     match tls {
         Some(config) => {
             let acceptor = RustlsAcceptor::new(RustlsConfig::from_config(config))
-                .handshake_timeout(REQUEST_WAIT);
+                .handshake_timeout(REQUEST_WAIT)
+                .acceptor(bounded);
             server.acceptor(acceptor).serve(service).await
         }
-        None => server.serve(service).await,
+        None => server.acceptor(bounded).serve(service).await,
+    }
+}
+
+/// Lets [`CONNECTIONS_MAX`] in.
+#[derive(Clone)]
+struct Bounded(Handle<SocketAddr>);
+
+impl<Stream, Service> Accept<Stream, Service> for Bounded {
+    type Stream = Stream;
+    type Service = Service;
+    type Future = std::future::Ready<std::io::Result<(Stream, Service)>>;
+
+    fn accept(&self, stream: Stream, service: Service) -> Self::Future {
+        std::future::ready(if self.0.connection_count() <= CONNECTIONS_MAX {
+            Ok((stream, service))
+        } else {
+            Err(std::io::Error::other("too many connections"))
+        })
     }
 }
 

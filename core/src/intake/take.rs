@@ -114,10 +114,27 @@ impl Desk<'_> {
             Ok(found) => found,
             Err(refusal) => return Ok(refusal),
         };
+        self.say(&examined);
         match examined {
             Examined::Verified(facts) => self.verified(*facts, infected),
             Examined::Ordinary { reason, verdict } => self.ordinary(reason, verdict, infected),
             Examined::Later(_) => Ok(refuse(451, "4.7.5", "The signature cannot be judged now")),
+        }
+    }
+
+    /// Signed mail that is no correct certified mail is worth a line.
+    fn say(&self, examined: &Examined) {
+        let verdict = match examined {
+            Examined::Verified(facts) => Some(&facts.verdict),
+            Examined::Ordinary { verdict, .. } => verdict.as_ref(),
+            Examined::Later(_) => None,
+        };
+        if let Some(why) = verdict.and_then(|verdict| verdict.reason.as_ref()) {
+            let why = crate::mime::words::neutralised(why);
+            eprintln!(
+                "notice: {} from {}: {why}",
+                self.identifier, self.arrival.peer
+            );
         }
     }
 

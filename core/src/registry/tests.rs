@@ -240,12 +240,13 @@ fn tc_08_the_service_mailbox_is_made_once_and_stays_in_service() {
     for order in [
         RegistryOrder::SetState(to(), MailboxState::Closed),
         RegistryOrder::SetState(to(), MailboxState::Suspended),
-        RegistryOrder::SetPassword(to(), "hash".to_owned()),
         RegistryOrder::SetOrdinary(to(), OrdinaryPolicy::Accept),
     ] {
         let refused = house.order(order).unwrap_err();
         assert!(refused.contains("service mailbox"), "{refused}");
     }
     house.order(RegistryOrder::SetQuota(to(), 5)).unwrap();
+    let password = RegistryOrder::SetPassword(to(), "hash".to_owned());
+    house.order(password).unwrap();
     assert_eq!(house.row(service).state, MailboxState::Active);
 }

@@ -306,8 +306,12 @@ impl Revocation {
         Ok(Path::new(vec![signer.raw.to_vec()]))
     }
 
-    /// Watches the distribution points of a path that holds, and remembers its authorities.
+    /// Watches the distribution points of a path that holds, and remembers its authorities. Cheap where
+    /// all of it is known: nobody who asks waits for it then.
     pub fn watch(&self, path: &Path) {
+        if self.shelf.read().knows(path) {
+            return;
+        }
         let mut shelf = self.shelf.write();
         for (octets, issuer) in path.links() {
             shelf.watch(octets);
@@ -529,6 +533,15 @@ impl Shelf {
                 Ok(Put::Placed)
             }
         }
+    }
+
+    fn knows(&self, path: &Path) -> bool {
+        path.links().all(|(octets, issuer)| {
+            let urls = Certificate::read(octets).map(|one| crl::distribution_points(&one));
+            let all_known = |url: &String| self.points.contains_key(url);
+            self.authorities.iter().any(|known| known == issuer)
+                && urls.is_ok_and(|urls| urls.iter().all(all_known))
+        })
     }
 
     fn watch(&mut self, octets: &[u8]) {

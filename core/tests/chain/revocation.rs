@@ -140,14 +140,10 @@ fn every_link_needs_a_list_and_the_anchor_needs_none() {
     let revoked = verdict();
     let told = matches!(&revoked, Err(RevocationError::Revoked { subject, .. }) if subject == "Intermedia");
     assert!(told, "{revoked:?}");
-    let own = walk(&root.certificate, &[], &root.anchors());
-    assert!(
-        shelf
-            .status(&own, Asked::Now(now()))
-            .unwrap()
-            .lists
-            .is_empty()
-    );
+    let alone = Authority::rooted("Sola", vec![authority(None)]);
+    let own = walk(&alone.certificate, &[], &alone.anchors());
+    let facts = shelf.status(&own, Asked::Now(now())).unwrap();
+    assert!(facts.lists.is_empty());
 }
 
 #[test]
@@ -345,7 +341,7 @@ fn ip_11_lists_are_due_each_refresh_and_failures_are_told_while_the_last_one_ser
     let no_list = Alarm::NoCurrentList {
         issuer: "Autorita".to_owned(),
     };
-    assert_eq!(scene.shelf.alarms(now()), [no_list.clone()]);
+    assert_eq!(scene.shelf.alarms(now()), std::slice::from_ref(&no_list));
     scene
         .shelf
         .put(&List::of(&[]).sign(&scene.root), &[], now())
@@ -426,4 +422,17 @@ fn distribution_points_are_web_addresses_in_order() {
     );
     let bare = root.leaf("posta@pec.example");
     assert!(distribution_points(&Certificate::read(&bare).unwrap()).is_empty());
+}
+
+#[test]
+fn the_shelf_is_shared_between_threads() {
+    let scene = scene();
+    let list = List::of(&[]).sign(&scene.root);
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| scene.shelf.status(&scene.path, Asked::Now(now())));
+        }
+        scene.shelf.put(&list, &[], now()).unwrap();
+    });
+    assert!(scene.shelf.status(&scene.path, Asked::Now(now())).is_ok());
 }

@@ -30,6 +30,9 @@ use fields::{Fields, List, key_identifier};
 
 const KEY_FILE: &str = "authority.key";
 const CERTIFICATE_FILE: &str = "authority.pem";
+/// Where its revocation list is published, where it has one.
+const POINT_FILE: &str = "authority.crl-url";
+const POINT_BYTES_MAX: usize = 1024;
 const AUTHORITY_DAYS: u32 = 3650;
 const DAY_MILLIS: i64 = 24 * 60 * 60 * 1000;
 /// Clocks of others may be behind by this.
@@ -149,7 +152,12 @@ impl Authority {
         self.key.save(&folder.join(KEY_FILE))?;
         let path = folder.join(CERTIFICATE_FILE);
         std::fs::write(&path, self.certificate_pem())
-            .map_err(|error| refused(&path, &error.to_string()))
+            .map_err(|error| refused(&path, &error.to_string()))?;
+        let Some(url) = &self.point else {
+            return Ok(());
+        };
+        let path = folder.join(POINT_FILE);
+        std::fs::write(&path, url).map_err(|error| refused(&path, &error.to_string()))
     }
 
     /// Reads what [`save`](Self::save) wrote.
@@ -163,7 +171,17 @@ impl Authority {
         }
         let certificate = certificate::read_file(&octets)?.swap_remove(0);
         if PublicKey::from_certificate(&certificate)?.is_same(key.public()) {
-            Ok(Self::new(key, certificate))
+            let point = folder.join(POINT_FILE);
+            let authority = Self::new(key, certificate);
+            if !point.exists() {
+                return Ok(authority);
+            }
+            let url = std::fs::read_to_string(&point)
+                .map_err(|error| refused(&point, &error.to_string()))?;
+            if url.len() > POINT_BYTES_MAX {
+                return Err(refused(&point, "it is too long"));
+            }
+            Ok(authority.publishing_at(url.trim()))
         } else {
             Err(HsmError::OtherKey)
         }

@@ -204,7 +204,7 @@ fn by_openssl(arguments: &[&str]) -> (Vec<u8>, Vec<Vec<u8>>) {
 #[test]
 fn ip_14_each_digest_and_pss_hold_in_certificates_and_sha_1_only_where_allowed() {
     // Certificates have just begun to be valid.
-    let soon = now().plus_millis(1000);
+    let soon = || now().plus_millis(1000);
     let pss = [
         "-sigopt",
         "rsa_padding_mode:pss",
@@ -219,11 +219,11 @@ fn ip_14_each_digest_and_pss_hold_in_certificates_and_sha_1_only_where_allowed()
     ];
     for arguments in cases {
         let (leaf, anchors) = by_openssl(arguments);
-        let verdict = chain::check(&leaf, &[], &anchors, soon);
+        let verdict = chain::check(&leaf, &[], &anchors, soon());
         assert_eq!(verdict, Ok(()), "{arguments:?}");
     }
     let (leaf, anchors) = by_openssl(&["-sha1"]);
-    let refused = chain::check(&leaf, &[], &anchors, soon);
+    let refused = chain::check(&leaf, &[], &anchors, soon());
     assert!(
         matches!(refused, Err(ChainError::SignatureRefused { .. })),
         "{refused:?}"
@@ -231,11 +231,11 @@ fn ip_14_each_digest_and_pss_hold_in_certificates_and_sha_1_only_where_allowed()
     let allowance = Allowance {
         sha1_in_certificates: true,
     };
-    let allowed = chain::walk(&leaf, &[], &anchors, soon, allowance);
+    let allowed = chain::walk(&leaf, &[], &anchors, soon(), allowance);
     assert_eq!(allowed.map(|path| path.certificates().len()), Ok(2));
     // Allowed is not believed: another root of the same name.
     let (_, others) = by_openssl(&["-sha1"]);
-    let wrong = chain::walk(&leaf, &[], &others, soon, allowance);
+    let wrong = chain::walk(&leaf, &[], &others, soon(), allowance);
     assert!(
         matches!(wrong, Err(ChainError::SignatureWrong { .. })),
         "{wrong:?}"

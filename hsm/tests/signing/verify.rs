@@ -198,6 +198,20 @@ fn signatures_of_other_shapes_are_verified() {
     let p7s = by_openssl(&curve, &["-md", "sha256"]);
     assert_eq!(verify(&p7s, CONTENT), Ok(DigestAlgorithm::Sha256));
     assert!(verify(&p7s, b"other").is_err());
+    let curve = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-384"];
+    let p7s = by_openssl(&curve, &["-md", "sha384"]);
+    assert_eq!(verify(&p7s, CONTENT), Ok(DigestAlgorithm::Sha384));
+    let pss = [
+        "-md",
+        "sha512",
+        "-keyopt",
+        "rsa_padding_mode:pss",
+        "-keyopt",
+        "rsa_pss_saltlen:-1",
+    ];
+    let p7s = by_openssl(&["-newkey", "rsa:2048"], &pss);
+    assert_eq!(verify(&p7s, CONTENT), Ok(DigestAlgorithm::Sha512));
+    assert!(verify(&p7s, b"other").is_err());
     // Streamed and enclosed: indefinite lengths, the content in pieces.
     let p7m = by_openssl(&["-newkey", "rsa:2048"], &["-nodetach", "-stream"]);
     assert!(p7m.starts_with(&[0x30, 0x80]));

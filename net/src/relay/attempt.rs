@@ -252,7 +252,10 @@ impl Conversation<'_> {
             let total = &self.shared.counters.certificates_in_doubt_total;
             total.fetch_add(1, Ordering::Relaxed);
             let peer = self.connection.peer();
-            eprintln!("warning: the certificate of {server} ({peer}) is in doubt: {fault}");
+            // On the Internet it is the rule, and only counted.
+            if self.class == DispatchClass::Certified {
+                eprintln!("warning: the certificate of {server} ({peer}) is in doubt: {fault}");
+            }
         }
         let version = self.connection.tls_version().unwrap_or("TLS");
         self.session.tls_started(version);

@@ -10,7 +10,8 @@ use std::time::Duration;
 use ceralacca_core::limits;
 use ceralacca_core::owner::CommandError;
 use ceralacca_core::queue::{
-    Action, Bounds, DestinationState, DispatchKey, DispatchOutcome, Ending, Event, Schedule,
+    Action, Attempt, Bounds, DestinationState, DispatchKey, DispatchOutcome, Ending, Event,
+    Schedule,
 };
 use tokio::sync::{mpsc, oneshot};
 
@@ -158,25 +159,53 @@ impl Driver {
                 Action::Record(outcomes) => self.record(outcomes),
                 Action::Attempt(attempt) => {
                     self.attempts += 1;
-                    let (shared, tell) = (Rc::clone(&self.shared), self.tell.clone());
-                    tokio_uring::spawn(async move {
-                        let ending = shared.attempt(&attempt).await;
-                        // The thread outlives its attempts, or stops without them.
-                        let _ = tell.send(Told::Ended(attempt.number, ending));
-                    });
+                    self.begin(attempt);
                 }
             }
         }
     }
 
+    fn begin(&self, attempt: Attempt) {
+        let (shared, tell) = (Rc::clone(&self.shared), self.tell.clone());
+        let number = attempt.number;
+        tokio_uring::spawn(async move {
+            let backlog = Arc::clone(&shared.backlog);
+            let made = tokio_uring::spawn(async move { shared.attempt(&attempt).await });
+            match made.await {
+                // The thread outlives its attempts, or stops without them.
+                Ok(ending) => drop(tell.send(Told::Ended(number, ending))),
+                // Its entries would be under way for ever.
+                Err(_) => backlog.fatal("an attempt of the relay failed by a bug"),
+            }
+        });
+    }
+
     fn record(&mut self, outcomes: Vec<(DispatchKey, DispatchOutcome)>) {
         self.recording += 1;
+        outcomes.iter().for_each(tell_end);
         self.shared.counters.count(&outcomes);
         let (backlog, tell) = (Arc::clone(&self.shared.backlog), self.tell.clone());
         tokio_uring::spawn(async move {
             record(&*backlog, outcomes).await;
             let _ = tell.send(Told::Recorded);
         });
+    }
+}
+
+/// What will never arrive is said aloud: of some of it nobody else is told (ND-07).
+fn tell_end((key, outcome): &(DispatchKey, DispatchOutcome)) {
+    let id = &key.identifier;
+    match outcome {
+        DispatchOutcome::Refused { host, reply, .. } => {
+            eprintln!(
+                "notice: {id} ({}) was refused by {host}: {reply}",
+                key.number
+            );
+        }
+        DispatchOutcome::Expired { reply } => {
+            eprintln!("notice: {id} ({}) is given up: {reply}", key.number);
+        }
+        DispatchOutcome::Sent { .. } | DispatchOutcome::Deferred { .. } => {}
     }
 }
 

@@ -36,6 +36,7 @@ use driver::Told;
 
 pub use backlog::{Backlog, Change, Follower, Recorded};
 pub use dkim::{Dkim, DkimError};
+pub(crate) use resolve::name_servers;
 pub use resolve::{Host, NoHost, Resolver};
 
 /// How long [`Running::destinations`] waits for the relay's thread.

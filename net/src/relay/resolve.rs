@@ -2,12 +2,11 @@
 //! address record when it has none; nobody by a null MX (RFC 7505). Guarantees that what DNS says for
 //! good is told apart from what it cannot say now, and that mail never goes round in our own house.
 
-use std::net::{IpAddr, SocketAddr, UdpSocket};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
 use std::time::Duration;
 
 use ceralacca_core::address::Domain;
 use ceralacca_core::limits;
-use hickory_resolver::TokioResolver;
 use hickory_resolver::config::{
     LookupIpStrategy, NameServerConfig, ResolveHosts, ResolverConfig, ResolverOpts,
 };
@@ -15,6 +14,7 @@ use hickory_resolver::net::runtime::TokioRuntimeProvider;
 use hickory_resolver::net::{DnsError, NetError as LookupError};
 use hickory_resolver::proto::op::ResponseCode;
 use hickory_resolver::proto::rr::{RData, RecordType};
+use hickory_resolver::{ResolverBuilder, TokioResolver};
 
 use crate::NetError;
 
@@ -48,20 +48,7 @@ impl Resolver {
     /// Asks `dns`, or whom this machine asks. `own` are the addresses on which this appliance listens.
     /// Made inside the runtime.
     pub fn new(dns: Option<SocketAddr>, port: u16, own: Vec<SocketAddr>) -> Result<Self, NetError> {
-        let refused = |e: LookupError| NetError::OperatorDns(e.to_string());
-        let mut builder = match dns {
-            None => TokioResolver::builder_tokio().map_err(refused)?,
-            Some(server) => {
-                let mut config = NameServerConfig::udp_and_tcp(server.ip());
-                for connection in &mut config.connections {
-                    connection.port = server.port();
-                }
-                let config = ResolverConfig::from_parts(None, Vec::new(), vec![config]);
-                TokioResolver::builder_with_config(config, TokioRuntimeProvider::default())
-            }
-        };
-        set(builder.options_mut());
-        let dns = builder.build().map_err(refused)?;
+        let dns = name_servers(dns)?;
         Ok(Self { dns, port, own })
     }
 
@@ -157,6 +144,33 @@ impl Resolver {
             own.port() == self.port && is_there
         })
     }
+}
+
+/// A machine without `resolv.conf` may run a name server itself.
+const LOCAL: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 53);
+
+/// Asks `server`, or whom this machine asks. Made inside the runtime.
+pub(crate) fn name_servers(server: Option<SocketAddr>) -> Result<TokioResolver, NetError> {
+    let mut builder = match server {
+        Some(server) => asking(server),
+        None => TokioResolver::builder_tokio().unwrap_or_else(|error| {
+            // Mail then waits until there is one; all else goes on.
+            eprintln!("warning: the system names no name server ({error}); {LOCAL} is asked");
+            asking(LOCAL)
+        }),
+    };
+    set(builder.options_mut());
+    let refused = |e: LookupError| NetError::OperatorDns(e.to_string());
+    builder.build().map_err(refused)
+}
+
+fn asking(server: SocketAddr) -> ResolverBuilder<TokioRuntimeProvider> {
+    let mut config = NameServerConfig::udp_and_tcp(server.ip());
+    for connection in &mut config.connections {
+        connection.port = server.port();
+    }
+    let config = ResolverConfig::from_parts(None, Vec::new(), vec![config]);
+    TokioResolver::builder_with_config(config, TokioRuntimeProvider::default())
 }
 
 fn set(options: &mut ResolverOpts) {

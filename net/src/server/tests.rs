@@ -90,12 +90,15 @@ fn house_with(rings: usize, policy: Policy) -> House {
     let tls = testing::tls();
     let examiner = Arc::<Judge>::default();
     let any = vec![SocketAddr::from(([127, 0, 0, 1], 0))];
+    // Nobody answers there, and at once.
+    let nowhere = SocketAddr::from(([127, 0, 0, 1], 9));
     let running = serve(Server {
         state: Arc::clone(&state),
         tls: Arc::clone(&tls.server),
         passwords: Arc::new(Passwords::spawn(1).expect("threads")),
         host: "mail.pec.example".to_owned(),
         examiner: Arc::clone(&examiner) as Arc<dyn Examiner>,
+        dns: Some(nowhere),
         listeners: Listeners {
             incoming: any.clone(),
             submission: any.clone(),
@@ -269,6 +272,7 @@ fn an_address_in_use_is_named() {
     let refused = serve(Server {
         state: Arc::clone(&house.state),
         examiner: Arc::<Judge>::default(),
+        dns: None,
         tls: Arc::clone(&house.tls.server),
         passwords: Arc::new(Passwords::spawn(1).expect("threads")),
         host: "mail.pec.example".to_owned(),

@@ -50,6 +50,7 @@ pub(super) trait Door {
         &self,
         place: Place,
         body: Durable<BlobRef>,
+        slot: Self::Slot,
         transaction: Transaction,
     ) -> Result<String, Reply>;
 }
@@ -104,7 +105,7 @@ struct Driver<D: Door> {
 struct Opened<S> {
     place: Place,
     body: Body,
-    _slot: S,
+    slot: S,
 }
 
 /// Since when things last.
@@ -256,11 +257,7 @@ impl<D: Door> Driver<D> {
         let place = self.shared.state.reserve().map_err(refusal)?;
         let (home, slot) = self.door.admit(&self.session)?;
         let body = self.shared.spool.begin(home).await.map_err(no_room)?;
-        self.opened = Some(Opened {
-            place,
-            body,
-            _slot: slot,
-        });
+        self.opened = Some(Opened { place, body, slot });
         Ok(())
     }
 
@@ -279,19 +276,20 @@ impl<D: Door> Driver<D> {
     /// Body durable, then the record: `250` only after both.
     async fn commit(&mut self, transaction: Transaction) -> Result<String, Reply> {
         self.times.body = None;
-        let Some(Opened { place, body, _slot }) = self.opened.take() else {
+        let Some(Opened { place, body, slot }) = self.opened.take() else {
             return Err(FAILED.into());
         };
         // Crash from here to the owner's commit: a body that nobody names, and no `250`.
         let body = body.finish().await.map_err(no_room)?;
-        self.door.commit(place, body, transaction).await
+        self.door.commit(place, body, slot, transaction).await
     }
 
     async fn abandon(&mut self) {
         self.times.body = None;
-        if let Some(Opened { place, body, _slot }) = self.opened.take() {
+        if let Some(Opened { place, body, slot }) = self.opened.take() {
             drop(place);
             body.abandon().await;
+            drop(slot);
         }
     }
 }

@@ -13,6 +13,7 @@ use ceralacca_core::intake::{Arrival, Spf, TakenIn};
 use ceralacca_core::journal::Partition;
 use ceralacca_core::proof::Durable;
 use ceralacca_core::state::{Place, State};
+use tokio::task::JoinHandle;
 use zeroize::Zeroizing;
 
 use super::driver::{self, BUSY, Door, FAILED, Reply, settings};
@@ -81,7 +82,7 @@ struct IncomingDoor {
 }
 
 impl Door for IncomingDoor {
-    type Slot = Slot<IpAddr>;
+    type Slot = Held;
 
     async fn sign_in(&self, _: &str, _: Zeroizing<Vec<u8>>) -> Option<Account> {
         None
@@ -94,16 +95,24 @@ impl Door for IncomingDoor {
         if !self.shared.is_in_pace(source) {
             return Err(TOO_FAST.into());
         }
-        let first = session.first_recipient().ok_or(FAILED)?;
+        let (origin, recipients) = session.under_way().ok_or(FAILED)?;
+        let first = recipients.first().ok_or(FAILED)?;
         let mailbox = self.shared.state.view().mailbox_of(first);
         let home = mailbox.map_or(Partition::REGISTRY, |row| row.partition);
-        Ok((home, slot))
+        // One recipient is answered at once: no report can follow (MX-05).
+        let asking = (recipients.len() > 1).then(|| self.ask(origin)).flatten();
+        let held = Held {
+            asking,
+            _slot: slot,
+        };
+        Ok((home, held))
     }
 
     async fn commit(
         &self,
         place: Place,
         body: Durable<BlobRef>,
+        mut held: Held,
         transaction: Transaction,
     ) -> Result<String, Reply> {
         let Origin::Server {
@@ -122,12 +131,56 @@ impl Door for IncomingDoor {
             peer: self.peer,
             helo,
             tls: tls.map(str::to_owned),
-            spf: Spf::default(),
+            spf: held.answer().await,
         };
         match self.shared.examine(place, arrival).await {
             Some(TakenIn::Accepted(identifier)) => Ok(identifier.to_string()),
             Some(TakenIn::Refused { code, status, text }) => Err(refused(code, &status, &text)),
             None => Err(BUSY.into()),
+        }
+    }
+}
+
+impl IncomingDoor {
+    /// Asks the sender's domain, while the body comes.
+    fn ask(&self, origin: &Origin) -> Option<JoinHandle<Spf>> {
+        let Origin::Server {
+            reverse_path: Some(path),
+            helo,
+            ..
+        } = origin
+        else {
+            return None;
+        };
+        let domains = self.shared.sender_domains.clone()?;
+        let (path, helo) = (path.clone(), helo.clone());
+        let (host, peer) = (self.shared.host.clone(), self.peer);
+        let judge = async move { domains.judge(peer, &helo, &host, &path).await };
+        Some(tokio_uring::spawn(judge))
+    }
+}
+
+/// What a message holds until it is answered or given up.
+struct Held {
+    asking: Option<JoinHandle<Spf>>,
+    _slot: Slot<IpAddr>,
+}
+
+impl Held {
+    /// What the sender's domain said.
+    async fn answer(&mut self) -> Spf {
+        match self.asking.as_mut() {
+            // A question that failed by a bug has no answer.
+            Some(asking) => asking.await.unwrap_or_default(),
+            None => Spf::Unknown,
+        }
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        if let Some(asking) = &self.asking {
+            asking.abort();
         }
     }
 }

@@ -10,4 +10,5 @@ mod driver;
 pub mod incoming;
 pub mod session;
 pub mod settings;
+pub(crate) mod spf;
 pub mod submission;

@@ -50,6 +50,7 @@ impl Door for AccessDoor {
         &self,
         place: Place,
         body: Durable<BlobRef>,
+        _slot: Self::Slot,
         transaction: Transaction,
     ) -> Result<String, Reply> {
         let Origin::Mailbox { account, sender } = transaction.origin else {

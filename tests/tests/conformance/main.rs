@@ -6,12 +6,14 @@
 mod ac;
 mod ap;
 mod cd;
+mod di;
 mod dp;
 mod dr;
 mod hs;
 mod ip;
 mod nd;
 mod op;
+mod relay;
 mod se;
 mod sg;
 mod te;

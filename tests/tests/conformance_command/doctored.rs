@@ -2,7 +2,7 @@
 //! the check list. A row without its cut, or a cut that its check does not see, fails the test.
 
 use std::collections::BTreeSet;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use ceralacca_admin::conformance::case::Verdict;
@@ -12,6 +12,8 @@ use ceralacca_admin::conformance::observed::Observed;
 use ceralacca_admin::conformance::run::{Order, observe};
 use ceralacca_admin::conformance::settings::Settings;
 use ceralacca_admin::conformance::{chosen, judge};
+use ceralacca_core::address::Domain;
+use ceralacca_core::directory::{Directory, ProviderRecord};
 use ceralacca_core::wording::words::MessageKind::{
     self, Acceptance, Delivery, NonAcceptance, NonDelivery, TransportEnvelope,
 };
@@ -207,6 +209,42 @@ const CASES: &[(&str, Cut)] = &[
             "<risposte>",
             "<destinatari>other@elsewhere.example</destinatari><risposte>",
         )
+    }),
+    ("AP-25", |o| {
+        every(
+            o,
+            "eight-bit",
+            TransportEnvelope,
+            "perch=C3=A9",
+            "perch=C3=A8",
+        )
+    }),
+    ("AP-25", |o| {
+        change(o, "eight-bit", TransportEnvelope, |l| {
+            let text = String::from_utf8(l.octets().to_vec()).unwrap();
+            Letter::new(
+                l.name(),
+                text.replace("perch=C3=A9", "perch\u{e9}").into_bytes(),
+            )
+        })
+    }),
+    ("AP-25", |o| {
+        every(
+            o,
+            "eight-bit",
+            TransportEnvelope,
+            "perch=C3=A9",
+            "perch=C3=A8",
+        )
+    }),
+    ("AP-25", |o| {
+        change(o, "eight-bit", TransportEnvelope, |l| {
+            let text = String::from_utf8(l.octets().to_vec()).unwrap();
+            Letter::new(
+                l.name(),
+                text.replace("perch=C3=A9", "perch\u{e9}").into_bytes(),
+            )
+        })
     }),
     ("AP-27", |o| {
         trial(o, "standard").answered_after = Some(Duration::from_secs(61))
@@ -515,6 +553,14 @@ const CASES: &[(&str, Cut)] = &[
     ("DR-20", |o| {
         every(o, "single", Delivery, "Ricevuta breve di", "Ricevuta di")
     }),
+    ("IP-03", |o| {
+        index(o, |record| record.certificates = vec![Seal::new().anchor()])
+    }),
+    ("IP-06", |o| {
+        index(o, |record| {
+            record.domains = vec![Domain::parse("altra.test").unwrap()]
+        })
+    }),
     ("IP-04", |o| {
         every(o, "standard", Delivery, "Good day.", "Good dax.")
     }),
@@ -680,6 +726,9 @@ const CASES: &[(&str, Cut)] = &[
         change(o, "standard", Acceptance, |l| {
             Letter::new(l.name(), [l.octets(), b"\xe9\r\n"].concat())
         })
+    }),
+    ("SG-09", |o| {
+        index(o, |record| record.name = "Altro Gestore".to_owned())
     }),
     ("SG-09", |o| {
         resigned(o, &[Deviation::OtherProviderName], true)
@@ -948,6 +997,14 @@ const ENCLOSED: &str =
     "Content-Type: message/rfc822; name=\"postacert.eml\"\r\n\r\nFrom: a@b.example\r\n\r\nciao";
 const OTHER_DATE: &str = "Date: Sun, 22 Nov 2020 10:00:00 +0100\r\nX-Date: ";
 
+/// Another index, with the provider's record edited.
+fn index(observed: &mut Observed, edit: fn(&mut ProviderRecord)) {
+    let directory = observed.directory.as_ref().expect("an index");
+    let mut record = directory.records()[0].clone();
+    edit(&mut record);
+    observed.directory = Some(Arc::new(Directory::of(None, vec![record])));
+}
+
 fn set_code(observed: &mut Observed, name: &str, code: u16) {
     let reply = trial(observed, name).reply.as_mut().expect("a reply");
     reply.code = code;
@@ -1029,4 +1086,101 @@ fn what_was_not_sent_is_not_applicable_and_what_did_not_come_is_an_error() {
     let check = chosen(&["TE-02".to_owned()]).unwrap().remove(0);
     let finding = judge(check, &observed);
     assert_eq!(finding.verdict, Verdict::Error, "{:?}", finding.evidence);
+}
+
+/// A run with a mailbox at another provider: the last message, its answer made by somebody else.
+fn with_remote() -> Observed {
+    let mut observed = healthy().clone();
+    let mut trial = observed.trials.remove("fence").expect("the last message");
+    let renamed = |letter: &Letter| {
+        let name = letter.name().replace("fence/", "remote/");
+        Letter::new(name, letter.octets().to_vec())
+    };
+    trial.name = "remote";
+    trial.to = vec![REMOTE.to_owned()];
+    trial.remote = trial
+        .recipient
+        .drain(..)
+        .map(|letter| renamed(&letter))
+        .collect();
+    trial.sender = trial.sender.iter().map(renamed).collect();
+    observed.trials.insert("remote", trial);
+    observed.cast.remote = Some(REMOTE.to_owned());
+    let here = "From: posta-certificata@pec.test";
+    first(
+        &mut observed,
+        "remote",
+        Delivery,
+        here,
+        "From: posta-certificata@altra.test",
+    );
+    xml(
+        &mut observed,
+        "remote",
+        Delivery,
+        "Gestore di Prova",
+        "Altro Gestore",
+    );
+    observed
+}
+
+const REMOTE: &str = "anna@altra.test";
+
+/// Checks that look at the answers of another provider, and a cut that breaks each there.
+const REMOTE_CASES: &[(&str, Cut)] = &[
+    ("DR-01", |o| {
+        first(o, "remote", Delivery, "CONSEGNA: ", "RICEVUTA: ")
+    }),
+    ("DR-02", |o| {
+        first(o, "remote", Delivery, "@altra.test", "@pec.test")
+    }),
+    ("DR-07", |o| {
+        every(
+            o,
+            "remote",
+            Delivery,
+            "conformance check list",
+            "conformance check lisp",
+        )
+    }),
+    ("CD-10", |o| {
+        xml(o, "remote", Delivery, "Altro Gestore", "Gestore di Prova")
+    }),
+    ("CD-12", |o| {
+        xml(
+            o,
+            "remote",
+            Delivery,
+            "<identificativo>",
+            "<identificativo>x",
+        )
+    }),
+];
+
+#[test]
+fn what_another_provider_answers_is_judged_as_its_own() {
+    for check in checks::all() {
+        let finding = judge(check, &with_remote());
+        assert_eq!(
+            finding.verdict,
+            Verdict::Pass,
+            "{}: {:?}",
+            check.id,
+            finding.evidence
+        );
+    }
+    for (id, cut) in REMOTE_CASES {
+        let check = chosen(&[(*id).to_owned()])
+            .expect("in the check list")
+            .remove(0);
+        let mut doctored = with_remote();
+        cut(&mut doctored);
+        let finding = judge(check, &doctored);
+        assert_eq!(
+            finding.verdict,
+            Verdict::Fail,
+            "{id}: {:?}",
+            finding.evidence
+        );
+    }
 }

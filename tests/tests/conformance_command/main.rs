@@ -10,7 +10,10 @@ mod surgery;
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
-use ceralacca_tests::appliance::{Appliance, PASSWORD};
+use ceralacca_core::address::{Address, Domain};
+use ceralacca_core::directory::{ProviderRecord, write};
+use ceralacca_core::smime::certificate;
+use ceralacca_tests::appliance::{Appliance, DOMAIN, PASSWORD, PROVIDER, SERVICE_ADDRESS};
 use ceralacca_tests::program::{arg, run_well, said};
 
 /// Two mailboxes of an appliance, and the settings that name them.
@@ -25,8 +28,9 @@ impl Subject {
         let [sender, recipient] =
             ["mittente", "destinatario"].map(|n| appliance.mailbox(n).address);
         let anchors = appliance.anchors();
+        let index = appliance.write_beside("index.ldif", &index(appliance));
         let text = format!(
-            "anchors = {anchors:?}\ntrust = {anchors:?}\n\
+            "anchors = {anchors:?}\ntrust = {anchors:?}\ndirectory = {index:?}\n\
              [submission]\nhost = \"localhost\"\nport = {}\ntls = \"starttls\"\n\
              [imap]\nhost = \"localhost\"\nport = {}\n\
              [[mailbox]]\naddress = \"{sender}\"\npassword-file = \"password\"\n\
@@ -42,6 +46,25 @@ impl Subject {
             recipient,
             settings,
         }
+    }
+}
+
+/// An index with one provider: the appliance, as it says of itself.
+fn index(appliance: &Appliance) -> Vec<u8> {
+    write(None, &[record(appliance)]).expect("an index")
+}
+
+fn record(appliance: &Appliance) -> ProviderRecord {
+    let chain = std::fs::read(appliance.data().join("keys/signing.pem")).expect("a certificate");
+    let leaf = certificate::read_file(&chain).expect("PEM").remove(0);
+    ProviderRecord {
+        name: PROVIDER.to_owned(),
+        unit: None,
+        mail_receipt: Some(Address::parse(SERVICE_ADDRESS).unwrap()),
+        domains: vec![Domain::parse(DOMAIN).unwrap()],
+        certificates: vec![leaf],
+        ldif_url: Some("https://index.pec.test/pec.p7m".to_owned()),
+        description: None,
     }
 }
 
@@ -70,6 +93,16 @@ impl Run {
         let checks = self.object["checks"].as_array().expect("checks");
         let of = checks.iter().filter(|check| check["verdict"] == verdict);
         of.map(|check| check["id"].as_str().unwrap().to_owned())
+            .collect()
+    }
+
+    /// What was said of those that failed or should have.
+    fn told(&self, expected: &[&str]) -> String {
+        let ids = self
+            .ids("fail")
+            .into_iter()
+            .chain(expected.iter().map(|id| (*id).to_owned()));
+        ids.map(|id| format!("{id}: {}\n", self.evidence(&id)))
             .collect()
     }
 
@@ -104,7 +137,7 @@ fn a_healthy_provider_passes_every_check_and_the_reports_are_readable() {
         ],
     );
     for verdict in ["fail", "error", "not applicable"] {
-        assert_eq!(run.ids(verdict), set(&[]), "{}", run.object);
+        assert_eq!(run.ids(verdict), set(&[]), "{}", run.told(&[]));
     }
     assert_eq!(run.code, Some(0));
     let passed = run.ids("pass").len();
@@ -202,7 +235,7 @@ impl Switch {
         let limits = format!("{NO_LARGE}\n{}", self.limits);
         let subject = Subject::of(&appliance, &limits);
         let run = Run::of(&appliance, &["--config", arg(&subject.settings)]);
-        assert_eq!(run.ids("fail"), set(self.fails), "{}", run.object);
+        assert_eq!(run.ids("fail"), set(self.fails), "{}", run.told(self.fails));
         assert_eq!(
             run.ids("not applicable"),
             set(&["AP-09", "AP-10"]),
@@ -258,24 +291,24 @@ fn an_altered_envelope_fails_the_checks_of_signatures_alone() {
 }
 
 #[test]
-fn a_foreign_signer_fails_the_certification_path_alone() {
+fn a_foreign_signer_fails_path_and_index_alone() {
     Switch {
         fault: "foreign-signer",
         more: &[],
         limits: "",
-        fails: &["IP-04"],
+        fails: &["IP-03", "IP-04", "IP-06"],
         evidence: ("IP-04", "does not lead to a trusted authority"),
     }
     .check_alone();
 }
 
 #[test]
-fn an_expired_certificate_fails_the_dates_alone() {
+fn an_expired_certificate_fails_dates_and_index_alone() {
     Switch {
         fault: "expired-certificate",
         more: &[],
         limits: "",
-        fails: &["IP-04"],
+        fails: &["IP-03", "IP-04", "IP-06"],
         evidence: ("IP-04", "had expired"),
     }
     .check_alone();

@@ -113,12 +113,13 @@ pub(super) const ROWS: &[Check] = &[
 fn status(case: &mut Case, exchange: &Exchange, wanted: &[&str]) {
     let found = exchange.reply.status();
     let is_so = wanted.contains(&found.as_str());
-    case.holds(is_so, || {
-        format!(
-            "`{}` -> {found}, wanted {}",
+    case.holds(is_so, || match is_so {
+        true => format!("`{}` -> {found}", exchange.sent),
+        false => format!(
+            "`{}` -> {found}, not {}",
             exchange.sent,
             wanted.join(" or ")
-        )
+        ),
     });
 }
 

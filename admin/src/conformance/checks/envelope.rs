@@ -22,6 +22,8 @@ macro_rules! rows {
 }
 
 pub(super) const ROWS: &[Check] = rows! {
+    "AP-25", "Text with octets above 127 is re-encoded before it is certified", "RFC 6109 §4.3, §3.1.5",
+        ["eight-bit"], re_encoded;
     "TE-01", "One envelope, whatever the number of recipients", "RFC 6109 §3.1.5",
         ["standard"], one_envelope;
     "TE-02", "Received, To, Cc and Return-Path are those of the original", "RFC 6109 §2.1.1.2, §3.1.5",
@@ -269,6 +271,19 @@ fn kept(letter: &Letter) -> Vec<String> {
     let kept = fields.filter(|field| !CHANGED.iter().any(|name| field.is(name)));
     kept.map(|field| String::from_utf8_lossy(field.raw).into_owned())
         .collect()
+}
+
+fn re_encoded(observed: &Observed, case: &mut Case) -> Result<(), Unmade> {
+    let trial = observed.trial("eight-bit")?;
+    let original = original(trial.envelope()?)?;
+    let is_ascii = original.octets().is_ascii();
+    case.of(&original, is_ascii, || format!("7-bit: {is_ascii}"));
+    let text = |letter: &Letter| letter.decoded(letter.scan().root());
+    let is_same = text(&original) == text(&trial.sent);
+    case.of(&original, is_same, || {
+        format!("decoded, it is the text submitted: {is_same}")
+    });
+    Ok(())
 }
 
 fn certified_inside(observed: &Observed, case: &mut Case) -> Result<(), Unmade> {

@@ -107,8 +107,9 @@ fn title(letter: &Letter) -> Result<String, Unmade> {
 fn titled(case: &mut Case, letter: &Letter, wanted: &str) -> Result<(), Unmade> {
     let found = title(letter)?;
     let is_so = found.eq_ignore_ascii_case(wanted);
-    case.of(letter, is_so, || {
-        format!("its text is headed {found:?}, the annex says {wanted:?}")
+    case.of(letter, is_so, || match is_so {
+        true => format!("its text is headed {found:?}"),
+        false => format!("its text is headed {found:?}, where {wanted:?} belongs"),
     });
     Ok(())
 }
@@ -119,8 +120,9 @@ fn subject(case: &mut Case, trial: &Trial, letter: &Letter) -> Result<(), Unmade
     let wanted = squeezed(&format!("{prefix}{}", plain(&trial.sent.subject())));
     let found = squeezed(&plain(&letter.subject()));
     let is_so = found == wanted;
-    case.of(letter, is_so, || {
-        format!("subject {found:?}, {wanted:?} was to be there")
+    case.of(letter, is_so, || match is_so {
+        true => format!("subject {found:?}"),
+        false => format!("subject {found:?}, where {wanted:?} belongs"),
     });
     Ok(())
 }

@@ -158,9 +158,7 @@ fn is_hash(text: &str) -> bool {
 }
 
 fn brief_parts(observed: &Observed, case: &mut Case) -> Result<(), Unmade> {
-    let receipt = observed
-        .trial("brief")?
-        .delivery(&observed.cast.recipient)?;
+    let receipt = enclosing_receipt(observed, "brief")?;
     titled(case, receipt, annex::delivery_title(DeliveryDetail::Brief))?;
     data(case, receipt);
     case.of(receipt, receipt.enclosed().is_some(), || {

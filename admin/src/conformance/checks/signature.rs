@@ -48,7 +48,7 @@ pub(super) fn signer(letter: &Letter) -> Result<SignerFacts, String> {
 }
 
 /// Judges the letters whose signature holds; that it holds is a check of its own.
-fn each_signed(
+pub(super) fn each_signed(
     observed: &Observed,
     case: &mut Case,
     mut judge: impl FnMut(&mut Case, &Letter, &SignerFacts) -> Result<(), Unmade>,
@@ -71,13 +71,8 @@ fn each_signed(
 /// The certificates that signed, each once.
 fn leaves(observed: &Observed) -> Result<BTreeSet<Vec<u8>>, Unmade> {
     let made = observed.made();
-    let leaves: BTreeSet<_> = made
-        .into_iter()
-        .filter_map(|l| signer(l).ok())
-        .collect::<Vec<_>>()
-        .into_iter()
-        .map(|facts| facts.certificate)
-        .collect();
+    let signers = made.into_iter().filter_map(|letter| signer(letter).ok());
+    let leaves: BTreeSet<_> = signers.map(|facts| facts.certificate).collect();
     if leaves.is_empty() {
         return Err(Unmade::Error(
             "no message has a signature that holds".to_owned(),
@@ -146,12 +141,18 @@ fn certified_address(observed: &Observed, case: &mut Case) -> Result<(), Unmade>
 
 fn certified_name(observed: &Observed, case: &mut Case) -> Result<(), Unmade> {
     each_signed(observed, case, |case, letter, facts| {
-        let issuer = letter.data()?.issuer().to_owned();
-        let is_named = profile::names_provider(&facts.certificate, &issuer);
+        let mut names = vec![letter.data()?.issuer().to_owned()];
+        if let Some(directory) = &observed.directory {
+            let records = directory.by_certificate(&facts.certificate);
+            names.extend(records.iter().map(|record| record.name.clone()));
+        }
         let words = read(&facts.certificate)?.subject_words();
-        case.of(letter, is_named, || {
-            format!("the certificate of {words:?} names {issuer:?}")
-        });
+        for name in names {
+            let is_named = profile::names_provider(&facts.certificate, &name);
+            case.of(letter, is_named, || {
+                format!("the certificate of {words:?} names {name:?}")
+            });
+        }
         Ok(())
     })
 }

@@ -16,12 +16,12 @@ h1{font-size:26px;line-height:1.2;margin:0 0 4px}
 .totals li{border:1px solid var(--line);border-left-width:5px;border-radius:6px;padding:8px 16px;min-width:130px}
 .totals b{display:block;font-size:24px;line-height:1.2}
 .filter{margin:0 4px 0 0}
-label{margin-right:16px;cursor:pointer}
+label{margin-right:16px;cursor:pointer;white-space:nowrap}
 table{width:100%;border-collapse:collapse;margin-top:14px;table-layout:fixed}
 th{text-align:left;font-size:13px;color:var(--soft);border-bottom:2px solid var(--line);padding:6px 10px}
 td{vertical-align:top;border-bottom:1px solid var(--line);padding:9px 10px;overflow-wrap:anywhere}
 .id{width:76px;font-weight:600;white-space:nowrap}
-.verdict{width:132px}
+.verdict{width:144px}
 td small{display:block;color:var(--soft)}
 .word{display:inline-block;border-radius:4px;padding:1px 9px;font-weight:600;font-size:13px;white-space:nowrap}
 .pass .word{background:#dcf3e2;color:#135c2b}

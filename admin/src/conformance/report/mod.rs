@@ -141,7 +141,7 @@ mod tests {
         let finding = |(check, verdict)| Finding {
             check,
             verdict,
-            evidence: vec!["<b>\"evil\" & 'odd'\u{7}</b>".to_owned()],
+            evidence: vec!["<i>\"evil\" & 'odd'\u{7}</i>".to_owned()],
         };
         Findings {
             all: rows.map(finding).collect(),
@@ -176,7 +176,7 @@ mod tests {
         let findings = sample();
         for page in [junit(&findings), html(&findings)] {
             assert!(
-                !page.contains("<b>") && page.contains("&lt;b&gt;"),
+                !page.contains("<i>") && page.contains("&lt;i&gt;"),
                 "{page}"
             );
             assert!(!page.contains('\u{7}'));

