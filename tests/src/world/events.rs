@@ -29,8 +29,8 @@ impl World {
         match self.chance.below(24) {
             0..=9 => self.submit(number, provider),
             10 => self.write_from_outside(number, provider),
-            11..=12 => self.cut_a_link(),
-            13..=14 => self.kill(provider),
+            11..=13 => self.cut_a_link(),
+            14 => self.kill(provider),
             15 => self.kill_soon(provider),
             16 => self.fail_a_sync(provider),
             17..=21 => self.take_away(provider),
@@ -91,11 +91,22 @@ impl World {
         }
     }
 
+    /// One way, or both between the providers; sometimes past every clock.
     fn cut_a_link(&mut self) {
-        let link = [(0, 1), (1, 0), (0, INTERNET), (1, INTERNET)][self.chance.below(4)];
-        let for_how_long = self.outage();
-        self.note(format!("link {link:?} is down for {for_how_long} ms"));
-        self.links.insert(link, self.now + for_how_long);
+        const LINKS: [&[(usize, usize)]; 5] = [
+            &[(0, 1)],
+            &[(1, 0)],
+            &[(0, 1), (1, 0)],
+            &[(0, INTERNET)],
+            &[(1, INTERNET)],
+        ];
+        let links = LINKS[self.chance.below(LINKS.len())];
+        let past_clocks = [0, 25 * HOUR][self.chance.below(2)];
+        let for_how_long = self.outage() + past_clocks;
+        self.note(format!("links {links:?} are down for {for_how_long} ms"));
+        for link in links {
+            self.links.insert(*link, self.now + for_how_long);
+        }
     }
 
     /// Minutes to thirty hours.

@@ -47,7 +47,7 @@ impl Found {
 #[derive(Debug, Default)]
 pub(super) struct Fate {
     pub(super) delivered: Vec<(u32, i64)>,
-    pub(super) failed: Vec<(u32, String)>,
+    pub(super) failed: Vec<(u32, i64, String)>,
     pub(super) first: Vec<(u32, i64)>,
     pub(super) last: Vec<(u32, i64)>,
     pub(super) envelopes: usize,
@@ -108,7 +108,8 @@ pub(super) fn fate_of(sent: &Sent, to: &str, all: &[&Found]) -> Fate {
             "avvenuta-consegna" => fate.delivered.push((found.uid, found.at())),
             "errore-consegna" => {
                 let error = found.data.as_ref().map(Daticert::error);
-                fate.failed.push((found.uid, error.unwrap_or_default()));
+                fate.failed
+                    .push((found.uid, found.at(), error.unwrap_or_default()));
             }
             "preavviso-errore-consegna" if found.extended().starts_with("4.4.1") => {
                 fate.first.push((found.uid, found.at()));

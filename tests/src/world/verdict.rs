@@ -166,7 +166,7 @@ impl<'w> Judge<'w> {
             what("receipt without envelope, or envelope without")
         });
         let closed = fate.delivered.iter().map(|(uid, _)| *uid);
-        let closed = closed.chain(fate.failed.iter().map(|(uid, _)| *uid)).min();
+        let closed = closed.chain(fate.failed.iter().map(|(uid, ..)| *uid)).min();
         let notices = fate.first.iter().chain(&fate.last).map(|(uid, _)| *uid);
         let after = |uid: u32| closed.is_some_and(|closed| uid > closed);
         self.claim(!notices.clone().any(after), || {
@@ -177,12 +177,12 @@ impl<'w> Judge<'w> {
         match known {
             _ if is_infected => {
                 self.claim(done == 0, || what("a virus was delivered"));
-                let is_virus = fate.failed.iter().all(|(_, e)| e == "virus");
+                let is_virus = fate.failed.iter().all(|(.., e)| e == "virus");
                 self.claim(is_virus || was_refused, || what("not for its virus"));
             }
             None => {
                 self.claim(done == 0, || what("delivered to nobody"));
-                let is_no_one = fate.failed.iter().all(|(_, e)| e == "no-dest");
+                let is_no_one = fate.failed.iter().all(|(.., e)| e == "no-dest");
                 self.claim(is_no_one || was_refused, || what("not for want of it"));
             }
             Some((_, Kind::Narrow)) => {}
@@ -205,7 +205,10 @@ impl<'w> Judge<'w> {
                 self.claim(late <= LATENESS, || what("a notice too late"));
             }
         }
-        if host == sent.from || self.was_refused(sent.from, id, to) {
+        if host == sent.from {
+            return self.local_clocks(fate, &what);
+        }
+        if self.was_refused(sent.from, id, to) {
             return;
         }
         let closes = self.came(
@@ -240,6 +243,17 @@ impl<'w> Judge<'w> {
                 what("no final notice (TO-04, TO-06)")
             });
         }
+    }
+
+    /// TC-07: what is settled inside the provider needs no notice any more.
+    fn local_clocks(&self, fate: &Fate, what: &dyn Fn(&str) -> String) {
+        let settled = fate.delivered.iter().map(|(_, at)| *at);
+        let settled = settled
+            .chain(fate.failed.iter().map(|(_, at, _)| *at))
+            .min();
+        let after = |(_, at): &(u32, i64)| settled.is_some_and(|settled| *at > settled + BLUR);
+        let is_late = fate.first.iter().chain(&fate.last).any(after);
+        self.claim(!is_late, || what("a notice of what was settled"));
     }
 
     /// When the first message of these kinds about a recipient was taken in.
