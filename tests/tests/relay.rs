@@ -327,7 +327,7 @@ fn the_next_host_is_asked_when_the_first_is_not_there_or_will_not_talk() {
 }
 
 #[test]
-fn nd_05_each_recipient_has_its_own_outcome() {
+fn each_recipient_has_its_own_outcome() {
     let stage = Stage::new(true);
     stage
         .server

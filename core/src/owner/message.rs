@@ -124,26 +124,24 @@ impl Desk<'_> {
             at: self.now,
             ..order.evidence
         };
-        let is_foreign = self.newest.with_work(|work| {
-            let journey = work.journeys.get(&key.identifier);
-            journey.is_some_and(|journey| journey.mailbox.is_none())
-        });
+        let is_foreign = key.identifier != evidence.identifier;
         let record = Stored {
-            arrival: is_foreign.then_some(key.identifier),
             evidence,
             recipient: order.recipient,
             address: order.address,
             outcome,
             facts: order.facts,
+            arrival: is_foreign.then_some(key.identifier),
         };
         Ok((partition, vec![record.into()], Outcome::Done))
     }
 
     /// Step 4: the receipt exists, and is owed to the sender.
     pub fn certify(&self, certified: Certified) -> Decided {
-        let own = certified.arrival.as_ref();
+        let of = certified.arrival.as_ref();
+        let identifier = of.unwrap_or(&certified.evidence.identifier).clone();
         let key = RecipientKey {
-            identifier: own.unwrap_or(&certified.evidence.identifier).clone(),
+            identifier,
             recipient: certified.recipient,
         };
         let (address, answered) = self.newest.with_work(|work| {
@@ -186,10 +184,9 @@ impl Desk<'_> {
             filing: None,
             last: self.is_last(identifier, &[recipient]),
             unplaced: None,
-            arrival: None,
+            arrival: (answer.evidence.identifier != *identifier).then(|| identifier.clone()),
         };
         let Some(mailbox) = journey.mailbox else {
-            record.arrival = Some(identifier.clone());
             let leaving = self.receipt_to_sender(&key, &answer, journey.answers_to.as_ref());
             let partition = partition_of_identifier(identifier);
             return Ok((

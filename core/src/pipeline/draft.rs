@@ -99,13 +99,13 @@ pub(super) struct RefusePlan {
 
 /// All of [`Certified`] but the receipt.
 pub(super) struct CertifyPlan {
+    /// As in [`Certified`].
+    arrival: Option<Identifier>,
     pub(super) evidence: Evidence,
     pub(super) recipient: u16,
     pub(super) sender: Address,
     /// The receipt encloses octets above 127 (SG-08).
     pub(super) eight_bit: bool,
-    /// The arrival, where the message is another provider's.
-    pub(super) arrival: Option<Identifier>,
 }
 
 /// Why there is no draft.
@@ -507,12 +507,13 @@ impl Drafter {
         evidence.salt = crate::random::bytes();
         evidence.made = vec![message.message_id.clone()];
         let sender = facts.original.sender.clone();
+        let is_foreign = key.identifier != evidence.identifier;
         let plan = CertifyPlan {
+            arrival: is_foreign.then(|| key.identifier.clone()),
             evidence,
             recipient: key.recipient,
             sender,
             eight_bit: message.eight_bit,
-            arrival: (key.identifier != row.evidence.identifier).then(|| key.identifier.clone()),
         };
         self.settle(work, vec![message], at, Finish::Certify(Box::new(plan)))
     }
@@ -703,12 +704,12 @@ pub(super) fn accepted(plan: AcceptPlan, envelope: (Content, u64), facts: BlobRe
 /// The record of a certified delivery.
 pub(super) fn certified(plan: CertifyPlan, receipt: (Content, u64)) -> Certified {
     Certified {
+        arrival: plan.arrival,
         evidence: plan.evidence,
         recipient: plan.recipient,
         receipt: receipt.0,
         size: receipt.1,
         sender: plan.sender,
         eight_bit: plan.eight_bit,
-        arrival: plan.arrival,
     }
 }

@@ -21,7 +21,7 @@
 //! failure, and given up at its `until` (TE-15), also while an operator holds it.
 //!
 //! *Bounds.* What is under way is a window over a backlog of any length: connections, recipients in all
-//! and recipients of one destination ([`limits`](crate::limits)).
+//! and recipients of one destination ([`limits`]).
 
 mod place;
 mod retry;

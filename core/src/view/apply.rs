@@ -56,15 +56,6 @@ fn key(evidence: &Evidence, recipient: u16) -> RecipientKey {
     }
 }
 
-/// The evidence of another provider's message names it by that provider's identifier.
-fn settled_key(evidence: &Evidence, arrival: Option<&Identifier>, recipient: u16) -> RecipientKey {
-    let identifier = arrival.unwrap_or(&evidence.identifier).clone();
-    RecipientKey {
-        identifier,
-        recipient,
-    }
-}
-
 /// A message in a folder: itself, the folder's counters, the mailbox's usage.
 fn filing(filing: &Filing) -> [Row; 3] {
     let (mailbox, folder) = (filing.mailbox, filing.folder);
@@ -151,7 +142,7 @@ fn stored(r: &Stored) -> Vec<Row> {
         failure,
         facts: r.facts,
     };
-    let key = settled_key(&r.evidence, r.arrival.as_ref(), r.recipient);
+    let key = key_of_step(&r.arrival, &r.evidence, r.recipient);
     let mut rows = vec![Row::Delivery(key, Some(Box::new(delivery)))];
     rows.extend(filed(placed));
     rows
@@ -165,19 +156,25 @@ fn certified(r: &Certified) -> Vec<Row> {
         evidence: r.evidence.clone(),
         eight_bit: r.eight_bit,
     };
-    let key = settled_key(&r.evidence, r.arrival.as_ref(), r.recipient);
-    vec![Row::Answer(key, Some(Box::new(answer)))]
+    vec![Row::Answer(
+        key_of_step(&r.arrival, &r.evidence, r.recipient),
+        Some(Box::new(answer)),
+    )]
 }
 
 fn landed(r: &Landed) -> Vec<Row> {
-    let key = settled_key(&r.evidence, r.arrival.as_ref(), r.recipient);
-    let identifier = key.identifier.clone();
-    let mut rows = vec![Row::Errand(key, None)];
+    let key = key_of_step(&r.arrival, &r.evidence, r.recipient);
+    let mut rows = vec![Row::Errand(key.clone(), None)];
     rows.extend(filed(r.filing.as_ref()));
     if r.last {
-        rows.push(Row::Journey(identifier, None));
+        rows.push(Row::Journey(key.identifier, None));
     }
     rows
+}
+
+/// Steps of another provider's message are those of its arrival.
+fn key_of_step(arrival: &Option<Identifier>, evidence: &Evidence, recipient: u16) -> RecipientKey {
+    of(arrival.as_ref().unwrap_or(&evidence.identifier), recipient)
 }
 
 fn struck(r: &Struck) -> Vec<Row> {

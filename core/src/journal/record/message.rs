@@ -138,8 +138,8 @@ pub struct Stored {
     /// As in [`Accepted`].
     #[n(4)]
     pub facts: BlobRef,
-    /// The arrival that it belongs to, where the message is another provider's; its number is that of the
-    /// recipient in the signed data.
+    /// The arrival that owes the answer, where the message is another provider's: there its own identifier
+    /// names nothing of ours.
     #[n(5)]
     pub arrival: Option<Identifier>,
 }
@@ -165,8 +165,7 @@ pub struct Certified {
     /// It encloses octets above 127 (SG-08).
     #[cbor(n(5), default)]
     pub eight_bit: bool,
-    /// The arrival that it belongs to, where the message is another provider's; its number is that of the
-    /// recipient in the signed data.
+    /// As in [`Stored`].
     #[n(6)]
     pub arrival: Option<Identifier>,
 }
@@ -189,8 +188,7 @@ pub struct Landed {
     /// The receipt that found no mailbox, kept with the log instead of being bounced (DP-09).
     #[n(4)]
     pub unplaced: Option<Content>,
-    /// The arrival that it belongs to, where the message is another provider's; its number is that of the
-    /// recipient in the signed data.
+    /// As in [`Stored`].
     #[n(5)]
     pub arrival: Option<Identifier>,
 }
