@@ -245,7 +245,7 @@ impl<'w> Judge<'w> {
         }
     }
 
-    /// TC-07: what is settled inside the provider needs no notice any more.
+    /// TO-02: what is settled inside the provider needs no notice any more.
     fn local_clocks(&self, fate: &Fate, what: &dyn Fn(&str) -> String) {
         let settled = fate.delivered.iter().map(|(_, at)| *at);
         let settled = settled
