@@ -307,9 +307,9 @@ impl<'w> Judge<'w> {
         self.claim(reached || reports == 1, || {
             what("neither taken over nor reported")
         });
-        if to.starts_with("accetta") {
-            self.claim(reports == 0 || !reached, || what("taken over and reported"));
-        }
+        // Taken over and reported both: the answer was lost, and the link went down for a day.
+        let is_never_taken = to.starts_with("rifiuta") || to.starts_with("mai");
+        self.claim(!is_never_taken || reports == 1, || what("no report"));
     }
 
     /// Milliseconds between two instants in which a provider was up and had all it needs.
