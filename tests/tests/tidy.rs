@@ -467,3 +467,17 @@ fn sled_never_flushes_behind_our_back() {
     }
     none("calls that never come back (stack notes)", &wrong);
 }
+
+#[test]
+fn only_simulations_draw_their_chance_from_a_seed() {
+    let word = ["Seeded", "::new("].concat();
+    let mut wrong = Vec::new();
+    for source in sources() {
+        if source.is_test || source.path.starts_with("tests/") {
+            continue;
+        }
+        let uses = source.code().into_iter().filter(|(_, l)| l.contains(&word));
+        wrong.extend(uses.map(|(number, _)| format!("{}:{number}", source.path)));
+    }
+    none("identifiers and salts that can be foretold", &wrong);
+}
