@@ -1,6 +1,6 @@
 //! What the network hands over, and what it answers to the other server.
 
-use std::net::IpAddr;
+use core::net::IpAddr;
 
 use crate::address::Address;
 use crate::blob::BlobRef;
