@@ -15,6 +15,8 @@ mod exchange;
 mod failures;
 #[path = "between/ordinary.rs"]
 mod ordinary;
+#[path = "between/replay.rs"]
+mod replay;
 #[path = "between/timers.rs"]
 mod timers;
 #[path = "between/virus.rs"]

