@@ -17,6 +17,7 @@
 )]
 
 pub mod appliance;
+pub mod arrivals;
 pub mod catalogue;
 pub mod clamd;
 pub mod compose;
