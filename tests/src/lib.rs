@@ -18,6 +18,7 @@
 )]
 
 pub mod appliance;
+pub mod arrivals;
 pub mod catalogue;
 pub mod clamd;
 pub mod compose;

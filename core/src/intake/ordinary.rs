@@ -29,15 +29,37 @@ pub(super) fn judge(
     verdict: Option<SignedVerdict>,
     report: Option<&Report>,
 ) -> Result<Judged, BlobError> {
-    let rows: Vec<_> = desk
-        .arrival
-        .recipients
+    let recipients = &desk.arrival.recipients;
+    let is_due = |row: &MailboxRow| report.is_some_and(|report| is_own(desk, row, report));
+    let decision = decide(desk, recipients, &is_due);
+    if let Some(refusal) = decision.refusal {
+        let (code, status, text) = refusal.reply();
+        return Ok(refuse(code, status, text));
+    }
+    let mut received = desk.received(ArrivalKind::Ordinary, verdict)?;
+    let leaving = settle(desk, &mut received, (recipients, decision), reason)?;
+    desk.take(received, leaving)
+}
+
+/// What becomes for `recipients` of mail whose origin is verified and which is no certified mail to them
+/// (IP-09, IP-19): their policies for ordinary mail have no say.
+pub(super) fn decide_certified(desk: &Desk<'_>, recipients: &[Address]) -> Decision {
+    decide(desk, recipients, &|_| true)
+}
+
+/// `is_due`: it reaches the mailbox whatever its policy.
+fn decide(
+    desk: &Desk<'_>,
+    recipients: &[Address],
+    is_due: &dyn Fn(&MailboxRow) -> bool,
+) -> Decision {
+    let rows: Vec<_> = recipients
         .iter()
         .map(|address| desk.shared.view.mailbox_of(address))
         .collect();
-    let recipients = desk.arrival.recipients.iter().zip(&rows);
-    let recipients = recipients.map(|(address, row)| {
-        let addressee = addressee(desk, address, row.as_deref(), report);
+    let with_rows = recipients.iter().zip(&rows);
+    let addressees = with_rows.map(|(address, row)| {
+        let addressee = addressee(desk, address, row.as_deref(), is_due);
         (address, addressee)
     });
     let reverse_path = desk.arrival.reverse_path.as_ref();
@@ -53,21 +75,16 @@ pub(super) fn judge(
         size: desk.scan.size(),
         hops: desk.scan.fields_named("Received").count(),
         is_out_of_bounds: false,
-        recipients: recipients.collect(),
+        recipients: addressees.collect(),
     };
-    let decision = ordinary::decide(&question, &desk.shared.policy);
-    if let Some(refusal) = decision.refusal {
-        let (code, status, text) = refusal.reply();
-        return Ok(refuse(code, status, text));
-    }
-    taken(desk, decision, (reason, verdict))
+    ordinary::decide(&question, &desk.shared.policy)
 }
 
 fn addressee<'a>(
     desk: &Desk<'_>,
     address: &Address,
     row: Option<&'a MailboxRow>,
-    report: Option<&Report>,
+    is_due: &dyn Fn(&MailboxRow) -> bool,
 ) -> Addressee<'a> {
     if is_house_address(address) {
         let service = desk.service_address();
@@ -82,7 +99,7 @@ fn addressee<'a>(
             row,
             domain: domain.map_or(DomainState::Suspended, |domain| domain.state),
             used: desk.shared.view.usage(row.id),
-            is_own_report: report.is_some_and(|report| is_own(desk, row, report)),
+            is_due: is_due(row),
         };
     }
     match &desk.shared.rewriter {
@@ -106,21 +123,25 @@ fn is_own(desk: &Desk<'_>, row: &MailboxRow, report: &Report) -> bool {
     sent.is_some_and(|sent| sent.mailbox == row.id && sent.at.plus_millis(days) >= desk.now)
 }
 
-fn taken(
+/// Writes what was decided into the record of the arrival; answers what leaves.
+pub(super) fn settle(
     desk: &Desk<'_>,
-    decision: Decision,
-    (reason, verdict): (AnomalyReason, Option<SignedVerdict>),
-) -> Result<Judged, BlobError> {
-    let mut received = desk.received(ArrivalKind::Ordinary, verdict)?;
+    received: &mut Received,
+    (recipients, decision): (&[Address], Decision),
+    reason: AnomalyReason,
+) -> Result<Vec<Dispatch>, BlobError> {
     let mut placed = Vec::new();
     let mut leaving = Vec::new();
-    let fates = desk.arrival.recipients.iter().zip(decision.fates);
+    let fates = recipients.iter().zip(decision.fates);
     for (number, (address, fate)) in (0u16..).zip(fates) {
         match fate {
             Fate::Place => placed.push(address.clone()),
             Fate::Forward(target) => leaving.push(forward(desk, number, target)?),
             Fate::Return(sender) => leaving.push(returned(desk, number, sender)?),
-            Fate::SetAside => received.placements.extend(aside(desk, number, &received)),
+            Fate::SetAside => {
+                let placement = aside(desk, number, received);
+                received.placements.extend(placement);
+            }
             Fate::Drop => {}
             Fate::Refuse(refusal) if decision.owes_report => received.declined.push(Declined {
                 recipient: address.clone(),
@@ -134,8 +155,8 @@ fn taken(
         let recipients = placed;
         received.anomaly = Some(Anomaly { reason, recipients });
     }
-    received.is_owed = received.anomaly.is_some() || !received.declined.is_empty();
-    desk.take(received, leaving)
+    received.is_owed |= received.anomaly.is_some() || !received.declined.is_empty();
+    Ok(leaving)
 }
 
 /// TC-08, TC-10.

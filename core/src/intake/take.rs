@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use super::arrival::{Arrival, TakenIn};
 use super::envelope::{foreign_facts, placeholder_facts};
+use super::ordinary;
 use crate::address::Address;
 use crate::blob::{BlobError, BlobRef};
 use crate::certification::CertificationKind;
@@ -14,8 +15,8 @@ use crate::envelope::house;
 use crate::instant::Instant;
 use crate::journal::Partition;
 use crate::journal::record::{
-    Anomaly, ArrivalKind, Declined, Evidence, ForeignEnvelope, ForeignReceipt, Peer, Placement,
-    Received, SeenMark, Shelf, SignedVerdict,
+    ArrivalKind, Evidence, ForeignEnvelope, ForeignReceipt, Peer, Placement, Received, SeenMark,
+    Shelf, SignedVerdict,
 };
 use crate::limits;
 use crate::mailbox::Content;
@@ -213,6 +214,11 @@ impl Desk<'_> {
                 None => strays.push(address.clone()),
             }
         }
+        let judged = ordinary::decide_certified(self, &strays);
+        if let Some(refusal) = judged.refusal.filter(|_| recipients.is_empty()) {
+            let (code, status, text) = refusal.reply();
+            return Ok(refuse(code, status, text));
+        }
         let foreign = foreign_facts(self, formed)?;
         let addresses = recipients.iter().filter_map(|index| {
             let named = original.recipients.get(usize::from(*index))?;
@@ -241,27 +247,28 @@ impl Desk<'_> {
             answers_to: self.answers_to(&original.sender),
         });
         received.detected_for = detected_for;
+        let mut leaving = Vec::new();
         if infected.is_none() && !strays.is_empty() {
             self.report_strays(&strays);
-            received.anomaly = Some(Anomaly {
-                reason: AnomalyReason::NotAddressed,
-                recipients: strays,
-            });
+            let reason = AnomalyReason::NotAddressed;
+            leaving = ordinary::settle(self, &mut received, (&strays, judged), reason)?;
         }
         self.quarantined(&mut received, infected)?;
         received.is_owed = true;
-        self.take(received, Vec::new())
+        self.take(received, leaving)
     }
 
     /// ND-07: nobody is answered whose reverse path is null or a service address.
     fn answers_to(&self, sender: &Address) -> Option<Address> {
-        self.arrival.reverse_path.as_ref()?;
-        let is_service = self.shared.trust.is_service_address(sender);
-        (!is_service).then(|| sender.clone())
+        let is_service = |address| self.shared.trust.is_service_address(address);
+        let reverse_path = self.arrival.reverse_path.as_ref()?;
+        let is_answered = !is_service(reverse_path) && !is_service(sender);
+        is_answered.then(|| sender.clone())
     }
 
-    /// TC-02.
+    /// TC-02, and ND-07 for receipts between providers too.
     fn mail_receipt(&self, facts: &SignedFacts, sender: Option<&Address>) -> Option<Address> {
+        self.answers_to(sender.or(self.arrival.reverse_path.as_ref())?)?;
         let fields = self.scan.fields_named("From").map(|field| field.value);
         let from = AddressList::of_fields(fields)
             .addresses
@@ -278,6 +285,10 @@ impl Desk<'_> {
         context.update(identifier.as_bytes());
         context.update(&[0]);
         context.update(recipient.map(Address::key).unwrap_or_default().as_bytes());
+        context.update(&[0]);
+        // Another provider under the same content is another message: it must not hide the true one.
+        let provider = facts.verdict.provider.as_deref().unwrap_or_default();
+        context.update(provider.as_bytes());
         context.update(&[0]);
         context.update(&facts.digest);
         let mut mark = [0; 32];
@@ -321,8 +332,11 @@ impl Desk<'_> {
         if !ours.is_empty() {
             received.receipt = Some(self.foreign_receipt(facts, formed));
         }
-        if !strays.is_empty() && infected.is_none() {
-            return self.readdressed(received, strays);
+        if !strays.is_empty() {
+            self.report_strays(&strays);
+            if ours.is_empty() && infected.is_none() {
+                return self.readdressed(received, &strays);
+            }
         }
         if infected.is_some() {
             // VI-13: its data count, its octets reach nobody.
@@ -334,23 +348,18 @@ impl Desk<'_> {
         self.take(received, Vec::new())
     }
 
-    /// A receipt for somebody whom it does not concern proves nothing to him.
-    fn readdressed(
-        &self,
-        mut received: Received,
-        strays: Vec<Address>,
-    ) -> Result<Judged, BlobError> {
-        self.report_strays(&strays);
+    /// A receipt for nobody but those whom it does not concern proves nothing to them.
+    fn readdressed(&self, mut received: Received, strays: &[Address]) -> Result<Judged, BlobError> {
+        let judged = ordinary::decide_certified(self, strays);
+        if let Some(refusal) = judged.refusal {
+            let (code, status, text) = refusal.reply();
+            return Ok(refuse(code, status, text));
+        }
         received.kind = ArrivalKind::Malformed;
-        received.receipt = None;
         received.seen.clear();
-        received.placements.clear();
-        received.anomaly = Some(Anomaly {
-            reason: AnomalyReason::NotAddressed,
-            recipients: strays,
-        });
-        received.is_owed = true;
-        self.take(received, Vec::new())
+        let reason = AnomalyReason::NotAddressed;
+        let leaving = ordinary::settle(self, &mut received, (strays, judged), reason)?;
+        self.take(received, leaving)
     }
 
     fn foreign_receipt(&self, facts: &SignedFacts, formed: &Formed) -> ForeignReceipt {
@@ -386,12 +395,15 @@ impl Desk<'_> {
         reason: AnomalyReason,
         infected: Option<String>,
     ) -> Result<Judged, BlobError> {
-        let (known, declined) = self.known();
-        if known.is_empty() {
-            return Ok(refuse(550, "5.1.1", "No such mailbox here"));
-        }
         let verdict = Some(facts.verdict.clone());
+        let recipients = &self.arrival.recipients;
+        let judged = ordinary::decide_certified(self, recipients);
+        if let Some(refusal) = judged.refusal {
+            let (code, status, text) = refusal.reply();
+            return Ok(refuse(code, status, text));
+        }
         let mut received = self.received(ArrivalKind::Malformed, verdict)?;
+        let mut leaving = Vec::new();
         if infected.is_some() {
             if let Some(foreign) = placeholder_facts(self) {
                 received.envelope = Some(ForeignEnvelope {
@@ -401,29 +413,13 @@ impl Desk<'_> {
                     answers_to: None,
                 });
             }
-            received.detected_for = known;
+            received.detected_for = judged.takers(recipients).cloned().collect();
         } else {
-            received.anomaly = Some(Anomaly {
-                reason,
-                recipients: known,
-            });
-            received.declined = declined;
+            leaving = ordinary::settle(self, &mut received, (recipients, judged), reason)?;
         }
         self.quarantined(&mut received, infected)?;
-        received.is_owed = true;
-        self.take(received, Vec::new())
-    }
-
-    /// Recipients that have a mailbox, and what is said of the others.
-    fn known(&self) -> (Vec<Address>, Vec<Declined>) {
-        let has = |address: &&Address| self.shared.view.mailbox_of(address).is_some();
-        let (known, unknown): (Vec<_>, Vec<_>) = self.arrival.recipients.iter().partition(has);
-        let declined = unknown.into_iter().map(|recipient| Declined {
-            recipient: recipient.clone(),
-            status: "5.1.1".to_owned(),
-            reason: "No such mailbox here".to_owned(),
-        });
-        (known.into_iter().cloned().collect(), declined.collect())
+        received.is_owed |= received.infected.is_some();
+        self.take(received, leaving)
     }
 
     /// IP-10: by each mailbox's policy, after the scanner (VI-08).
@@ -448,13 +444,9 @@ impl Desk<'_> {
             let why = "More parts, levels or header than is read";
             return Ok(refuse(550, "5.6.0", why));
         }
-        let reason = if is_bound {
-            AnomalyReason::OutOfBounds
-        } else {
-            reason
-        };
+        // AN-09: what could not be verified is never called so, whatever marks it bears.
         let report = delivery_report::read(&self.scan, &self.rope, &*self.shared.blobs)?;
-        super::ordinary::judge(self, reason, verdict, report.as_ref())
+        ordinary::judge(self, reason, verdict, report.as_ref())
     }
 
     /// The trace fields, then the message: content of the arrival.

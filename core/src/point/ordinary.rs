@@ -30,9 +30,10 @@ pub enum Addressee<'a> {
         domain: DomainState,
         /// Octets it holds.
         used: u64,
-        /// The message is a delivery report about one that this mailbox sent in the last
-        /// `limits::REPORTS_DAYS_MAX` days (MX-07).
-        is_own_report: bool,
+        /// It reaches the mailbox whatever its policy: a delivery report about what this mailbox sent in
+        /// the last `limits::REPORTS_DAYS_MAX` days (MX-07), or mail of a provider that is malformed or
+        /// for somebody else (IP-09, IP-19).
+        is_due: bool,
     },
     /// A service address, or the postmaster of a domain of ours (RFC 5321 §4.5.1): what comes to either
     /// is set aside for the operator (TC-08, TC-10).
@@ -140,6 +141,15 @@ pub struct Decision {
     pub owes_report: bool,
 }
 
+impl Decision {
+    /// Those of `recipients`, whom it was made for, who take the message.
+    pub fn takers<'a>(&'a self, recipients: &'a [Address]) -> impl Iterator<Item = &'a Address> {
+        let both = recipients.iter().zip(&self.fates);
+        both.filter(|(_, fate)| fate.is_taken())
+            .map(|(address, _)| address)
+    }
+}
+
 /// Decides on `arrival`.
 pub fn decide(arrival: &Arrival<'_>, policy: &Policy) -> Decision {
     let whole = refusal_of_all(arrival);
@@ -183,11 +193,8 @@ fn fate(arrival: &Arrival<'_>, addressee: &Addressee<'_>, policy: &Policy) -> Fa
             row,
             domain,
             used,
-            is_own_report,
-        } => {
-            let is_reported = *is_own_report;
-            fate_of_mailbox(arrival, row, (*domain, *used), is_reported, policy)
-        }
+            is_due,
+        } => fate_of_mailbox(arrival, row, (*domain, *used), *is_due, policy),
         Addressee::House { has_room: true } => Fate::SetAside,
         Addressee::House { has_room: false } => Fate::Refuse(Refusal::Full),
         Addressee::Rewritten(found) => returned(arrival, found),
@@ -199,7 +206,7 @@ fn fate_of_mailbox(
     arrival: &Arrival<'_>,
     row: &MailboxRow,
     (domain, used): (DomainState, u64),
-    is_own_report: bool,
+    is_due: bool,
     policy: &Policy,
 ) -> Fate {
     if row.state == MailboxState::Closed {
@@ -209,8 +216,8 @@ fn fate_of_mailbox(
         return Fate::Refuse(Refusal::Suspended);
     }
     let wanted = match policy.ordinary_in_force(row) {
-        // It speaks of certified mail of theirs, which the holder must learn here.
-        _ if is_own_report => &OrdinaryPolicy::Accept,
+        // It comes of certified mail, which the holder must learn here.
+        _ if is_due => &OrdinaryPolicy::Accept,
         wanted => wanted,
     };
     match wanted {

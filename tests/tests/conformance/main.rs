@@ -4,12 +4,16 @@
 #![allow(clippy::unwrap_used, clippy::panic, clippy::expect_used)]
 
 mod ac;
+mod anomaly;
 mod ap;
 mod cd;
+mod charge;
 mod di;
 mod dp;
 mod dr;
 mod hs;
+mod incoming;
+mod infected;
 mod ip;
 mod nd;
 mod op;
@@ -18,6 +22,7 @@ mod se;
 mod sg;
 mod te;
 mod tm;
+mod uncertified;
 mod vi;
 
 use std::sync::OnceLock;

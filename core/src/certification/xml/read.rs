@@ -106,9 +106,12 @@ fn read_facts(mut parts: Children) -> Result<Facts, XmlFault> {
             .optional(word::CLIENT_ID)
             .and_then(|element| ClientMessageId::from_field(&element.text)),
         receipt: match parts.optional(word::RECEIPT) {
+            // IP-16: what is not known counts as the complete one.
             Some(element) => Some(
-                attribute(&element, word::KIND, DeliveryDetail::from_word)?
-                    .ok_or(XmlFault::Missing(word::RECEIPT))?,
+                attribute(&element, word::KIND, |text| {
+                    Some(DeliveryDetail::from_word(text).unwrap_or_default())
+                })?
+                .ok_or(XmlFault::Missing(word::RECEIPT))?,
             ),
             None => None,
         },

@@ -47,7 +47,7 @@ fn mailbox(row: &MailboxRow) -> Addressee<'_> {
         row,
         domain: DomainState::Active,
         used: 100,
-        is_own_report: false,
+        is_due: false,
     }
 }
 
@@ -108,7 +108,7 @@ fn dp_05_dp_06_nobody_a_closed_a_suspended_and_a_full_mailbox_refuse() {
         row: &open,
         domain,
         used,
-        is_own_report: false,
+        is_due: false,
     };
     let table = [
         (Addressee::Unknown, Refusal::UnknownMailbox, (550, "5.1.1")),
@@ -198,7 +198,7 @@ fn mx_07_a_report_about_ones_own_mail_is_placed_under_any_policy() {
             row: &row,
             domain: DomainState::Active,
             used: 0,
-            is_own_report: true,
+            is_due: true,
         };
         assert_eq!(one(addressee), Fate::Place);
     }
