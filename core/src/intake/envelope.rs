@@ -20,7 +20,7 @@ pub(super) fn foreign_facts(desk: &Desk<'_>, formed: &Formed) -> Result<Envelope
         .enclosed
         .and_then(|index| Some((index, parts.get(index)?)));
     let mut facts = EnvelopeFacts {
-        raw_subject: data.original.subject.as_deref().map(words::encode),
+        raw_subject: data.original.subject.as_deref().map(words::from_text),
         original: data.original.clone(),
         detail: data.receipt.unwrap_or_default(),
         to: Vec::new(),
@@ -64,7 +64,7 @@ pub(super) fn placeholder_facts(desk: &Desk<'_>) -> Option<EnvelopeFacts> {
         kind: RecipientType::Certified,
     });
     Some(EnvelopeFacts {
-        raw_subject: subject.as_deref().map(words::encode),
+        raw_subject: subject.as_deref().map(words::from_text),
         original: OriginalFacts {
             replies: sender.to_string(),
             sender,

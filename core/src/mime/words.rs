@@ -70,6 +70,18 @@ pub fn as_header_text(value: &[u8]) -> String {
     }
 }
 
+/// `text` as the value of a header field, to be read as that text: as it is where it is ASCII and holds
+/// nothing that looks like an RFC 2047 word, else in such words.
+pub fn from_text(text: &str) -> String {
+    let text = neutralised(text);
+    let text = text.trim();
+    if text.is_ascii() && !text.contains("=?") {
+        text.to_owned()
+    } else {
+        encode(text)
+    }
+}
+
 /// `text` as RFC 2047 words of UTF-8 in base64, each under 76 characters, one blank between them.
 pub fn encode(text: &str) -> String {
     let mut words = String::new();
@@ -254,6 +266,19 @@ mod tests {
         let text = neutralised(&decoded);
         assert_eq!(text, "a  X-Ricevuta: b\u{fffd}\u{fffd}\u{fffd}");
         assert_eq!(as_header_text(b" a\r\n\tb\x01c\x7f "), "a b c");
+    }
+
+    #[test]
+    fn a_text_is_written_as_what_reads_as_that_text() {
+        assert_eq!(
+            from_text("an offer\r\nX-Ricevuta: b "),
+            "an offer  X-Ricevuta: b"
+        );
+        for text in ["perché", "=?utf-8?Q?x?=", "a"] {
+            let written = from_text(text);
+            assert!(written.is_ascii());
+            assert_eq!(decode(written.as_bytes()), text);
+        }
     }
 
     #[test]

@@ -48,9 +48,9 @@ fn statuses(mailbox: &Mailbox<'_>, count: usize) -> Vec<String> {
     notices.map(status).collect()
 }
 
-/// TO-01, TO-02, TO-03, TO-06, TO-08, TO-09, TO-10, TO-12, TE-15.
+/// Over a kill and a stop; TE-15 too.
 #[test]
-fn to_06_to_12_a_silent_provider_leads_to_both_notices_also_over_a_kill_and_a_stop() {
+fn to_01_to_02_to_03_to_06_to_08_to_09_to_10_to_12_a_silent_provider_leads_to_both_notices() {
     let mut federation = Federation::start(&FederationSettings::default());
     let anna = federation.alfa.mailbox("anna").address;
     let bruno = federation.beta.mailbox("bruno").address;
