@@ -5,6 +5,7 @@
 //!
 //! - `tests/journeys.rs` real mail programs; `tests/conformance/` one test per requirement;
 //!   `tests/corpus.rs` real input; `tests/crash.rs` kill -9; `tests/simulated_disk.rs` power cuts;
+//!   `tests/hostile.rs` arrivals on a failing disk;
 //!   `tests/scanner.rs` a real clamd; `tests/memory.rs`; `tests/fuzz.rs`; `tests/tidy.rs` the shape of the house.
 //! - `CERALACCA_SEED` repeats a run of chance, `CERALACCA_CRASH_RUNS` (20) and
 //!   `CERALACCA_FUZZ_SECONDS` (2 per target) make it longer, `CERALACCA_BIN` tests another binary,
