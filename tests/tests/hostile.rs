@@ -72,6 +72,7 @@ fn under_every_fault(scene: &mut Scene, handed: &Handed, judge: impl Fn(&mut Sce
         disk.operations() - before.2,
     );
     assert!(all.len() > 10, "{all:?}");
+    let (mut told, mut retried) = (0, 0);
     for (number, fault) in (0u64..).zip(all) {
         let loss = match number % 3 {
             0 => None,
@@ -87,9 +88,16 @@ fn under_every_fault(scene: &mut Scene, handed: &Handed, judge: impl Fn(&mut Sce
         let is_retried = said != "250";
         if is_retried {
             assert_eq!(scene.hand(handed), "250", "{story}");
+            retried += 1;
+        } else {
+            told += 1;
         }
         judge(scene, is_retried, &story);
     }
+    assert!(
+        told > 0 && retried > 0,
+        "{told} were told, {retried} came again"
+    );
 }
 
 fn count(scene: &mut Scene, purpose: Purpose) -> usize {
