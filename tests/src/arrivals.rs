@@ -307,6 +307,11 @@ impl Scene {
         self.beta.crash(None);
     }
 
+    /// What the incoming point asks.
+    pub fn trust(&self) -> Arc<TrustRoom> {
+        self.room.clone()
+    }
+
     /// Somebody asked for a fresh index.
     pub fn wants_index(&self) -> bool {
         self.room.take_wanted()

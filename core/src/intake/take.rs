@@ -34,6 +34,9 @@ use crate::state::Shared;
 use crate::wording::anomalies::AnomalyReason;
 use crate::wording::words::{self, MessageKind};
 
+/// In a mark, in the place of the digest: of whatever content.
+const ANY_CONTENT: [u8; 32] = [0; 32];
+
 /// What becomes of an arrival.
 pub(crate) enum Judged {
     /// It is not taken.
@@ -228,18 +231,20 @@ impl Desk<'_> {
             Some(_) => addresses.chain(strays.clone()).collect(),
             None => Vec::new(),
         };
-        let seen = recipients.iter().map(|index| {
-            let named = original.recipients.get(usize::from(*index));
-            self.mark(
-                original.identifier.as_str(),
-                named.map(|r| &r.address),
-                facts,
-            )
-        });
-        let seen = seen.collect();
+        let marks_of = |digest: &[u8; 32]| {
+            let named = recipients.iter().map(|index| {
+                let named = original.recipients.get(usize::from(*index));
+                let address = named.map(|r| &r.address);
+                self.mark(original.identifier.as_str(), address, facts, digest)
+            });
+            named.collect::<Vec<_>>()
+        };
+        let (seen, named) = (marks_of(&facts.digest), marks_of(&ANY_CONTENT));
+        self.report_other_content(original.identifier.as_str(), &seen, &named);
         let mut received = self.received(ArrivalKind::Envelope, Some(facts.verdict.clone()))?;
         received.evidence = self.evidence_of(formed);
         received.seen = seen;
+        received.named = named;
         received.envelope = Some(ForeignEnvelope {
             facts: self.keep(&minicbor::to_vec(&foreign).unwrap_or_default())?,
             recipients,
@@ -280,7 +285,13 @@ impl Desk<'_> {
     }
 
     /// IP-18.
-    fn mark(&self, identifier: &str, recipient: Option<&Address>, facts: &SignedFacts) -> SeenMark {
+    fn mark(
+        &self,
+        identifier: &str,
+        recipient: Option<&Address>,
+        facts: &SignedFacts,
+        content: &[u8; 32],
+    ) -> SeenMark {
         let mut context = aws_lc_rs::digest::Context::new(&aws_lc_rs::digest::SHA256);
         context.update(identifier.as_bytes());
         context.update(&[0]);
@@ -290,10 +301,26 @@ impl Desk<'_> {
         let provider = facts.verdict.provider.as_deref().unwrap_or_default();
         context.update(provider.as_bytes());
         context.update(&[0]);
-        context.update(&facts.digest);
+        context.update(content);
         let mut mark = [0; 32];
         mark.copy_from_slice(context.finish().as_ref());
         SeenMark(mark)
+    }
+
+    /// IP-18: handled as a new one, and told.
+    fn report_other_content(&self, identifier: &str, seen: &[SeenMark], named: &[SeenMark]) {
+        let differs = self.shared.view.with_work(|work| {
+            let knows = |mark: &SeenMark| work.seen.contains_key(mark);
+            let mut both = named.iter().zip(seen);
+            both.any(|(named, seen)| knows(named) && !knows(seen))
+        });
+        if differs {
+            let peer = self.arrival.peer;
+            eprintln!(
+                "warning: {identifier} came again from {peer} with other content; it is handled as \
+                 a new one (IP-18)"
+            );
+        }
     }
 
     /// IP-08: to its addressee, and to the clocks of the message that it speaks of.
@@ -319,7 +346,12 @@ impl Desk<'_> {
         let mut received = self.received(ArrivalKind::Receipt, Some(facts.verdict.clone()))?;
         received.evidence = self.evidence_of(formed);
         let first = ours.first().or(strays.first());
-        received.seen = vec![self.mark(data.original.identifier.as_str(), first, facts)];
+        received.seen = vec![self.mark(
+            data.original.identifier.as_str(),
+            first,
+            facts,
+            &facts.digest,
+        )];
         received.placements = match is_between_providers {
             true => {
                 self.report_misdirected(&ours);
@@ -482,6 +514,7 @@ impl Desk<'_> {
             declined: Vec::new(),
             detected_for: Vec::new(),
             seen: Vec::new(),
+            named: Vec::new(),
             is_owed: false,
         })
     }

@@ -30,6 +30,8 @@ pub struct Scanner {
     open: Vec<Open>,
     /// The part list is full: structure is no longer read.
     blind: bool,
+    /// One above the bound, once: the signature after too many parts.
+    spare_parts: usize,
 }
 
 /// The beginning of a line whose end has not come.
@@ -110,6 +112,7 @@ impl Scanner {
             header_is_full: false,
             open: Vec::new(),
             blind: false,
+            spare_parts: 0,
         };
         scanner.open_part(None, 0);
         scanner
@@ -182,6 +185,7 @@ impl Scanner {
         if line.length > limits::LINE_BYTES_MAX as u64 {
             self.fault(ScanFault::LineTooLong);
         }
+        self.blind = self.blind && !self.is_before_signature(line);
         if self.blind {
             self.scan.parts[0].eight_bit_body |= line.eight_bit;
         } else if !self.take_boundary(line) {
@@ -216,6 +220,21 @@ impl Scanner {
         }
     }
 
+    /// Where parts are too many, those up to the signature over all of them are passed over and it is read:
+    /// whose mail it is must be known all the same (SE-07).
+    fn is_before_signature(&mut self, line: &Line<'_>) -> bool {
+        let is_signed = self.scan.parts[0].media.is("multipart", "signed");
+        let root = self.open.first().and_then(|open| open.boundary.as_ref());
+        let Some(root) = root.filter(|_| is_signed && self.spare_parts == 0) else {
+            return false;
+        };
+        let is_whole = line.kept.len() as u64 == line.length;
+        let marker = line.kept.strip_prefix(b"--").filter(|_| is_whole);
+        let found = marker.is_some_and(|marker| root.is(Marker::of(marker.trim_ascii_end())));
+        self.spare_parts = usize::from(found);
+        found
+    }
+
     /// Takes a boundary line of any open multipart; the innermost one wins.
     fn take_boundary(&mut self, line: &Line<'_>) -> bool {
         if !line.kept.starts_with(b"--") || line.kept.len() as u64 != line.length {
@@ -239,7 +258,7 @@ impl Scanner {
         self.in_header = false;
         if is_last {
             multipart.boundary = None;
-        } else if self.scan.parts.len() >= limits::MIME_PARTS_MAX {
+        } else if self.scan.parts.len() >= limits::MIME_PARTS_MAX + self.spare_parts {
             self.blind = true;
             self.fault(ScanFault::TooManyParts);
         } else {

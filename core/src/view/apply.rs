@@ -235,7 +235,7 @@ fn received(r: &Received) -> Vec<Row> {
         }
     }
     rows.extend(placements(identifier, &r.placements));
-    let seen = r.seen.iter();
+    let seen = r.seen.iter().chain(&r.named);
     rows.extend(seen.map(|mark| Row::Seen(*mark, Some(r.evidence.at))));
     rows
 }

@@ -147,6 +147,65 @@ fn tc_06_a_take_charge_at_the_service_mailbox_is_stored_and_marks_its_recipients
 }
 
 #[test]
+fn ip_08_a_correct_receipt_goes_to_its_addressee_as_it_came() {
+    let mut scene = scene();
+    let answers = scene.answers(&[ANNA, "nessuno@alfa.test"], "Un testo.\r\n");
+    let receipts: Vec<_> = answers
+        .iter()
+        .filter(|l| l.purpose == Purpose::Receipt)
+        .collect();
+    assert_eq!(receipts.len(), 2);
+    for receipt in &receipts {
+        assert_eq!(receipt.to, BRUNO);
+        assert_eq!(scene.carry(receipt), "250");
+        let last = scene.beta.inbox(BRUNO).pop().unwrap();
+        assert!(last.ends_with(&receipt.octets), "not as it came");
+    }
+    // One transaction with a stranger: the addressee has it all the same.
+    let more = scene.answers(&[ANNA], "Un testo.\r\n");
+    let receipt = of(&more, Purpose::Receipt);
+    let before = scene.beta.inbox(CARLA).len();
+    let both = Handed::new(THEIRS, &[CARLA, BRUNO], &receipt.octets);
+    assert_eq!(scene.hand(&both), "250");
+    let last = scene.beta.inbox(BRUNO).pop().unwrap();
+    assert!(last.ends_with(&receipt.octets));
+    assert_eq!(scene.beta.inbox(CARLA).len(), before);
+    assert!(scene.beta.open_errands().is_empty() && scene.beta.is_at_rest());
+    assert_eq!(scene.beta.queue().len(), 0);
+}
+
+#[test]
+fn ip_09_mail_of_a_provider_that_no_mailbox_takes_is_refused_and_not_lost() {
+    let mut scene = scene();
+    let envelope = scene.envelope(&[CARLA]);
+    let broken = edited(
+        &envelope,
+        "X-Trasporto: posta-certificata",
+        "X-Trasporto: errore",
+    );
+    let stray = scene.envelope(&[BRUNO]);
+    let address = Address::parse(CARLA).unwrap();
+    let states = [
+        (RegistryOrder::SetQuota(address.clone(), 1), "552 5.2.2"),
+        (
+            RegistryOrder::SetState(address.clone(), MailboxState::Suspended),
+            "550 5.2.1",
+        ),
+        (
+            RegistryOrder::SetState(address, MailboxState::Closed),
+            "550 5.1.1",
+        ),
+    ];
+    for (order, said) in states {
+        scene.beta.order(order);
+        for octets in [&broken, &stray] {
+            assert_eq!(scene.hand_in(&[CARLA], octets), said);
+        }
+    }
+    assert_eq!(scene.beta.queue().len(), 0);
+}
+
+#[test]
 fn tc_08_the_service_mailbox_holds_receipts_between_providers_and_sets_the_rest_aside() {
     let mut scene = scene();
     let envelope = scene.envelope(&[OURS]);

@@ -793,4 +793,18 @@ fn se_07_forms_beyond_the_bounds_are_refused_or_an_anomaly() {
         AnomalyReason::OutOfBounds,
         "deep envelope",
     );
+    let parts = "--b\r\n\r\nx\r\n".repeat(10_001);
+    let many = format!(
+        "MIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n{parts}--b--\r\n"
+    );
+    let envelope = scene.envelope(&[CLOSED]);
+    let envelope = scene
+        .seal
+        .seal(&edited(&envelope, "\r\nUn testo.\r\n", &many));
+    is_malformed(
+        &mut scene,
+        &envelope,
+        AnomalyReason::OutOfBounds,
+        "many parts",
+    );
 }

@@ -163,6 +163,25 @@ fn se_04_smuggled_ends_are_refused_on_port_25_too() {
 }
 
 #[test]
+fn se_07_on_port_25_a_long_line_is_no_fault_and_a_header_beyond_the_bound_is_one() {
+    let appliance = Appliance::shared();
+    let to = appliance.mailbox("lungo");
+    let long = format!("From: {STRANGER}\r\n\r\n{}\r\n", "x".repeat(1_000_000));
+    let wide = format!(
+        "From: {STRANGER}\r\nX: {}\r\n\r\nx\r\n",
+        "x".repeat(1_200_000)
+    );
+    for (story, mut session) in both(appliance) {
+        // Refused for what it is: ordinary mail.
+        let reply = session.send(STRANGER, &[&to.address], long.as_bytes());
+        assert_eq!(reply.status(), "550 5.7.1", "{story}");
+        let reply = session.send(STRANGER, &[&to.address], wide.as_bytes());
+        assert_eq!(reply.status(), "550 5.6.0", "{story}");
+        assert_eq!(session.command("NOOP").code, 250, "{story}");
+    }
+}
+
+#[test]
 fn se_05_what_follows_starttls_on_port_25_is_discarded() {
     let appliance = Appliance::shared();
     let mut session = appliance.incoming();

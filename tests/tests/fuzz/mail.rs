@@ -13,7 +13,7 @@ use ceralacca_tests::seed::storm;
 use crate::corpus;
 
 /// One blob in memory.
-struct Memory<'a>(&'a [u8]);
+pub(crate) struct Memory<'a>(pub(crate) &'a [u8]);
 
 impl BlobRead for Memory<'_> {
     fn read_at(&self, _: BlobRef, at: u64, into: &mut [u8]) -> Result<usize, BlobError> {
@@ -24,7 +24,7 @@ impl BlobRead for Memory<'_> {
     }
 }
 
-fn whole(octets: &[u8]) -> Rope {
+pub(crate) fn whole(octets: &[u8]) -> Rope {
     let length = octets.len() as u64;
     Rope::whole(BlobRef {
         segment: 0,

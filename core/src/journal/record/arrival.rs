@@ -221,6 +221,9 @@ pub struct Received {
     /// An answer is owed: take-charge, anomaly envelope, detection, report or matching.
     #[n(17)]
     pub is_owed: bool,
+    /// Proofs of having seen the identificativo for each recipient, whatever the content (IP-18).
+    #[cbor(n(18), default)]
+    pub named: Vec<SeenMark>,
 }
 
 /// SHA-256 over identificativo, recipient and digest of the signed content (IP-18).

@@ -281,6 +281,28 @@ fn se_07_the_number_of_parts_is_bounded() {
 }
 
 #[test]
+fn se_07_the_signature_over_too_many_parts_is_found() {
+    let inner = "--b\r\n\r\nx\r\n".repeat(2 * limits::MIME_PARTS_MAX);
+    let message = format!(
+        "Content-Type: multipart/signed; boundary=a\r\n\r\n--a\r\nContent-Type: multipart/mixed; \
+         boundary=b\r\n\r\n{inner}--b--\r\n\r\n--a\r\nContent-Type: application/pkcs7-signature\
+         \r\n\r\nsigned\r\n{}--a--\r\n",
+        "--a\r\n\r\nmore\r\n".repeat(3)
+    );
+    let scan = scan(&message);
+    assert!(scan.faults().contains(&ScanFault::TooManyParts));
+    assert_eq!(scan.parts().len(), limits::MIME_PARTS_MAX + 1);
+    let outer: Vec<_> = scan.children(0).collect();
+    assert_eq!(outer, [1, limits::MIME_PARTS_MAX]);
+    let octets = |index: usize| {
+        let part = &scan.parts()[index];
+        &message[part.body.start as usize..part.body.end as usize]
+    };
+    assert!(octets(outer[0]).ends_with("--b--\r\n"));
+    assert_eq!(octets(outer[1]), "signed");
+}
+
+#[test]
 fn se_07_the_header_is_bounded() {
     let field = format!("X: {}\r\n", "x".repeat(995));
     let fields = limits::HEADER_BYTES_MAX / field.len();
