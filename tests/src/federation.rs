@@ -31,6 +31,11 @@ pub const BETA: Profile = Profile {
     bind: Ipv4Addr::new(127, 0, 0, 3),
     scanner: String::new(),
 };
+/// Where the ports of an index are held.
+const INDEX_LOCK: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 5);
+/// How many pairs of them there are.
+const PAIRS: u16 = 450;
+
 /// Where the ordinary Internet answers.
 pub const INTERNET: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 4);
 
@@ -46,6 +51,7 @@ pub struct Federation {
     pub smtp_port: u16,
     folder: tempfile::TempDir,
     index: Option<Child>,
+    _lock: TcpListener,
 }
 
 /// What is different from a usual one.
@@ -70,7 +76,7 @@ impl Federation {
     /// Starts it: both have the index and the revocation list.
     pub fn start(settings: &FederationSettings) -> Self {
         let folder = workspace::scratch();
-        let [http, https] = free_ports();
+        let ([http, https], lock) = held_ports();
         let authority = folder.path().join("authority");
         let url = format!("http://127.0.0.1:{http}/authority.crl");
         ceralacca(&[
@@ -105,6 +111,7 @@ impl Federation {
             smtp_port,
             folder,
             index: None,
+            _lock: lock,
         };
         federation.revoke(&[]);
         federation.settle(https);
@@ -311,12 +318,18 @@ fn ceralacca(arguments: &[&str]) {
     assert!(output.status.success(), "{arguments:?}: {}", said(&output));
 }
 
-/// Two ports below the range that the system hands out to clients.
-fn free_ports() -> [u16; 2] {
-    let start = (std::process::id() % 900) as u16;
-    let mut free = (0..900u16)
-        .map(|step| 9000 + (start + step * 7) % 900)
-        .filter(|port| TcpListener::bind((Ipv4Addr::LOCALHOST, *port)).is_ok());
-    let mut next = || free.next().expect("a free port between 9000 and 9900");
-    [next(), next()]
+/// Two ports of 127.0.0.1 below the range that the system hands out to clients. They are ours while the
+/// listener lives, which holds their number at another address: looking whether they are free is not
+/// enough where several tests look at once.
+fn held_ports() -> ([u16; 2], TcpListener) {
+    let start = (std::process::id() % u32::from(PAIRS)) as u16;
+    let take = |step| {
+        let port = 9000 + 2 * ((start + step) % PAIRS);
+        let lock = TcpListener::bind((INDEX_LOCK, port)).ok()?;
+        let free = |port| TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok();
+        (free(port) && free(port + 1)).then_some(([port, port + 1], lock))
+    };
+    (0..PAIRS)
+        .find_map(take)
+        .expect("a free pair of ports between 9000 and 9900")
 }
