@@ -3,17 +3,15 @@
 //! apart with code that owes nothing to the product, and calls the independent judges (`openssl`,
 //! `xmllint`, Python). A program that is missing fails the test and says `run make setup`.
 //!
-//! - `tests/journeys.rs` real mail programs; `tests/conformance/` one test per requirement;
-//!   `tests/corpus.rs` real input; `tests/crash.rs` kill -9; `tests/simulated_disk.rs` power cuts;
-<<<<<<< HEAD
+//! - `tests/journeys.rs` real mail programs; `tests/between.rs` two providers and the Internet around them;
+//!   `tests/conformance/` one test per requirement; `tests/corpus.rs` real input; `tests/crash.rs` kill -9;
+//!   `tests/simulated_disk.rs` power cuts; `tests/hostile.rs` arrivals on a failing disk;
 //!   `tests/simulation.rs` two providers, network, disks, tokens and clocks from one seed ([`world`]);
-=======
-//!   `tests/hostile.rs` arrivals on a failing disk;
->>>>>>> hostile
-//!   `tests/scanner.rs` a real clamd; `tests/memory.rs`; `tests/fuzz.rs`; `tests/tidy.rs` the shape of the house.
+//!   `tests/relay.rs`, `tests/scanner.rs` a real clamd; `tests/pkits.rs` certificate paths;
+//!   `tests/memory.rs`; `tests/fuzz.rs`; `tests/tidy.rs` the shape of the house.
 //! - `CERALACCA_SEED` repeats a run of chance, `CERALACCA_CRASH_RUNS` (20), `CERALACCA_SEEDS` (500, from
-//!   `CERALACCA_SEEDS_FROM` on) and `CERALACCA_FUZZ_SECONDS` (2 per target) make it longer, `CERALACCA_BIN` tests another binary,
-//!   `CERALACCA_TEST_DIR` puts the data folders on another disk.
+//!   `CERALACCA_SEEDS_FROM` on) and `CERALACCA_FUZZ_SECONDS` (2 per target) make it longer,
+//!   `CERALACCA_BIN` tests another binary, `CERALACCA_TEST_DIR` puts the data folders on another disk.
 #![allow(
     clippy::unwrap_used,
     clippy::panic,
