@@ -10,12 +10,13 @@ PACKAGES := build-essential clamav-daemon curl isync libxml2-utils opensc openss
             postfix python3-cryptography python3-dkim softhsm2 swaks
 STRICT := -D warnings -D clippy::unwrap_used -D clippy::panic -D clippy::todo -D clippy::unimplemented
 
-.PHONY: help setup check fmt lint docs test conformance bench audit
+.PHONY: help setup check fmt lint docs test simulate conformance bench audit
 
 help:
 	@echo "make setup        install the Debian packages that tests use (quick when they are there)"
 	@echo "make check        format, lints, documentation, core's tests, tidy, a short fuzz"
 	@echo "make test         setup, check, and every test with real mail clients and SoftHSM"
+	@echo "make simulate     two providers simulated from seeds that nobody has tried yet, 20000 of them"
 	@echo "make conformance  the requirements of RFC 6109, one by one: pass or fail"
 	@echo "make bench        how fast: criterion, and the whole chain under load"
 	@echo "make audit        licences, bans and advisories (needs cargo-deny)"
@@ -53,6 +54,12 @@ test: setup check
 	else \
 	  cargo test --workspace --lib --bins --tests; \
 	fi
+
+# A seed that fails is printed with the command that repeats it.
+simulate:
+	CERALACCA_SEEDS=$${CERALACCA_SEEDS:-20000} \
+	CERALACCA_SEEDS_FROM=$${CERALACCA_SEEDS_FROM:-$$(date +%s)} \
+	  cargo test -p ceralacca-tests --test simulation
 
 conformance:
 	cargo run --quiet -p ceralacca-tests --bin conformance

@@ -388,7 +388,7 @@ impl State {
         &self.shared.trust_room
     }
 
-    /// From now on `watcher` is told of each entry of the relay's queue that changes.
+    /// From now on `watcher` is told of the entries of the relay's queue that change.
     pub fn follow_dispatches(&self, watcher: DispatchWatcher) {
         self.shared.view.watch_dispatches(watcher);
     }

@@ -341,10 +341,11 @@ mod tests {
         ring.block_on(async move {
             let listener = TcpListener::bind(([127, 0, 0, 1], 0).into()).expect("bound");
             let address = listener.local_addr().expect("an address");
-            let client = std::thread::spawn(move || client(address));
+            let client = tokio::task::spawn_blocking(move || client(address));
             let (stream, peer) = listener.accept().await.expect("a client");
             serve(Connection::new(Stream::new(stream), peer)).await;
-            client.join().expect("the client is content")
+            // The ring must go on: a socket whose connection was dropped is closed there.
+            client.await.expect("the client is content")
         })
     }
 

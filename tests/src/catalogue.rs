@@ -2,6 +2,7 @@
 //! belong together; `tidy` fails when one stands alone.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use crate::workspace;
 
@@ -61,14 +62,44 @@ fn row(value: &toml::Value) -> Row {
 
 /// `ap_07_every_path…` answers `AP-07`.
 pub fn id_of_test(name: &str) -> Option<String> {
-    let name = name.rsplit("::").next()?;
-    let (letters, rest) = name.split_once('_')?;
-    let digits = rest.split('_').next()?;
-    let fits = letters.len() == 2
-        && letters.bytes().all(|b| b.is_ascii_lowercase())
-        && digits.len() == 2
-        && digits.bytes().all(|b| b.is_ascii_digit());
-    fits.then(|| format!("{}-{digits}", letters.to_ascii_uppercase()))
+    ids_of_test(name).into_iter().next()
+}
+
+/// `ip_07_tc_01_a_message…` answers `IP-07` and `TC-01`.
+pub fn ids_of_test(name: &str) -> Vec<String> {
+    let name = name.rsplit("::").next().unwrap_or_default();
+    let words: Vec<&str> = name.split('_').collect();
+    let id = |pair: &[&str]| {
+        let (letters, digits) = (pair[0], pair.get(1)?);
+        let fits = letters.len() == 2
+            && letters.bytes().all(|b| b.is_ascii_lowercase())
+            && digits.len() == 2
+            && digits.bytes().all(|b| b.is_ascii_digit());
+        fits.then(|| format!("{}-{digits}", letters.to_ascii_uppercase()))
+    };
+    words.chunks(2).map_while(id).collect()
+}
+
+/// Folders of stories, whose tests may answer several requirements or none.
+const STORIES: [&str; 2] = ["tests/between", "tests/hostile"];
+
+/// Tests of stories that answer a requirement, by ID.
+pub fn stories_in_source() -> BTreeMap<String, Vec<String>> {
+    let mut found: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for folder in STORIES.map(workspace::tests_file) {
+        let Ok(entries) = std::fs::read_dir(folder) else {
+            continue;
+        };
+        for path in entries.map(|entry| entry.expect("an entry").path()) {
+            for (module, name) in test_names(&path) {
+                for id in ids_of_test(&name) {
+                    let all = found.entry(id).or_default();
+                    all.push(format!("{module}::{name}"));
+                }
+            }
+        }
+    }
+    found
 }
 
 /// The conformance tests as the sources define them: path of the test by ID.
@@ -77,26 +108,32 @@ pub fn tests_in_source() -> BTreeMap<String, Vec<String>> {
     let folder = workspace::tests_file("tests/conformance");
     for entry in std::fs::read_dir(folder).expect("the conformance tests") {
         let path = entry.expect("an entry").path();
-        let module = path
-            .file_stem()
-            .and_then(|s| s.to_str())
-            .unwrap_or_default()
-            .to_owned();
-        let text = std::fs::read_to_string(&path).expect("a source file");
-        let mut is_test = false;
-        for line in text.lines().map(str::trim) {
-            if line == "#[test]" {
-                is_test = true;
-            } else if let Some(rest) = line.strip_prefix("fn ").filter(|_| is_test) {
-                is_test = false;
-                let name = rest.split('(').next().unwrap_or_default();
-                let id = id_of_test(name);
-                let id = id.unwrap_or_else(|| panic!("{name} in {module} names no requirement"));
-                found
-                    .entry(id)
-                    .or_default()
-                    .push(format!("{module}::{name}"));
-            }
+        for (module, name) in test_names(&path) {
+            let id = id_of_test(&name);
+            let id = id.unwrap_or_else(|| panic!("{name} in {module} names no requirement"));
+            found
+                .entry(id)
+                .or_default()
+                .push(format!("{module}::{name}"));
+        }
+    }
+    found
+}
+
+/// Module and name of each test in a source file.
+fn test_names(path: &Path) -> Vec<(String, String)> {
+    let module = path.file_stem().and_then(|s| s.to_str());
+    let module = module.unwrap_or_default();
+    let text = std::fs::read_to_string(path).expect("a source file");
+    let mut found = Vec::new();
+    let mut is_test = false;
+    for line in text.lines().map(str::trim) {
+        if line == "#[test]" {
+            is_test = true;
+        } else if let Some(rest) = line.strip_prefix("fn ").filter(|_| is_test) {
+            is_test = false;
+            let name = rest.split('(').next().unwrap_or_default();
+            found.push((module.to_owned(), name.to_owned()));
         }
     }
     found
@@ -111,5 +148,6 @@ mod tests {
         assert_eq!(id_of_test("ap::ap_07_every_path").as_deref(), Some("AP-07"));
         assert_eq!(id_of_test("helper"), None);
         assert_eq!(id_of_test("ap_7_x"), None);
+        assert_eq!(ids_of_test("ip_07_tc_01_a_b"), ["IP-07", "TC-01"]);
     }
 }

@@ -187,8 +187,10 @@ impl Federation {
             .spawn()
             .expect("the program under test starts");
         self.index = Some(child);
-        let client = folder.join("client.key");
-        self.wait("the index's keys", || client.exists());
+        let files = ["index.pem", "authority.pem", "client.pem", "client.key"];
+        self.wait("the index's keys", || {
+            files.iter().all(|name| folder.join(name).exists())
+        });
     }
 
     /// Waits until both know both: index fetched, revocation list at hand.

@@ -6,9 +6,10 @@
 //! - `tests/journeys.rs` real mail programs; `tests/conformance/` one test per requirement;
 //!   `tests/corpus.rs` real input; `tests/crash.rs` kill -9; `tests/simulated_disk.rs` power cuts;
 //!   `tests/hostile.rs` arrivals on a failing disk;
+//!   `tests/simulation.rs` two providers, network, disks, tokens and clocks from one seed ([`world`]);
 //!   `tests/scanner.rs` a real clamd; `tests/memory.rs`; `tests/fuzz.rs`; `tests/tidy.rs` the shape of the house.
-//! - `CERALACCA_SEED` repeats a run of chance, `CERALACCA_CRASH_RUNS` (20) and
-//!   `CERALACCA_FUZZ_SECONDS` (2 per target) make it longer, `CERALACCA_BIN` tests another binary,
+//! - `CERALACCA_SEED` repeats a run of chance, `CERALACCA_CRASH_RUNS` (20), `CERALACCA_SEEDS` (500, from
+//!   `CERALACCA_SEEDS_FROM` on) and `CERALACCA_FUZZ_SECONDS` (2 per target) make it longer, `CERALACCA_BIN` tests another binary,
 //!   `CERALACCA_TEST_DIR` puts the data folders on another disk.
 #![allow(
     clippy::unwrap_used,

@@ -181,7 +181,7 @@ impl Outbox {
 
     fn tell(&self, key: &DispatchKey, row: Option<&Arc<DispatchRow>>) {
         for follower in self.followers.lock().expect("sound").iter() {
-            follower((key.clone(), row.cloned()));
+            follower(vec![(key.clone(), row.cloned())]);
         }
     }
 }

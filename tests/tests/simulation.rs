@@ -1,9 +1,10 @@
 //! The deterministic simulation: worlds of two providers, network, disks, tokens, scanners and clocks, each
-//! from one seed (`ceralacca_tests::world`). `CERALACCA_SEEDS` says how many, `CERALACCA_SEED` repeats
-//! one, `CERALACCA_TRACE` how many lines of its story a failing one tells.
+//! from one seed (`ceralacca_tests::world`). `CERALACCA_SEEDS` says how many, `CERALACCA_SEEDS_FROM`
+//! which is the first, `CERALACCA_SEED` repeats one, `CERALACCA_TRACE` says how many lines of its story a
+//! failing one tells.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
-use ceralacca_tests::world::{World, verdict};
+use ceralacca_tests::world::{World, mailboxes, verdict};
 
 /// Functions that share the seeds, so that they run at the same time.
 const SHARES: u64 = 4;
@@ -15,16 +16,18 @@ fn live_share(share: u64) {
             .then_some(seed)
             .into_iter()
             .collect(),
-        None => (0..number("CERALACCA_SEEDS").unwrap_or(500))
-            .filter(|seed| seed % SHARES == share)
-            .collect(),
+        None => {
+            let first = number("CERALACCA_SEEDS_FROM").unwrap_or(0);
+            let all = first..first + number("CERALACCA_SEEDS").unwrap_or(500);
+            all.filter(|seed| seed % SHARES == share).collect()
+        }
     };
     let tells = std::env::var("CERALACCA_TRACE").is_ok();
     for seed in seeds {
         let world = World::live(seed);
         verdict::judge(&world);
         if tells {
-            eprintln!("seed {seed}: {:?}", verdict::census(&world));
+            eprintln!("seed {seed}: {:?}", mailboxes::census(&world));
         }
     }
 }

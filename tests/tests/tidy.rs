@@ -401,15 +401,18 @@ fn every_requirement_that_is_named_stands_in_the_catalogue() {
 #[test]
 fn rows_and_tests_belong_together() {
     let tests = catalogue::tests_in_source();
+    let stories = catalogue::stories_in_source();
     let rows = catalogue::rows();
     let mut wrong = Vec::new();
     let mut seen = BTreeMap::new();
     for row in &rows {
         let again = seen.insert(row.id.clone(), ()).is_some();
         wrong.extend(again.then(|| format!("{} stands twice", row.id)));
-        let has_test = tests
-            .get(&row.id)
-            .is_some_and(|all| all.contains(&row.test));
+        let has_test = [&tests, &stories].iter().any(|tests| {
+            tests
+                .get(&row.id)
+                .is_some_and(|all| all.contains(&row.test))
+        });
         wrong.extend((!has_test).then(|| format!("{}: no test {}", row.id, row.test)));
         let is_empty = row.rule.is_empty() || row.source.is_empty();
         wrong.extend(is_empty.then(|| format!("{}: no rule or no source", row.id)));
@@ -463,4 +466,18 @@ fn sled_never_flushes_behind_our_back() {
         wrong.extend(calls.map(|(number, _)| format!("{}:{number}", source.path)));
     }
     none("calls that never come back (stack notes)", &wrong);
+}
+
+#[test]
+fn only_simulations_draw_their_chance_from_a_seed() {
+    let word = ["Seeded", "::new("].concat();
+    let mut wrong = Vec::new();
+    for source in sources() {
+        if source.is_test || source.path.starts_with("tests/") {
+            continue;
+        }
+        let uses = source.code().into_iter().filter(|(_, l)| l.contains(&word));
+        wrong.extend(uses.map(|(number, _)| format!("{}:{number}", source.path)));
+    }
+    none("identifiers and salts that can be foretold", &wrong);
 }

@@ -81,14 +81,7 @@ fn words(serving: &Serving) -> String {
     for found in opening.cut.iter().chain(&opening.rebuilt) {
         words.push_str(&format!("at start: {found}\n"));
     }
-    words.push_str(
-        match waiting(serving) {
-            Some(told) => told,
-            None => "recipients elsewhere: none waits for the relay, which the next version has"
-                .to_owned(),
-        }
-        .as_str(),
-    );
+    words.push_str(&waiting(serving).unwrap_or_default());
     words
 }
 

@@ -321,5 +321,8 @@ pub fn findings(state: &State) -> Vec<Finding> {
             ),
         });
     }
+    let lists = state.trust_room().revocation().alarms(state.clock().now());
+    let alarms = lists.iter().map(ToString::to_string);
+    findings.extend(alarms.map(|words| Finding::warning("revocation lists", words)));
     findings
 }

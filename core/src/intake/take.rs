@@ -166,6 +166,7 @@ impl Desk<'_> {
                 ))
             }
             Err(away) => {
+                self.shared.scanner_gate.ring();
                 eprintln!("warning: {away}");
                 Err(refuse(451, "4.7.1", "The virus scanner does not answer"))
             }

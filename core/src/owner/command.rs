@@ -208,6 +208,9 @@ pub enum Command {
     Report(Box<Reported>, Vec<Dispatch>),
     /// The certifier: a time-out notice is signed; the errand after it is the owner's to say.
     FireTimer(Box<TimerFired>, Option<ReceiptContent>),
+    /// Queue what is owed to a recipient outside certified mail and lies in no queue: accepted by a
+    /// version that had no relay.
+    Dispatch(Box<Dispatch>),
     /// Drop what was kept for a term.
     Forget(Box<Forgotten>),
 }

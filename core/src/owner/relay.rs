@@ -170,6 +170,23 @@ impl Desk<'_> {
         Ok((partition, records, Outcome::Done))
     }
 
+    /// An entry for a recipient whose errand is open and which no queue holds.
+    pub fn dispatch(&self, entry: Dispatch) -> Decided {
+        let key = RecipientKey {
+            identifier: entry.key.identifier.clone(),
+            recipient: u16::try_from(entry.key.number).unwrap_or(u16::MAX),
+        };
+        let owed = self.newest.with_work(|work| {
+            let queued = work.dispatches.contains_key(&entry.key);
+            work.errands.contains_key(&key) && !queued && !work.bounces.contains_key(&entry.key)
+        });
+        if !owed {
+            return already();
+        }
+        let partition = partition_of_identifier(&key.identifier);
+        Ok((partition, entries(vec![entry]).collect(), Outcome::Done))
+    }
+
     /// The receipt about another provider's message, on its way to `sender`.
     pub(super) fn receipt_to_sender(
         &self,

@@ -18,6 +18,8 @@ use crate::proof::Durable;
 use crate::registry::{Holder, HolderKind, MailboxState};
 use crate::view::{View, apply};
 
+mod between;
+
 struct House {
     view: View,
     policy: Policy,

@@ -87,8 +87,6 @@ pub(super) struct AcceptPlan {
     pub(super) facts: EnvelopeFacts,
     pub(super) errands: Vec<RecipientErrand>,
     pub(super) mailbox: MailboxId,
-    /// The envelope encloses octets above 127 (SG-08).
-    pub(super) eight_bit: bool,
 }
 
 /// All of [`Refused`] but the notice.
@@ -196,6 +194,7 @@ impl Drafter {
             Work::Place(key) => Ok(Some(Command::Place(key.clone()))),
             Work::Match(arrival) => self.match_order(arrival),
             Work::Fail(key) => self.fail_order(key),
+            Work::Dispatch(key) => self.late_dispatch(key),
             Work::Submission(..)
             | Work::Delivery(_)
             | Work::Arrival(_)
@@ -230,6 +229,7 @@ impl Drafter {
             | Work::Strike(_)
             | Work::Match(_)
             | Work::Place(_)
+            | Work::Dispatch(_)
             | Work::Fail(_) => Ok(None),
         }
     }
@@ -293,6 +293,22 @@ impl Drafter {
             facts: journey.facts,
             evidence,
         }))))
+    }
+
+    /// What an earlier version accepted and could not send.
+    fn late_dispatch(&self, key: &RecipientKey) -> Result<Option<Command>, Setback> {
+        let (errand, journey) = self.shared.view.with_work(|open| {
+            let journey = open.journeys.get(&key.identifier).cloned();
+            (open.errands.get(key).copied(), journey)
+        });
+        let (Some(errand), Some(journey)) = (errand, journey) else {
+            return Ok(None);
+        };
+        let facts = self.facts(journey.facts)?;
+        let envelope = (journey.envelope, journey.size);
+        let of = (key.recipient, errand.kind);
+        let entry = envelope_entry(&facts, of, envelope, journey.at);
+        Ok(entry.map(|entry| Command::Dispatch(Box::new(entry))))
     }
 
     /// The access point (RFC 6109 §3.1): one instant for receipt, envelope, XML and log (TM-01).
@@ -436,7 +452,6 @@ impl Drafter {
         let mailbox = row.mailbox;
         let plan = AcceptPlan {
             evidence,
-            eight_bit: facts.eight_bit,
             facts,
             errands,
             mailbox,
@@ -654,38 +669,47 @@ fn note_forged(row: &Submitted, described: &Described) {
 
 /// What leaves for recipients elsewhere: the one envelope, with the paths of the original (TE-11).
 pub(super) fn leaving(plan: &AcceptPlan, envelope: (Content, u64)) -> Vec<Dispatch> {
-    let original = &plan.facts.original;
-    let at = plan.evidence.at;
     let elsewhere = plan.errands.iter().filter(|errand| !errand.local);
     let entry = |errand: &RecipientErrand| {
-        let to = original.recipients.get(usize::from(errand.recipient))?;
-        let class = match errand.kind {
-            RecipientType::Certified => DispatchClass::Certified,
-            RecipientType::External => DispatchClass::Ordinary,
-        };
-        let row = DispatchRow {
-            at,
-            until: at.plus_millis(limits::ENVELOPE_QUEUE_MS),
-            content: envelope.0,
-            size: envelope.1,
-            eight_bit: plan.eight_bit,
-            reverse_path: Some(original.sender.clone()),
-            to: to.address.clone(),
-            class,
-            purpose: Purpose::Envelope,
-            attempts: 0,
-            next: at,
-            last: None,
-            held: false,
-            answers_to: None,
-        };
-        let key = DispatchKey {
-            identifier: original.identifier.clone(),
-            number: Purpose::Envelope.number(errand.recipient),
-        };
-        Some(Dispatch { key, row })
+        let of = (errand.recipient, errand.kind);
+        envelope_entry(&plan.facts, of, envelope, plan.evidence.at)
     };
     elsewhere.filter_map(entry).collect()
+}
+
+/// The envelope of a message accepted at `at`, for one recipient; tried for a day (TE-15).
+fn envelope_entry(
+    facts: &EnvelopeFacts,
+    (recipient, kind): (u16, RecipientType),
+    (content, size): (Content, u64),
+    at: Instant,
+) -> Option<Dispatch> {
+    let original = &facts.original;
+    let to = original.recipients.get(usize::from(recipient))?;
+    let row = DispatchRow {
+        at,
+        until: at.plus_millis(limits::ENVELOPE_QUEUE_MS),
+        content,
+        size,
+        eight_bit: facts.eight_bit,
+        reverse_path: Some(original.sender.clone()),
+        to: to.address.clone(),
+        class: match kind {
+            RecipientType::Certified => DispatchClass::Certified,
+            RecipientType::External => DispatchClass::Ordinary,
+        },
+        purpose: Purpose::Envelope,
+        attempts: 0,
+        next: at,
+        last: None,
+        held: false,
+        answers_to: None,
+    };
+    let key = DispatchKey {
+        identifier: original.identifier.clone(),
+        number: Purpose::Envelope.number(recipient),
+    };
+    Some(Dispatch { key, row })
 }
 
 /// The record of an acceptance.

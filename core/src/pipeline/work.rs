@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use parking_lot::{Condvar, Mutex};
 
+use crate::certification::RecipientType;
 use crate::journal::record::{GivenUp, Received};
 use crate::mailbox::MailboxId;
 use crate::message_id::Identifier;
@@ -13,7 +14,7 @@ use crate::notice::Delay;
 use crate::queue::{DispatchClass, DispatchKey, Purpose};
 use crate::view::Row;
 use crate::view::memory::OpenWork;
-use crate::view::row::RecipientKey;
+use crate::view::row::{ErrandRow, RecipientKey};
 
 /// One piece of work.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,6 +39,8 @@ pub enum Work {
     Bounce(DispatchKey),
     /// Settle that another provider's server refused an envelope for good.
     Fail(DispatchKey),
+    /// Queue what an earlier version accepted and had no relay for.
+    Dispatch(RecipientKey),
     /// Give the notice of a clock that ran out.
     Timer(RecipientKey, Delay),
 }
@@ -54,6 +57,7 @@ impl Work {
             | Self::Land(key)
             | Self::Strike(key)
             | Self::Place(key)
+            | Self::Dispatch(key)
             | Self::Timer(key, _) => &key.identifier,
             Self::Bounce(key) | Self::Fail(key) => &key.identifier,
         }
@@ -109,6 +113,11 @@ impl WorkQueue {
         placements.for_each(|work| waiting.put(work));
         let bounces = open.bounces.values().map(|row| of_bounce(row));
         bounces.for_each(|work| waiting.put(work));
+        let unqueued = open
+            .errands
+            .iter()
+            .filter(|(key, row)| is_unqueued(open, key, row));
+        unqueued.for_each(|(key, _)| waiting.put(Work::Dispatch(key.clone())));
         for (key, _) in open.errands.iter().filter(|(_, errand)| errand.local) {
             if !open.deliveries.contains_key(key) {
                 waiting.put(Work::Store(key.clone()));
@@ -270,6 +279,15 @@ impl Waiting {
         }
         taken
     }
+}
+
+/// Outside certified mail an errand is open as long as its entry of the queue, and no longer.
+fn is_unqueued(open: &OpenWork, key: &RecipientKey, row: &ErrandRow) -> bool {
+    let entry = DispatchKey {
+        identifier: key.identifier.clone(),
+        number: Purpose::Envelope.number(key.recipient),
+    };
+    !row.local && row.kind == RecipientType::External && !open.dispatches.contains_key(&entry)
 }
 
 /// A receipt waits to be matched, anything else for what it is owed.

@@ -25,6 +25,11 @@ pub enum ChainTrouble {
 
 /// What the incoming point asks.
 pub trait Trust: Send + Sync {
+    /// There is an index to go by at all; `false`: the appliance works alone, and nobody else is certified.
+    fn has_index(&self) -> bool {
+        true
+    }
+
     /// When the index in use was fetched; `None`: there is none that proves intact (DI-12).
     fn index_at(&self) -> Option<Instant>;
 

@@ -70,6 +70,10 @@ impl TrustRoom {
 }
 
 impl Trust for TrustRoom {
+    fn has_index(&self) -> bool {
+        self.shelf.is_used()
+    }
+
     fn index_at(&self) -> Option<Instant> {
         self.current().map(|current| current.fetched_at)
     }

@@ -96,9 +96,11 @@ impl OpenWork {
     }
 }
 
-/// Called after publication with each entry of the relay's queue that changed, `None`: it is gone;
-/// must not block.
-pub type DispatchWatcher = Arc<dyn Fn(&DispatchKey, Option<&DispatchRow>) + Send + Sync>;
+/// An entry of the relay's queue that changed; `None`: it is gone.
+pub type DispatchChange<'a> = (&'a DispatchKey, Option<&'a DispatchRow>);
+
+/// Called after publication with all entries of the relay's queue that changed together; must not block.
+pub type DispatchWatcher = Arc<dyn Fn(&[DispatchChange<'_>]) + Send + Sync>;
 
 /// Called after publication with each mailbox that changed; must not block.
 pub type Watcher = Arc<dyn Fn(MailboxId) + Send + Sync>;
@@ -225,18 +227,23 @@ impl View {
         self.watchers.write().push(watcher);
     }
 
-    /// From now on `watcher` is told of each entry of the relay's queue that changes.
+    /// From now on `watcher` is told of the entries of the relay's queue that change.
     pub fn watch_dispatches(&self, watcher: DispatchWatcher) {
         self.dispatch_watchers.write().push(watcher);
     }
 
     /// Tells the watchers of the relay's queue what `rows` change in it.
     pub(crate) fn tell_dispatches(&self, rows: &[Row]) {
-        let watchers = self.dispatch_watchers.read();
-        for row in rows {
-            if let Row::Dispatch(key, row) = row {
-                watchers.iter().for_each(|tell| tell(key, row.as_deref()));
-            }
+        let changes: Vec<DispatchChange<'_>> = rows
+            .iter()
+            .filter_map(|row| match row {
+                Row::Dispatch(key, row) => Some((key, row.as_deref())),
+                _ => None,
+            })
+            .collect();
+        if !changes.is_empty() {
+            let watchers = self.dispatch_watchers.read();
+            watchers.iter().for_each(|tell| tell(&changes));
         }
     }
 

@@ -10,11 +10,13 @@ use ceralacca_core::owner::{Command, CommandError};
 use ceralacca_core::queue::{DispatchKey, DispatchOutcome, DispatchRow};
 use ceralacca_core::rope::Rope;
 use ceralacca_core::state::State;
+use ceralacca_core::view::memory::DispatchChange;
 
 /// An entry that is new or changed, or gone.
 pub type Change = (DispatchKey, Option<Arc<DispatchRow>>);
-/// Told of each change once it is durable; must not block.
-pub type Follower = Arc<dyn Fn(Change) + Send + Sync>;
+/// Told of changes once they are durable, of those that became so together at once: the recipients of a
+/// message leave in one transaction (TC-03); must not block.
+pub type Follower = Arc<dyn Fn(Vec<Change>) + Send + Sync>;
 /// Told once whether outcomes are recorded.
 pub type Recorded = Box<dyn FnOnce(Result<(), CommandError>) + Send>;
 
@@ -38,8 +40,11 @@ pub trait Backlog: Send + Sync + 'static {
 
 impl Backlog for State {
     fn follow(&self, follower: Follower) {
-        let tell = move |key: &DispatchKey, row: Option<&DispatchRow>| {
-            follower((key.clone(), row.map(|row| Arc::new(row.clone()))));
+        let tell = move |changes: &[DispatchChange<'_>]| {
+            let owned = |(key, row): &DispatchChange<'_>| {
+                ((*key).clone(), row.map(|row| Arc::new(row.clone())))
+            };
+            follower(changes.iter().map(owned).collect());
         };
         self.view().watch_dispatches(Arc::new(tell));
     }

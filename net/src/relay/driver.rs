@@ -21,7 +21,7 @@ use super::backlog::{Backlog, Change};
 
 /// What the thread is told.
 pub(super) enum Told {
-    Changed(Change),
+    Changed(Vec<Change>),
     Ended(u64, Ending),
     /// Outcomes are recorded, or never will be.
     Recorded,
@@ -127,8 +127,10 @@ impl Driver {
 
     fn hear(&mut self, told: Told) {
         match told {
-            Told::Changed((key, Some(row))) => self.note(Event::Put(key, row)),
-            Told::Changed((key, None)) => self.note(Event::Removed(key)),
+            Told::Changed(changes) => changes.into_iter().for_each(|change| match change {
+                (key, Some(row)) => self.note(Event::Put(key, row)),
+                (key, None) => self.note(Event::Removed(key)),
+            }),
             Told::Ended(number, ending) => {
                 self.attempts -= 1;
                 self.note(Event::Finished(number, ending));

@@ -130,8 +130,8 @@ pub fn start(settings: RelaySettings, backlog: Arc<dyn Backlog>) -> Result<Runni
                     let (tell, counters) = mine;
                     let follower = tell.clone();
                     // A relay that has ended needs no news.
-                    backlog.follow(Arc::new(move |change| {
-                        drop(follower.send(Told::Changed(change)))
+                    backlog.follow(Arc::new(move |changes| {
+                        drop(follower.send(Told::Changed(changes)))
                     }));
                     drop(made.send(Ok(())));
                     let shared = Shared {

@@ -15,6 +15,8 @@ fn main() -> ExitCode {
             "ceralacca-tests",
             "--test",
             "conformance",
+            "--test",
+            "between",
             "--no-fail-fast",
         ])
         .args(std::env::args_os().skip(1))

@@ -3,7 +3,9 @@
 //! relay schedule on one thread, breaks what the rules allow to break, heals, and then has the
 //! [`verdict`] said on what lies in the mailboxes. The same seed gives the same run.
 
+mod events;
 pub mod mail;
+pub mod mailboxes;
 pub mod network;
 pub mod ports;
 pub mod provider;
@@ -11,15 +13,12 @@ pub mod verdict;
 
 use std::collections::BTreeMap;
 
-use ceralacca_core::address::Address;
 use ceralacca_core::disk::sim::{Failure, Loss};
 use ceralacca_core::disk::{DataFolder, Disk};
-use ceralacca_core::mailbox::MailboxId;
-use ceralacca_core::owner::{Outcome, Submission};
 use ceralacca_core::random::Seeded;
 
 use crate::seed::Chance;
-use mail::{Sent, Told};
+use mail::Sent;
 use network::{Carried, Echo, INTERNET, Parcel, Transit};
 use ports::{DOMAINS, EPOCH_MS};
 use provider::Provider;
@@ -149,158 +148,10 @@ impl World {
         if self.is_healed { healed } else { otherwise }
     }
 
-    /// Mostly short, sometimes long enough for a clock to run out.
-    fn pause(&mut self) -> i64 {
-        let most = match self.chance.below(10) {
-            0..=4 => 2 * MINUTE,
-            5..=7 => HOUR,
-            8 => 8 * HOUR,
-            _ => 26 * HOUR,
-        };
-        i64::try_from(self.chance.draw() % most.unsigned_abs()).unwrap_or(0)
-    }
-
-    fn something_happens(&mut self, number: usize) {
-        let provider = self.chance.below(DOMAINS.len());
-        match self.chance.below(24) {
-            0..=9 => self.submit(number, provider),
-            10 => self.write_from_outside(number, provider),
-            11..=12 => self.cut_a_link(),
-            13..=14 => self.kill(provider),
-            15 => self.kill_soon(provider),
-            16 => self.fail_a_sync(provider),
-            17..=21 => self.take_away(provider),
-            22 => self.set_clock(provider),
-            _ => {
-                // One event after another without a pause between.
-                self.submit(number, provider);
-                self.submit(number + 1000, 1 - provider);
-            }
-        }
-    }
-
-    fn submit(&mut self, number: usize, from: usize) {
-        let (mut sent, octets) = mail::compose(&mut self.chance, number, from);
-        let Some(stepper) = self.providers[from].stepper.as_mut() else {
-            return;
-        };
-        let address = |text: &str| Address::parse(text).expect("an address");
-        let row = stepper.view().mailbox_of(&address(&sent.sender));
-        let (mailbox, home): (MailboxId, _) =
-            row.map(|row| (row.id, row.partition)).expect("a sender");
-        let stored = stepper.blobs().store(home, &mut octets.as_slice());
-        let answer = stored.ok().map(|body| {
-            stepper.submit(Submission {
-                mailbox,
-                sender: address(&sent.sender),
-                recipients: sent.recipients.iter().map(|r| address(r)).collect(),
-                body,
-                received_from: "from client.example ([127.0.0.1]) by mail.test with ESMTPSA"
-                    .to_owned(),
-            })
-        });
-        let is_dead = answer.is_none() || stepper.is_dead();
-        self.reap(from, is_dead);
-        if let Some(Ok(Outcome::Submitted(identifier))) = answer.filter(|_| !is_dead) {
-            sent.told = Told::Accepted(identifier.to_string());
-        }
-        self.note(format!(
-            "{} writes {} to {}: {:?}",
-            sent.sender,
-            sent.token,
-            sent.recipients.join(" "),
-            sent.told
-        ));
-        self.sent.push(sent);
-    }
-
-    fn write_from_outside(&mut self, number: usize, to: usize) {
-        let token = format!("fuori-{number}-{}", self.chance.below(1_000_000));
-        let mailbox = format!("carla@{}", DOMAINS[to]);
-        let parcel = Parcel {
-            reverse_path: Address::parse("qualcuno@internet.example").ok(),
-            recipients: vec![Address::parse(&mailbox).expect("an address")],
-            octets: mail::ordinary(&token, &mailbox),
-        };
-        use ceralacca_core::intake::TakenIn;
-        if let Some(TakenIn::Accepted(_)) = self.take_in(to, &parcel) {
-            self.from_outside.push((token, mailbox));
-        }
-    }
-
-    fn cut_a_link(&mut self) {
-        let link = [(0, 1), (1, 0), (0, INTERNET), (1, INTERNET)][self.chance.below(4)];
-        let for_how_long = self.outage();
-        self.note(format!("link {link:?} is down for {for_how_long} ms"));
-        self.links.insert(link, self.now + for_how_long);
-    }
-
-    /// Minutes to thirty hours.
-    fn outage(&mut self) -> i64 {
-        let most = [10 * MINUTE, 2 * HOUR, 14 * HOUR, 30 * HOUR][self.chance.below(4)];
-        MINUTE + i64::try_from(self.chance.draw() % most.unsigned_abs()).unwrap_or(0)
-    }
-
     /// Until when the link is down; `None`: it is up.
     fn link_down_until(&self, from: usize, to: usize) -> Option<i64> {
         let until = self.links.get(&(from, to)).copied();
         until.filter(|until| *until > self.now)
-    }
-
-    /// kill -9, or a loss of power.
-    fn kill(&mut self, provider: usize) {
-        if self.providers[provider].stepper.is_none() {
-            return;
-        }
-        self.reap(provider, true);
-    }
-
-    /// The process ends between two operations of its disk, a few ones from now.
-    fn kill_soon(&mut self, provider: usize) {
-        let operations = self.chance.below(60) as u64;
-        self.note(format!(
-            "{} dies in {operations} operations",
-            DOMAINS[provider]
-        ));
-        self.providers[provider].disk.freeze_after(operations);
-    }
-
-    fn fail_a_sync(&mut self, provider: usize) {
-        let nth = 1 + self.chance.below(6) as u64;
-        let failure = [Failure::NotDone, Failure::Done][self.chance.below(2)];
-        self.note(format!(
-            "{}: sync {nth} fails, {failure:?}",
-            DOMAINS[provider]
-        ));
-        self.providers[provider].disk.fail_sync(nth, failure);
-    }
-
-    /// Token, scanner or index are away for a while.
-    fn take_away(&mut self, number: usize) {
-        let what = self.chance.below(3);
-        let until = self.now + self.outage();
-        let signatures = self.chance.below(4);
-        let now = self.now;
-        let provider = &mut self.providers[number];
-        provider.away_until[what] = Some(until);
-        provider.note_outage(now);
-        match what {
-            0 => provider.token.leave_after(signatures),
-            1 => provider.scanner.be_away(true),
-            _ => provider.index.refresh(now, true),
-        }
-        let name = ["token", "scanner", "index"][what];
-        self.note(format!("{}: no {name} until {until}", DOMAINS[number]));
-    }
-
-    /// A clock may be wrong by half a second and go back by one.
-    fn set_clock(&mut self, provider: usize) {
-        let skew = i64::try_from(self.chance.below(1000)).unwrap_or(0) - 500;
-        self.note(format!(
-            "{}: the clock is wrong by {skew} ms",
-            DOMAINS[provider]
-        ));
-        self.providers[provider].clock.be_wrong_by(skew);
     }
 
     /// When `is_dead`, or found so: the process is gone, and comes back after a while.
@@ -502,11 +353,11 @@ impl World {
         while self.now < end {
             self.advance(HOUR + MINUTE);
             let is_quiet = self.transits.is_empty() && self.echoes.is_empty();
-            if is_quiet && self.providers.iter().all(verdict::has_nothing_open) {
+            if is_quiet && self.providers.iter().all(mailboxes::has_nothing_open) {
                 return;
             }
         }
-        let open: Vec<String> = self.providers.iter().map(verdict::what_is_open).collect();
+        let open: Vec<String> = self.providers.iter().map(mailboxes::what_is_open).collect();
         self.fail(&format!("work is open without end: {}", open.join("\n")));
     }
 }

@@ -4,7 +4,9 @@
 use ceralacca_core::address::Address;
 use ceralacca_core::intake::{Arrival, Spf, TakenIn};
 use ceralacca_core::journal::Partition;
-use ceralacca_core::queue::{Answer, Attempt, Connection, DispatchKey, Ending, Event, Purpose};
+use ceralacca_core::queue::{
+    Answer, Attempt, Connection, DispatchKey, Ending, Event, Outgoing, Purpose,
+};
 
 use super::World;
 use super::ports::DOMAINS;
@@ -151,10 +153,8 @@ impl World {
         let mut answers = Vec::new();
         let mut connection = Connection::Failed;
         for (message, octets) in attempt.messages.iter().zip(octets) {
-            let (asked, deferred) = self.asked(&message.recipients);
-            let later =
-                |(key, _): &(DispatchKey, Address)| (key.clone(), not_now("451 greylisted"));
-            answers.extend(deferred.iter().map(later));
+            let (asked, at_once) = self.asked(to, message);
+            answers.extend(at_once);
             if asked.is_empty() {
                 connection = Connection::Served;
                 continue;
@@ -192,21 +192,35 @@ impl World {
         }
     }
 
-    /// Recipients that the server takes into the transaction, and those it defers.
+    /// Recipients that the server takes into the transaction, and what it says of the others.
     #[expect(clippy::type_complexity, reason = "a partition of what came")]
     fn asked(
         &mut self,
-        recipients: &[(DispatchKey, Address)],
-    ) -> (Vec<(DispatchKey, Address)>, Vec<(DispatchKey, Address)>) {
+        to: usize,
+        message: &Outgoing,
+    ) -> (Vec<(DispatchKey, Address)>, Vec<(DispatchKey, Answer)>) {
         let mut asked = Vec::new();
-        let mut deferred = Vec::new();
-        for recipient in recipients {
-            match self.happens(RECIPIENT_DEFERRED) {
-                true => deferred.push(recipient.clone()),
-                false => asked.push(recipient.clone()),
+        let mut at_once = Vec::new();
+        for (key, address) in &message.recipients {
+            let is_report = message.reverse_path.is_none();
+            let said = match address.local_part() {
+                _ if self.happens(RECIPIENT_DEFERRED) => Some(not_now("451 greylisted")),
+                _ if to != INTERNET || is_report => None,
+                "rifiuta" => Some(Answer::Refused {
+                    host: "mx2.example".to_owned(),
+                    status: "5.1.1".to_owned(),
+                    reply: "550 5.1.1 no such user".to_owned(),
+                }),
+                "mai" => Some(not_now("451 4.3.0 not now")),
+                "dopo" if self.now < self.dopo_from => Some(not_now("451 4.3.0 later")),
+                _ => None,
+            };
+            match said {
+                Some(answer) => at_once.push((key.clone(), answer)),
+                None => asked.push((key.clone(), address.clone())),
             }
         }
-        (asked, deferred)
+        (asked, at_once)
     }
 
     fn transact(&mut self, (from, to): (usize, usize), purpose: Purpose, parcel: Parcel) -> Said {
@@ -241,7 +255,8 @@ impl World {
     /// Hands a transaction to a provider or to the Internet's host.
     fn deliver(&mut self, to: usize, parcel: Parcel) -> Said {
         if to == INTERNET {
-            return self.internet(parcel);
+            self.outside.push(parcel);
+            return Said::Yes;
         }
         match self.take_in(to, &parcel) {
             None => Said::Lost,
@@ -288,21 +303,6 @@ impl World {
             });
         }
         Some(taken)
-    }
-
-    /// The host outside: by the first letters of the local part.
-    fn internet(&mut self, parcel: Parcel) -> Said {
-        let is_report = parcel.reverse_path.is_none();
-        let first = parcel.recipients.first().map(|a| a.local_part().to_owned());
-        let first = first.unwrap_or_default();
-        if !is_report && first == "rifiuta" {
-            return Said::Never("5.1.1".to_owned(), "550 5.1.1 no such user".to_owned());
-        }
-        if !is_report && (first == "mai" || first == "dopo" && self.now < self.dopo_from) {
-            return Said::NotNow("451 4.3.0 not now".to_owned());
-        }
-        self.outside.push(parcel);
-        Said::Yes
     }
 }
 

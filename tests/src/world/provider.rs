@@ -121,9 +121,11 @@ impl Provider {
         // As the relay's thread does: told of changes first, then all entries.
         let changes = Changes::default();
         let told = changes.clone();
-        stepper.follow_dispatches(Arc::new(move |key, row| {
-            let change = (key.clone(), row.map(|row| Arc::new(row.clone())));
-            told.lock().expect("one thread").push(change);
+        stepper.follow_dispatches(Arc::new(move |all| {
+            let owned = all
+                .iter()
+                .map(|(key, row)| ((*key).clone(), row.map(|row| Arc::new(row.clone()))));
+            told.lock().expect("one thread").extend(owned);
         }));
         self.changes = changes;
         self.schedule = Schedule::new(BOUNDS, chance.draw());

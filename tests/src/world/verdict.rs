@@ -2,14 +2,12 @@
 //! the network carried. The table of TO-01 to TO-07 is written down here a second time; of the product
 //! only the readers of views are used, never a decision.
 
-use std::collections::BTreeMap;
-
 use super::mail::{Sent, Told};
+use super::mailboxes::{Fate, Found, bare, fate_of, read_all};
 use super::network::Carried;
 use super::ports::{DOMAINS, service_of};
-use super::provider::{Kind, MAILBOXES, Provider};
+use super::provider::{Kind, MAILBOXES};
 use super::{HOUR, MINUTE, SECOND, World};
-use crate::daticert::Daticert;
 use crate::message::{Part, find};
 use crate::sealed::Sealed;
 
@@ -19,91 +17,6 @@ const FINAL: i64 = 23 * HOUR + 30 * MINUTE;
 const LATENESS: i64 = 10 * MINUTE;
 /// Clocks are wrong by half a second at most, and certification data know seconds.
 const BLUR: i64 = 2 * SECOND;
-
-/// A message in a mailbox.
-struct Found {
-    provider: usize,
-    mailbox: String,
-    uid: u32,
-    raw: Vec<u8>,
-    /// Of `X-Ricevuta:` or `X-Trasporto:`.
-    kind: String,
-    data: Option<Daticert>,
-}
-
-impl Found {
-    fn about(&self) -> String {
-        let data = self.data.as_ref();
-        data.map(|d| bare(&d.one("identificativo")))
-            .unwrap_or_default()
-    }
-
-    fn recipient(&self) -> String {
-        let data = self.data.as_ref().and_then(|d| d.get("consegna"));
-        data.unwrap_or_default().trim().to_ascii_lowercase()
-    }
-
-    fn extended(&self) -> String {
-        let data = self.data.as_ref().and_then(|d| d.get("errore-esteso"));
-        data.unwrap_or_default().trim().to_owned()
-    }
-
-    fn at(&self) -> i64 {
-        self.data.as_ref().map(|d| millis(&d.when())).unwrap_or(0)
-    }
-}
-
-/// What was found of one recipient of one message.
-#[derive(Debug, Default)]
-struct Fate {
-    delivered: Vec<(u32, i64)>,
-    failed: Vec<(u32, String)>,
-    first: Vec<(u32, i64)>,
-    last: Vec<(u32, i64)>,
-    envelopes: usize,
-}
-
-/// Nothing is open but what is kept for a term.
-pub fn has_nothing_open(provider: &Provider) -> bool {
-    let Some(stepper) = &provider.stepper else {
-        return false;
-    };
-    stepper.view().with_work(|work| {
-        work.submissions.is_empty()
-            && work.journeys.is_empty()
-            && work.errands.is_empty()
-            && work.deliveries.is_empty()
-            && work.answers.is_empty()
-            && work.arrivals.is_empty()
-            && work.placements.is_empty()
-            && work.dispatches.is_empty()
-            && work.bounces.is_empty()
-    })
-}
-
-/// In words.
-pub fn what_is_open(provider: &Provider) -> String {
-    let Some(stepper) = &provider.stepper else {
-        return format!("{} is down", provider.domain);
-    };
-    let held = stepper.status().held;
-    stepper.view().with_work(|work| {
-        format!(
-            "{}: held {held:?}, submissions {:?}, errands {:?}, deliveries {:?}, answers {:?}, \
-             arrivals {:?}, placements {:?}, dispatches {:?}, bounces {:?}, journeys {:?}",
-            provider.domain,
-            work.submissions.keys(),
-            work.errands.keys(),
-            work.deliveries.keys(),
-            work.answers.keys(),
-            work.arrivals.keys(),
-            work.placements.keys(),
-            work.dispatches.keys(),
-            work.bounces.keys(),
-            work.journeys.keys()
-        )
-    })
-}
 
 /// Says it; what is wrong fails the test with the seed.
 pub fn judge(world: &World) {
@@ -253,7 +166,7 @@ impl<'w> Judge<'w> {
             what("receipt without envelope, or envelope without")
         });
         let closed = fate.delivered.iter().map(|(uid, _)| *uid);
-        let closed = closed.chain(fate.failed.iter().map(|(uid, _)| *uid)).min();
+        let closed = closed.chain(fate.failed.iter().map(|(uid, ..)| *uid)).min();
         let notices = fate.first.iter().chain(&fate.last).map(|(uid, _)| *uid);
         let after = |uid: u32| closed.is_some_and(|closed| uid > closed);
         self.claim(!notices.clone().any(after), || {
@@ -264,12 +177,12 @@ impl<'w> Judge<'w> {
         match known {
             _ if is_infected => {
                 self.claim(done == 0, || what("a virus was delivered"));
-                let is_virus = fate.failed.iter().all(|(_, e)| e == "virus");
+                let is_virus = fate.failed.iter().all(|(.., e)| e == "virus");
                 self.claim(is_virus || was_refused, || what("not for its virus"));
             }
             None => {
                 self.claim(done == 0, || what("delivered to nobody"));
-                let is_no_one = fate.failed.iter().all(|(_, e)| e == "no-dest");
+                let is_no_one = fate.failed.iter().all(|(.., e)| e == "no-dest");
                 self.claim(is_no_one || was_refused, || what("not for want of it"));
             }
             Some((_, Kind::Narrow)) => {}
@@ -292,7 +205,10 @@ impl<'w> Judge<'w> {
                 self.claim(late <= LATENESS, || what("a notice too late"));
             }
         }
-        if host == sent.from || self.was_refused(sent.from, id, to) {
+        if host == sent.from {
+            return self.local_clocks(fate, &what);
+        }
+        if self.was_refused(sent.from, id, to) {
             return;
         }
         let closes = self.came(
@@ -327,6 +243,17 @@ impl<'w> Judge<'w> {
                 what("no final notice (TO-04, TO-06)")
             });
         }
+    }
+
+    /// TO-02: what is settled inside the provider needs no notice any more.
+    fn local_clocks(&self, fate: &Fate, what: &dyn Fn(&str) -> String) {
+        let settled = fate.delivered.iter().map(|(_, at)| *at);
+        let settled = settled
+            .chain(fate.failed.iter().map(|(_, at, _)| *at))
+            .min();
+        let after = |(_, at): &(u32, i64)| settled.is_some_and(|settled| *at > settled + BLUR);
+        let is_late = fate.first.iter().chain(&fate.last).any(after);
+        self.claim(!is_late, || what("a notice of what was settled"));
     }
 
     /// When the first message of these kinds about a recipient was taken in.
@@ -380,9 +307,9 @@ impl<'w> Judge<'w> {
         self.claim(reached || reports == 1, || {
             what("neither taken over nor reported")
         });
-        if to.starts_with("accetta") {
-            self.claim(reports == 0 || !reached, || what("taken over and reported"));
-        }
+        // Taken over and reported both: the answer was lost, and the link went down for a day.
+        let is_never_taken = to.starts_with("rifiuta") || to.starts_with("mai");
+        self.claim(!is_never_taken || reports == 1, || what("no report"));
     }
 
     /// Milliseconds between two instants in which a provider was up and had all it needs.
@@ -394,96 +321,4 @@ impl<'w> Judge<'w> {
         };
         to - from - outages.iter().map(overlap).sum::<i64>()
     }
-}
-
-fn fate_of(sent: &Sent, to: &str, all: &[&Found]) -> Fate {
-    let mut fate = Fate::default();
-    for found in all {
-        if found.kind == "posta-certificata" && found.mailbox == to {
-            fate.envelopes += 1;
-        }
-        if found.mailbox != sent.sender || found.recipient() != to {
-            continue;
-        }
-        match found.kind.as_str() {
-            "avvenuta-consegna" => fate.delivered.push((found.uid, found.at())),
-            "errore-consegna" => {
-                let error = found.data.as_ref().map(Daticert::error);
-                fate.failed.push((found.uid, error.unwrap_or_default()));
-            }
-            "preavviso-errore-consegna" if found.extended().starts_with("4.4.1") => {
-                fate.first.push((found.uid, found.at()));
-            }
-            "preavviso-errore-consegna" => fate.last.push((found.uid, found.at())),
-            _ => {}
-        }
-    }
-    fate
-}
-
-fn read_all(provider: &Provider) -> Vec<Found> {
-    let stepper = provider.stepper.as_ref().expect("up after the healing");
-    let (view, blobs) = (stepper.view(), stepper.blobs());
-    let mut found = Vec::new();
-    for mailbox in view.mailboxes() {
-        for folder in view.folders(mailbox.id) {
-            for (uid, row) in &folder.messages {
-                let size = usize::try_from(row.size).expect("a size");
-                let rope = blobs.rope(row.content).expect("a rope");
-                let raw = rope.read_range(&**blobs, 0, size).expect("octets");
-                assert_eq!(raw.len(), size, "RFC822.SIZE in {}", mailbox.address);
-                let part = Part::parse(&raw);
-                let kind = part.get("X-Ricevuta").or(part.get("X-Trasporto"));
-                let kind = kind.unwrap_or_default();
-                let is_certified = !kind.is_empty() && kind != "errore";
-                found.push(Found {
-                    provider: provider.number,
-                    mailbox: mailbox.address.key(),
-                    uid: *uid,
-                    data: is_certified.then(|| Sealed::parse(&raw).data()),
-                    kind,
-                    raw,
-                });
-            }
-        }
-    }
-    found
-}
-
-fn bare(identifier: &str) -> String {
-    identifier.trim().trim_matches(['<', '>']).to_owned()
-}
-
-/// `dd/mm/yyyy hh:mm:ss +zzzz` in milliseconds.
-fn millis(when: &str) -> i64 {
-    let digits = |range: std::ops::Range<usize>| when[range].parse::<i64>().expect("digits");
-    let (day, month, year) = (digits(0..2), digits(3..5), digits(6..10));
-    let (hour, minute, second) = (digits(11..13), digits(14..16), digits(17..19));
-    let zone = when[20..].replace(['(', ')', ':'], "");
-    let offset = zone[1..3].parse::<i64>().expect("digits") * 60
-        + zone[3..5].parse::<i64>().expect("digits");
-    let sign = if zone.starts_with('-') { -1 } else { 1 };
-    let mut days = day - 1;
-    for y in 1970..year {
-        days += if is_leap(y) { 366 } else { 365 };
-    }
-    let lengths = [31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
-    for (number, length) in (1..).zip(lengths).take_while(|(number, _)| *number < month) {
-        days += length + i64::from(number == 2 && is_leap(year));
-    }
-    let minutes = (days * 24 + hour) * 60 + minute - sign * offset;
-    (minutes * 60 + second) * SECOND
-}
-
-fn is_leap(year: i64) -> bool {
-    year % 4 == 0 && (year % 100 != 0 || year % 400 == 0)
-}
-
-/// How often each kind of message lies in the mailboxes: what a run has seen.
-pub fn census(world: &World) -> BTreeMap<String, usize> {
-    let mut census = BTreeMap::new();
-    for found in world.providers.iter().flat_map(read_all) {
-        *census.entry(found.kind).or_insert(0) += 1;
-    }
-    census
 }

@@ -55,17 +55,18 @@ pub fn examine(
     let Some(signed) = message.signed()? else {
         return Ok(ordinary(AnomalyReason::NoSignature, None));
     };
-    let Some(index_at) = trust.index_at() else {
+    let index_at = trust.index_at();
+    if index_at.is_none() && trust.has_index() {
         let why = "no intact provider index is at hand".to_owned();
         return Ok(Examined::Later(why));
-    };
+    }
     let mut verdict = SignedVerdict {
         failed: None,
         reason: None,
         provider: None,
         certificate: None,
         crl_at: None,
-        index_at: Some(index_at),
+        index_at,
     };
     let signer = match signed.verify()? {
         Ok(signer) => signer,
