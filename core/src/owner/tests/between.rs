@@ -239,6 +239,7 @@ fn arrival(house: &mut House, about: &Identifier, kind: CertificationKind) -> Co
         detected_for: Vec::new(),
         seen: Vec::new(),
         is_owed: true,
+        named: Vec::new(),
     };
     house
         .ask(Command::Receive(Box::new(received), Vec::new()))
