@@ -301,7 +301,12 @@ impl Scene {
     /// From now on no index is at hand at [`BETA`].
     pub fn forget_index(&mut self) {
         let disk: Arc<dyn Disk> = Arc::new(SimDisk::new());
-        let shelf = DirectoryShelf::open(disk, "/directory".into(), ShelfOptions::default());
+        // One is expected: without a signer to go by the appliance would work alone.
+        let options = ShelfOptions {
+            pinned: vec![self.index.certificate()],
+            ..ShelfOptions::default()
+        };
+        let shelf = DirectoryShelf::open(disk, "/directory".into(), options);
         let anchors = vec![self.authority.certificate().to_vec()];
         self.beta.room = Arc::new(TrustRoom::new(Arc::new(shelf), anchors, Vec::new()));
         self.beta.crash(None);
