@@ -16,7 +16,8 @@ pub struct Policy {
     pub recipients_max: u32,
     /// Above this size the answer is `552 5.3.4` and no notice; EHLO `SIZE` announces it (AP-15).
     pub notice_bytes_max: u64,
-    /// Most messages that one source address may hand in at the incoming point per minute (SE-10).
+    /// Most messages that one source address may hand in at the incoming point per minute (SE-10). A busy
+    /// provider sends from one: an envelope, a take-charge and a delivery receipt for each message.
     pub arrivals_per_minute_max: u32,
     /// Accept 8-bit content inside `multipart/signed` as it is instead of failing it (AP-25).
     pub eight_bit_signed_passes: bool,
@@ -67,7 +68,7 @@ impl Default for Policy {
             message_product_max: 30 * MEGABYTE,
             recipients_max: 50,
             notice_bytes_max: 60 * MEGABYTE,
-            arrivals_per_minute_max: 600,
+            arrivals_per_minute_max: 6_000,
             eight_bit_signed_passes: false,
             zone_with_colon: false,
             mailbox_bytes_default: 1000 * MEGABYTE,

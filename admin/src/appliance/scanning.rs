@@ -26,6 +26,13 @@ pub fn scanner_words(settings: &Settings, health: Option<&ScannerHealth>) -> Str
         return "virus scanner: none, no message is scanned\n".to_owned();
     }
     let mut words = format!("virus scanner: {}\n", scanner(settings).describe());
+    if let ScannerSettings::Clamd(addresses) = &settings.scanner {
+        for far in addresses.in_clear() {
+            words.push_str(&format!(
+                "warning: messages reach the virus scanner {far} in clear; lead them through a tunnel\n"
+            ));
+        }
+    }
     match health {
         Some(found) if !found.reachable => words.push_str(&format!(
             "warning: no virus scanner works, messages are not taken in until one does: {}\n",

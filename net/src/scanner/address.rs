@@ -31,6 +31,19 @@ impl ClamdAddresses {
         &self.0
     }
 
+    /// The servers that messages reach over a network, where clamd reads them in clear: the operator owes
+    /// that way a secure channel (SE-16).
+    pub fn in_clear(&self) -> Vec<String> {
+        let far = self.0.iter().filter(|address| match address {
+            ClamdAddress::Unix(_) => false,
+            ClamdAddress::Tcp(host, _) => {
+                let number = host.parse::<std::net::IpAddr>();
+                !number.map_or(host == "localhost", |number| number.is_loopback())
+            }
+        });
+        far.map(ClamdAddress::to_string).collect()
+    }
+
     /// Without the prefix.
     pub(super) fn joined(&self) -> String {
         let texts: Vec<String> = self.0.iter().map(ClamdAddress::to_string).collect();
@@ -108,6 +121,13 @@ impl fmt::Display for ClamdAddress {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
+
+    #[test]
+    fn se_16_what_leaves_the_machine_in_clear_is_known() {
+        let text = "clamd:/run/c,127.0.0.1:1,[::1]:1,localhost:1,192.0.2.1:1,scan.test:2";
+        let read: ClamdAddresses = text.parse().unwrap();
+        assert_eq!(read.in_clear(), ["192.0.2.1:1", "scan.test:2"]);
+    }
 
     #[test]
     fn addresses_are_read_and_written_the_same() {
