@@ -15,7 +15,7 @@ STRICT := -D warnings -D clippy::unwrap_used -D clippy::panic -D clippy::todo -D
 help:
 	@echo "make setup        install the Debian packages that tests use (quick when they are there)"
 	@echo "make check        format, lints, documentation, core's tests, tidy, a short fuzz"
-	@echo "make test         setup, check, and every test with real mail clients and SoftHSM"
+	@echo "make test         setup, format, lints, documentation, and every test with its real parts"
 	@echo "make simulate     two providers simulated from seeds that nobody has tried yet, 20000 of them"
 	@echo "make conformance  the requirements of RFC 6109, one by one: pass or fail"
 	@echo "make bench        how fast: criterion, and the whole chain under load"
@@ -47,7 +47,7 @@ docs:
 	RUSTDOCFLAGS="-D warnings" cargo doc --quiet --workspace --no-deps --document-private-items
 
 # Doc tests first: the output ends with the summary of the runner that ran everything else.
-test: setup check
+test: setup fmt lint docs
 	cargo test --quiet --workspace --doc
 	@if cargo nextest --version >/dev/null 2>&1; then \
 	  cargo nextest run --workspace; \
