@@ -18,6 +18,7 @@ use ceralacca_core::state::State;
 use super::fetch::{Access, Fetcher};
 use super::read_file;
 use super::refresh::Source;
+use crate::keys::replace;
 use crate::report::Failure;
 
 /// Between two looks at what is due.
@@ -151,8 +152,8 @@ impl Keeper {
     }
 
     /// Each in a file of its own, replaced whole; what is lost in a crash is fetched again.
-    fn keep(&self) -> std::io::Result<()> {
-        std::fs::create_dir_all(&self.folder)?;
+    fn keep(&self) -> Result<(), Failure> {
+        std::fs::create_dir_all(&self.folder).map_err(Failure::refused)?;
         for (number, list) in self
             .state
             .trust_room()
@@ -168,15 +169,9 @@ impl Keeper {
                 .iter()
                 .map(|der| pem("CERTIFICATE", der))
                 .collect();
-            self.replace(&format!("{number}.pem"), above.as_bytes())?;
-            self.replace(&format!("{number}.crl"), der)?;
+            replace(&self.folder.join(format!("{number}.pem")), above.as_bytes())?;
+            replace(&self.folder.join(format!("{number}.crl")), der)?;
         }
         Ok(())
-    }
-
-    fn replace(&self, name: &str, octets: &[u8]) -> std::io::Result<()> {
-        let new = self.folder.join(format!("{name}.new"));
-        std::fs::write(&new, octets)?;
-        std::fs::rename(new, self.folder.join(name))
     }
 }

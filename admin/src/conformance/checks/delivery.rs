@@ -9,18 +9,6 @@ use crate::conformance::case::Case;
 use crate::conformance::letter::Letter;
 use crate::conformance::observed::{Observed, Trial, Unmade};
 
-macro_rules! rows {
-    ($($id:literal, $title:literal, $section:literal, [$($scenario:literal),*], $judge:expr;)*) => {
-        &[$(Check {
-            id: $id,
-            title: $title,
-            section: $section,
-            scenarios: &[$($scenario),*],
-            judge: $judge,
-        }),*]
-    };
-}
-
 pub(super) const ROWS: &[Check] = rows! {
     "DR-01", "Every receipt of delivery has its fields", "RFC 6109 §3.3.2",
         ["standard", "brief", "concise", "remote"], fields;

@@ -9,18 +9,6 @@ use crate::conformance::letter::Letter;
 use crate::conformance::observed::{Observed, Unmade};
 
 /// A row about the envelope of the standard message, and of others.
-macro_rules! rows {
-    ($($id:literal, $title:literal, $section:literal, [$($scenario:literal),*], $judge:ident;)*) => {
-        &[$(Check {
-            id: $id,
-            title: $title,
-            section: $section,
-            scenarios: &[$($scenario),*],
-            judge: $judge,
-        }),*]
-    };
-}
-
 pub(super) const ROWS: &[Check] = rows! {
     "AP-25", "Text with octets above 127 is re-encoded before it is certified", "RFC 6109 §4.3, §3.1.5",
         ["eight-bit"], re_encoded;

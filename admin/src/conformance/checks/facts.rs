@@ -12,18 +12,6 @@ use crate::conformance::case::Case;
 use crate::conformance::letter::Letter;
 use crate::conformance::observed::{Observed, Trial, Unmade};
 
-macro_rules! rows {
-    ($($id:literal, $title:literal, $section:literal, [$($scenario:literal),*], $judge:expr;)*) => {
-        &[$(Check {
-            id: $id,
-            title: $title,
-            section: $section,
-            scenarios: &[$($scenario),*],
-            judge: $judge,
-        }),*]
-    };
-}
-
 pub(super) const ROWS: &[Check] = rows! {
     "CD-01", "The part is what others look for", "RFC 6109 §4.3.3", [], the_part;
     "CD-02", "Every file is valid against the definition", "RFC 6109 §4.4", [], valid;

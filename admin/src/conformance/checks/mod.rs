@@ -2,6 +2,19 @@
 //! function of what was observed; it computes what must be there from the messages themselves, and
 //! compares.
 
+/// Rows of a family: requirement, what it asks, source, what it looks at, how it is made.
+macro_rules! rows {
+    ($($id:literal, $title:literal, $section:literal, [$($scenario:literal),*], $judge:expr;)*) => {
+        &[$(Check {
+            id: $id,
+            title: $title,
+            section: $section,
+            scenarios: &[$($scenario),*],
+            judge: $judge,
+        }),*]
+    };
+}
+
 mod access;
 mod delivery;
 mod envelope;

@@ -10,18 +10,6 @@ use crate::conformance::case::Case;
 use crate::conformance::letter::Letter;
 use crate::conformance::observed::{Observed, Unmade};
 
-macro_rules! rows {
-    ($($id:literal, $title:literal, $section:literal, [$($scenario:literal),*], $judge:expr;)*) => {
-        &[$(Check {
-            id: $id,
-            title: $title,
-            section: $section,
-            scenarios: &[$($scenario),*],
-            judge: $judge,
-        }),*]
-    };
-}
-
 pub(super) const ROWS: &[Check] = rows! {
     "TM-01", "One time in header, text and data of a step", "RFC 6109 §4.1", [], one_time;
     "TM-02", "The text shows legal time with its offset", "RFC 6109 §4.2", [], shown_time;

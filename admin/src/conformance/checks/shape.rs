@@ -12,18 +12,6 @@ use crate::conformance::case::Case;
 use crate::conformance::letter::Letter;
 use crate::conformance::observed::{Observed, Unmade};
 
-macro_rules! rows {
-    ($($id:literal, $title:literal, $section:literal, [$($scenario:literal),*], $judge:expr;)*) => {
-        &[$(Check {
-            id: $id,
-            title: $title,
-            section: $section,
-            scenarios: &[$($scenario),*],
-            judge: $judge,
-        }),*]
-    };
-}
-
 pub(super) const ROWS: &[Check] = rows! {
     "SG-01", "Every message is multipart/signed, with a detached signature", "RFC 6109 §2.1", [],
         detached;
