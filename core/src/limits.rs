@@ -213,6 +213,9 @@ const _: () = assert!(KEYWORDS_PER_FOLDER_MAX * (KEYWORD_BYTES_MAX + 8) < RECORD
 pub const FOLDERS_PER_MAILBOX_MAX: usize = 1000;
 /// Octets of a folder's name.
 pub const FOLDER_NAME_BYTES_MAX: usize = 255;
+/// Messages that went from a folder and are remembered for clients that come back: 60 octets each. Of
+/// more a client hears too, in the words of all that is not there.
+pub const EXPUNGED_KEPT_PER_FOLDER_MAX: usize = 1000;
 /// Flag changes in one record: 12 octets each stay under [`RECORD_BYTES_MAX`].
 pub const UIDS_PER_RECORD_MAX: usize = 2500;
 const _: () = assert!(UIDS_PER_RECORD_MAX * 20 < RECORD_BYTES_MAX);
@@ -364,6 +367,20 @@ pub const IMAP_SEARCH_PART_BYTES_MAX: u64 = 4 * MEGABYTE;
 pub const IMAP_SEARCH_ROUND_MESSAGES: usize = 64;
 /// Octets of messages that SEARCH or FETCH looks into before it lets others run, one message at least.
 pub const IMAP_SEARCH_ROUND_BYTES: u64 = MESSAGE_BYTES_FLOOR;
+/// Ranges in one line that tells of messages that are gone.
+pub const IMAP_RANGES_PER_LINE_MAX: usize = 1000;
+/// RFC 8970 §3.1: a preview is for one line or two, and never longer than 256 characters.
+pub const IMAP_PREVIEW_CHARACTERS_MAX: usize = 200;
+const _: () = assert!(IMAP_PREVIEW_CHARACTERS_MAX <= 256);
+/// Octets of a text that are decoded for its preview: tags and styles may stand before the first word.
+pub const IMAP_PREVIEW_OCTETS_MAX: u64 = 16 * 1024;
+/// Connections of one account on one ring: each of a person's programs opens a handful.
+pub const IMAP_SESSIONS_PER_MAILBOX_MAX: usize = 100;
+const _: () = assert!(IMAP_SESSIONS_PER_MAILBOX_MAX > BODIES_PER_MAILBOX_MAX);
+/// Compressed connections of one ring: the state of each takes some 400 kB.
+pub const IMAP_COMPRESSED_PER_RING_MAX: usize = 200;
+/// Octets that are taken out of compression before they are read: a little may hold very much.
+pub const IMAP_INFLATED_BYTES: usize = 32 * 1024;
 /// Structures of messages that a session remembers.
 pub const IMAP_STRUCTURES_KEPT: usize = 4;
 /// Patterns of one LIST.

@@ -353,6 +353,7 @@ impl Desk<'_> {
                 row,
                 counter,
                 messages,
+                gone: crate::view::Gone::default(),
             };
             copyable(inbox.messages.size())?;
             let mut usage = self.newest.usage(self.mailbox);

@@ -318,7 +318,7 @@ fn flagged(r: &Flagged) -> Vec<Row> {
 }
 
 fn expunged(r: &Expunged) -> Vec<Row> {
-    let gone = |uid| Row::Gone(r.mailbox, r.folder, uid);
+    let gone = |uid| Row::Gone(r.mailbox, r.folder, uid, r.modseq);
     let mut rows: Vec<Row> = r.uids.iter().copied().map(gone).collect();
     rows.push(Row::Modseq(r.mailbox, r.folder, r.modseq));
     rows.push(Row::Usage(r.mailbox, r.usage));

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use parking_lot::RwLock;
 use rpds::RedBlackTreeMapSync;
 
+use super::gone::Gone;
 use super::row::{AnswerRow, DeliveryRow, ErrandRow, FolderCounter, JourneyRow, RecipientKey, Row};
 use crate::address::{Address, Domain};
 use crate::instant::Instant;
@@ -27,6 +28,8 @@ pub struct FolderView {
     pub counter: FolderCounter,
     /// Messages by UID, in ascending order.
     pub messages: RedBlackTreeMapSync<Uid, Arc<MessageRow>>,
+    /// Messages that went lately.
+    pub gone: Gone,
 }
 
 #[derive(Debug, Default, Clone)]
@@ -222,6 +225,16 @@ impl View {
         }
     }
 
+    /// What went before now is not known: the rows came from files that hold only what is there.
+    pub(crate) fn forget_gone(&self) {
+        for folders in self.mailboxes.read().values() {
+            for folder in folders.write().folders.values_mut() {
+                let folder = Arc::make_mut(folder);
+                folder.gone.forget(folder.counter.highest_modseq);
+            }
+        }
+    }
+
     /// From now on `watcher` is told of each mailbox that changes.
     pub fn watch(&self, watcher: Watcher) {
         self.watchers.write().push(watcher);
@@ -342,12 +355,8 @@ impl View {
             Row::Flags(id, folder, change, modseq) => {
                 return self.change(id, |f| f.edit(folder, |view| view.reflag(change, modseq)));
             }
-            Row::Gone(id, folder, uid) => {
-                return self.change(id, |f| {
-                    f.edit(folder, |view| {
-                        view.messages.remove_mut(&uid);
-                    });
-                });
+            Row::Gone(id, folder, uid, modseq) => {
+                return self.change(id, |f| f.edit(folder, |view| view.remove(uid, modseq)));
             }
             Row::Usage(id, usage) => return self.change(id, |f| f.usage = usage),
         }
@@ -382,6 +391,7 @@ impl Folders {
                     row,
                     counter: FolderCounter::default(),
                     messages,
+                    gone: Gone::default(),
                 };
                 self.folders.insert(id, Arc::new(view));
             }
@@ -396,6 +406,12 @@ impl Folders {
 }
 
 impl FolderView {
+    fn remove(&mut self, uid: Uid, modseq: u64) {
+        if self.messages.remove_mut(&uid) {
+            self.gone.note(uid, modseq);
+        }
+    }
+
     fn reflag(&mut self, change: crate::journal::record::FlagChange, modseq: u64) {
         if let Some(row) = self.messages.get(&change.uid) {
             let row = MessageRow {

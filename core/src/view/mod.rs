@@ -3,10 +3,12 @@
 
 mod apply;
 pub mod behind;
+mod gone;
 pub mod memory;
 pub mod row;
 
 pub use apply::apply;
 pub use behind::{Behind, Lag, Loaded, Store, ViewError, load};
+pub use gone::Gone;
 pub use memory::{FolderView, View};
 pub use row::Row;

@@ -139,8 +139,8 @@ pub enum Row {
     Message(MailboxId, FolderId, crate::mailbox::MessageRow),
     /// New flags of a message that is there.
     Flags(MailboxId, FolderId, FlagChange, u64),
-    /// A message removed.
-    Gone(MailboxId, FolderId, Uid),
+    /// A message removed, and the mod-sequence of that.
+    Gone(MailboxId, FolderId, Uid, u64),
     /// Octets used in a mailbox.
     Usage(MailboxId, u64),
     /// A message taken in, to be certified.

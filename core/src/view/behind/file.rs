@@ -72,10 +72,11 @@ pub fn write_row(row: &Row) -> Option<(MailboxId, [u8; ROW_BYTES])> {
             put(24, &change.flags.to_le_bytes());
             mailbox
         }
-        Row::Gone(mailbox, folder, uid) => {
+        Row::Gone(mailbox, folder, uid, modseq) => {
             put(0, &[GONE]);
             put(4, &folder.0.to_le_bytes());
             put(8, &uid.to_le_bytes());
+            put(16, &modseq.to_le_bytes());
             mailbox
         }
         Row::Counter(mailbox, folder, counter) => {

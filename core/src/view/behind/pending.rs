@@ -130,7 +130,7 @@ fn key(row: &Row) -> Key {
         }
         Row::Message(mailbox, folder, row) => Key::Message(*mailbox, *folder, row.uid),
         Row::Flags(mailbox, folder, change, _) => Key::Message(*mailbox, *folder, change.uid),
-        Row::Gone(mailbox, folder, uid) => Key::Message(*mailbox, *folder, *uid),
+        Row::Gone(mailbox, folder, uid, _) => Key::Message(*mailbox, *folder, *uid),
         Row::Usage(mailbox, _) => Key::Usage(*mailbox),
         Row::Submission(identifier, _) => Key::Submission(identifier.clone()),
         Row::Journey(identifier, _) => Key::Journey(identifier.clone()),

@@ -107,6 +107,7 @@ fn try_load(folder: &Path, journal_end: Position, boot: &str) -> Result<Loaded, 
             _ => view.publish([table::read_cell(&key, &value)?]),
         }
     }
+    view.forget_gone();
     let store = Store {
         folder: folder.to_owned(),
         boot: boot.to_owned(),
