@@ -42,6 +42,8 @@ pub struct Shared {
     changes: Changes,
     under_way: Slots<MailboxId>,
     under_way_from: Slots<IpAddr>,
+    sessions: Slots<MailboxId>,
+    compressed: Slots<MailboxId>,
     /// Of all rings together.
     pace: Arc<Mutex<Pace<IpAddr>>>,
     /// `None` on a machine that does not say whom to ask.
@@ -69,6 +71,14 @@ impl Shared {
             changes: Changes::start(server.state.view()),
             under_way: Slots::new(limits::BODIES_PER_RING_MAX, limits::BODIES_PER_MAILBOX_MAX),
             under_way_from: Slots::new(limits::BODIES_PER_RING_MAX, limits::BODIES_PER_SOURCE_MAX),
+            sessions: Slots::new(
+                limits::CONNECTIONS_PER_RING_MAX,
+                limits::IMAP_SESSIONS_PER_MAILBOX_MAX,
+            ),
+            compressed: Slots::new(
+                limits::IMAP_COMPRESSED_PER_RING_MAX,
+                limits::IMAP_COMPRESSED_PER_RING_MAX,
+            ),
             pace,
             sender_domains: SenderDomains::new(server.dns).ok().map(Rc::new),
             examiner: Arc::clone(&server.examiner),
@@ -149,6 +159,16 @@ impl Shared {
     /// A place for one more message under way from `mailbox` (SE-10).
     pub(crate) fn message_from(&self, mailbox: MailboxId) -> Option<Slot<MailboxId>> {
         self.under_way.take(mailbox)
+    }
+
+    /// A place for one more connection of the account of `mailbox` (SE-10).
+    pub(crate) fn session_of(&self, mailbox: MailboxId) -> Option<Slot<MailboxId>> {
+        self.sessions.take(mailbox)
+    }
+
+    /// A place for one more connection that is compressed.
+    pub(crate) fn compressed(&self, mailbox: MailboxId) -> Option<Slot<MailboxId>> {
+        self.compressed.take(mailbox)
     }
 
     /// Watches a mailbox from now on.

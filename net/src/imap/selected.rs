@@ -4,11 +4,13 @@
 
 use std::sync::Arc;
 
+use ceralacca_core::limits;
 use ceralacca_core::mailbox::{Flags, FolderId, MailboxId, MessageRow, Uid};
 use ceralacca_core::view::{FolderView, View};
 use imap_types::sequence::{SeqOrUid, Sequence, SequenceSet};
 
-use super::codec::output::Output;
+use super::codec::output::{Output, runs};
+use super::enabled::Enabled;
 
 /// A selected folder.
 #[derive(Debug)]
@@ -84,6 +86,61 @@ impl Selected {
         })
     }
 
+    /// The UIDs of `within` that the client does not have, as ascending ranges, up to the last UID that
+    /// was given.
+    pub fn absent(&self, within: &[(u32, u32)]) -> Vec<(u32, u32)> {
+        let last = self.told.counter.uid_next.saturating_sub(1);
+        let mut absent = Vec::new();
+        for &(start, end) in within {
+            let end = end.min(last);
+            let from = self.uids.partition_point(|uid| *uid < start);
+            let mut next = start.max(1);
+            for &uid in self.uids[from..].iter().take_while(|uid| **uid <= end) {
+                if next < uid {
+                    absent.push((next, uid - 1));
+                }
+                next = uid.saturating_add(1);
+            }
+            if next <= end {
+                absent.push((next, end));
+            }
+        }
+        absent
+    }
+
+    /// The UIDs of `within` that went after `modseq`, as ascending ranges: exactly these as long as they
+    /// are remembered, else all that the client does not have (RFC 7162 §3.2.6).
+    pub fn vanished(&self, modseq: u64, within: &[(u32, u32)]) -> Vec<(u32, u32)> {
+        let Some(gone) = self.told.gone.since(modseq) else {
+            return self.absent(within);
+        };
+        // Of what went and has a number still, the end is told by itself.
+        let is_told = |uid: &Uid| is_in(within, *uid) && self.uids.binary_search(uid).is_err();
+        runs(gone.into_iter().filter(is_told))
+    }
+
+    /// The messages of `within`, by UID, that changed after `modseq`.
+    pub fn changed(&self, modseq: u64, within: &[(u32, u32)]) -> Vec<Target> {
+        let is_wanted =
+            |target: &Target| target.row.modseq > modseq && is_in(within, target.row.uid);
+        self.all().filter(is_wanted).collect()
+    }
+
+    /// The sequence numbers of those of `uids` that have one.
+    pub fn numbers_of(&self, uids: &[Uid]) -> Vec<u32> {
+        let number = |uid: &Uid| {
+            let at = self.uids.binary_search(uid).ok()?;
+            u32::try_from(at + 1).ok()
+        };
+        uids.iter().filter_map(number).collect()
+    }
+
+    /// The UID of a sequence number.
+    pub fn uid_of(&self, number: u32) -> Option<Uid> {
+        let at = usize::try_from(number).ok()?.checked_sub(1)?;
+        self.uids.get(at).copied()
+    }
+
     /// The messages of a set of sequence numbers or UIDs, in order. `None`: a sequence number that no
     /// message has, in a folder that has messages.
     pub fn targets(&self, set: &SequenceSet, by_uid: bool) -> Option<Vec<Target>> {
@@ -137,15 +194,7 @@ impl Selected {
             };
             ranges.push((a.min(b), a.max(b)));
         }
-        ranges.sort_unstable();
-        let mut merged: Vec<(u32, u32)> = Vec::new();
-        for (start, end) in ranges {
-            match merged.last_mut() {
-                Some(last) if start <= last.1.saturating_add(1) => last.1 = last.1.max(end),
-                _ => merged.push((start, end)),
-            }
-        }
-        merged
+        merged(ranges)
     }
 
     /// The folder as it is now; `None` when it was deleted.
@@ -153,8 +202,16 @@ impl Selected {
         view.folder(self.mailbox, self.folder)
     }
 
-    /// Tells the flags of those of `uids` that have in `newest` what the client was told before.
-    pub fn repeat_unchanged(&self, newest: &FolderView, uids: &[Uid], out: &mut Output) {
+    /// Tells those of `uids` that have in `newest` the flags that the client was told before: their
+    /// flags, or when `silent` their mod-sequences alone.
+    pub fn repeat_unchanged(
+        &mut self,
+        newest: &FolderView,
+        uids: &[Uid],
+        silent: bool,
+        enabled: Enabled,
+        out: &mut Output,
+    ) {
         for uid in uids {
             let (Ok(at), Some(row)) = (self.uids.binary_search(uid), newest.messages.get(uid))
             else {
@@ -162,7 +219,9 @@ impl Selected {
             };
             if self.row(*uid).is_some_and(|told| told.flags == row.flags) {
                 let number = u32::try_from(at + 1).unwrap_or(u32::MAX);
-                write_fetch_flags(out, number, row, &newest.row.keywords);
+                let keywords = (!silent).then_some(newest.row.keywords.as_slice());
+                write_fetch(out, number, row, keywords, enabled);
+                self.told.messages.insert_mut(*uid, Arc::clone(row));
             }
         }
     }
@@ -189,7 +248,7 @@ impl Selected {
     }
 
     /// Tells what changed since: flags, new messages and, when `may_expunge`, those that are gone.
-    pub fn tell(&mut self, view: &View, may_expunge: bool, out: &mut Output) {
+    pub fn tell(&mut self, view: &View, may_expunge: bool, enabled: Enabled, out: &mut Output) {
         let due = may_expunge && self.has_gone;
         if !due && !self.has_news(view) {
             return;
@@ -209,14 +268,20 @@ impl Selected {
         if next.row.keywords != self.told.row.keywords {
             write_flags(out, &next.row.keywords);
         }
-        self.tell_gone(&mut next, may_expunge, out);
-        self.tell_flags(&next, out);
-        self.tell_new(&next, out);
+        self.tell_gone(&mut next, may_expunge, enabled, out);
+        self.tell_flags(&next, enabled, out);
+        self.tell_new(&next, enabled, out);
         self.told = next;
         self.newest = newest;
     }
 
-    fn tell_gone(&mut self, next: &mut FolderView, may_expunge: bool, out: &mut Output) {
+    fn tell_gone(
+        &mut self,
+        next: &mut FolderView,
+        may_expunge: bool,
+        enabled: Enabled,
+        out: &mut Output,
+    ) {
         let gone: Vec<usize> = (0..self.uids.len())
             .filter(|at| !next.messages.contains_key(&self.uids[*at]))
             .collect();
@@ -230,28 +295,41 @@ impl Selected {
             }
             return;
         }
-        for (told, at) in gone.iter().enumerate() {
-            // Numbers shift down by one with each that was told.
-            out.text("* ")
-                .number((at + 1 - told) as u64)
-                .text(" EXPUNGE")
-                .end();
+        if enabled.qresync {
+            let gone = runs(gone.iter().map(|at| self.uids[*at]));
+            for part in gone.chunks(limits::IMAP_RANGES_PER_LINE_MAX) {
+                out.text("* VANISHED ").set(part).end();
+            }
+        } else {
+            for (told, at) in gone.iter().enumerate() {
+                // Numbers shift down by one with each that was told.
+                out.text("* ")
+                    .number((at + 1 - told) as u64)
+                    .text(" EXPUNGE")
+                    .end();
+            }
         }
         self.uids.retain(|uid| next.messages.contains_key(uid));
     }
 
-    fn tell_flags(&self, next: &FolderView, out: &mut Output) {
+    /// A mod-sequence that grew is told too, to those who know them: flags may have come and gone.
+    fn tell_flags(&self, next: &FolderView, enabled: Enabled, out: &mut Output) {
         for (number, uid) in (1u32..).zip(&self.uids) {
             let (Some(old), Some(new)) = (self.row(*uid), next.messages.get(uid)) else {
                 continue;
             };
-            if !Arc::ptr_eq(old, new) && old.flags != new.flags {
-                write_fetch_flags(out, number, new, &next.row.keywords);
+            if Arc::ptr_eq(old, new) {
+                continue;
+            }
+            if old.flags != new.flags {
+                write_fetch(out, number, new, Some(&next.row.keywords), enabled);
+            } else if enabled.condstore && old.modseq != new.modseq {
+                write_fetch(out, number, new, None, enabled);
             }
         }
     }
 
-    fn tell_new(&mut self, next: &FolderView, out: &mut Output) {
+    fn tell_new(&mut self, next: &FolderView, enabled: Enabled, out: &mut Output) {
         let known = self.uids.last().copied().unwrap_or(0);
         let before = self.uids.len();
         self.uids.extend(
@@ -264,9 +342,47 @@ impl Selected {
                 .number(self.uids.len() as u64)
                 .text(" EXISTS")
                 .end();
-            out.text("* 0 RECENT").end();
+            if !enabled.rev2 {
+                out.text("* 0 RECENT").end();
+            }
         }
     }
+}
+
+/// A set without `*`, as ascending ranges that do not touch; `None`: it has one.
+pub fn known_ranges(set: &SequenceSet) -> Option<Vec<(u32, u32)>> {
+    let value = |n: SeqOrUid| match n {
+        SeqOrUid::Value(n) => Some(n.get()),
+        SeqOrUid::Asterisk => None,
+    };
+    let range = |sequence: &Sequence| match *sequence {
+        Sequence::Single(n) => Some((value(n)?, value(n)?)),
+        Sequence::Range(a, b) => Some((value(a)?.min(value(b)?), value(a)?.max(value(b)?))),
+    };
+    set.0
+        .as_ref()
+        .iter()
+        .map(range)
+        .collect::<Option<_>>()
+        .map(merged)
+}
+
+fn merged(mut ranges: Vec<(u32, u32)>) -> Vec<(u32, u32)> {
+    ranges.sort_unstable();
+    let mut merged: Vec<(u32, u32)> = Vec::new();
+    for (start, end) in ranges {
+        match merged.last_mut() {
+            Some(last) if start <= last.1.saturating_add(1) => last.1 = last.1.max(end),
+            _ => merged.push((start, end)),
+        }
+    }
+    merged
+}
+
+/// Whether ascending ranges hold `number`.
+fn is_in(ranges: &[(u32, u32)], number: u32) -> bool {
+    let at = ranges.partition_point(|(_, end)| *end < number);
+    ranges.get(at).is_some_and(|(start, _)| *start <= number)
 }
 
 /// `* FLAGS (…)` with the folder's keywords.
@@ -278,14 +394,24 @@ pub fn write_flags(out: &mut Output, keywords: &[String]) {
     out.text(")").end();
 }
 
-/// `* n FETCH (UID u FLAGS (…))`
-pub fn write_fetch_flags(out: &mut Output, number: u32, row: &MessageRow, keywords: &[String]) {
+/// `* n FETCH (UID u FLAGS (…) MODSEQ (m))`: flags where `keywords` are given, the mod-sequence for those
+/// who know it.
+fn write_fetch(
+    out: &mut Output,
+    number: u32,
+    row: &MessageRow,
+    keywords: Option<&[String]>,
+    enabled: Enabled,
+) {
     out.text("* ")
         .number(number.into())
         .text(" FETCH (UID ")
         .number(row.uid.into());
-    out.text(" FLAGS ")
-        .flags(row.flags, keywords)
-        .text(")")
-        .end();
+    if let Some(keywords) = keywords {
+        out.text(" FLAGS ").flags(row.flags, keywords);
+    }
+    if enabled.condstore {
+        out.text(" MODSEQ (").number(row.modseq).text(")");
+    }
+    out.text(")").end();
 }

@@ -11,6 +11,7 @@ use ceralacca_core::limits;
 use ceralacca_core::mailbox::{Content, MailboxId};
 use ceralacca_core::owner::Command;
 use ceralacca_core::proof::Durable;
+use ceralacca_core::registry::MailboxRow;
 use ceralacca_core::rope::{Bookmark, Rope};
 use ceralacca_core::state::State;
 use ceralacca_core::view::View;
@@ -21,7 +22,9 @@ use super::codec::{Input, Reader};
 use super::message::{Octets, ReadError, Store};
 use super::session::{Answer, Pace, Session, SpoolRefusal, Step};
 use super::settings::Settings;
+use super::wire::Wire;
 use crate::conn::{ConnError, Connection};
+use crate::ring::slots::Slot;
 use crate::ring::spool::{Body, SpoolError};
 use crate::shared::Shared;
 
@@ -34,18 +37,22 @@ pub(crate) async fn run(connection: Connection, shared: Rc<Shared>) {
     let store: Arc<dyn Store> = Arc::new(Stored(Arc::clone(&shared.state)));
     let session = Session::new(store, Arc::new(settings));
     let mut rim = Rim {
-        connection,
+        wire: Wire::new(connection),
+        place: None,
         shared,
         reader: Reader::default(),
         login_until: Some(Instant::now() + Duration::from_secs(limits::IMAP_LOGIN_TIMEOUT_S)),
     };
     // Whatever ended it is the client's or the line's doing, and nothing is left to do about it.
     let _ = rim.talk(session).await;
-    rim.connection.close().await;
+    rim.place = None;
+    rim.wire.close().await;
 }
 
 struct Rim {
-    connection: Connection,
+    wire: Wire,
+    /// Among the connections of the account.
+    place: Option<Slot<MailboxId>>,
     shared: Rc<Shared>,
     reader: Reader,
     /// Until login.
@@ -76,10 +83,12 @@ impl Rim {
                 }
                 Step::Verify { name, password } => {
                     let row = self.shared.sign_in(&name, password).await;
-                    let next = session.resume(Answer::Verified(row));
+                    let answer = self.verified(row);
+                    let next = session.resume(answer);
                     self.note_login(&session);
                     next
                 }
+                Step::Compress => self.compress(&mut session).await?,
                 waits => match self.wait_for_client(&mut session, waits).await {
                     Err(ConnError::PeerSilent) => session.bye("silent for too long"),
                     other => other?,
@@ -136,9 +145,9 @@ impl Rim {
     /// stop of the appliance says goodbye.
     async fn next(&mut self, session: &mut Session) -> Result<Option<Input>, ConnError> {
         loop {
-            while !self.connection.input().is_empty() {
-                let (used, input) = self.reader.next(self.connection.input());
-                self.connection.input().consume(used);
+            while !self.wire.input().is_empty() {
+                let (used, input) = self.reader.next(self.wire.input());
+                self.wire.consume(used);
                 if input != Input::More {
                     return Ok(Some(input));
                 }
@@ -146,7 +155,7 @@ impl Rim {
             let deadline = self.deadline();
             let shared = Rc::clone(&self.shared);
             tokio::select! {
-                filled = self.connection.fill_until(deadline) => {
+                filled = self.wire.fill_until(deadline) => {
                     if filled? == 0 {
                         return Ok(None);
                     }
@@ -165,8 +174,34 @@ impl Rim {
         self.login_until.unwrap_or_else(|| Instant::now() + most)
     }
 
+    /// Takes a place among the connections of the account (SE-10).
+    fn verified(&mut self, row: Option<Arc<MailboxRow>>) -> Answer {
+        let Some(row) = row else {
+            return Answer::Verified(None);
+        };
+        self.place = self.shared.session_of(row.id);
+        match self.place {
+            Some(_) => Answer::Verified(Some(row)),
+            None => Answer::Crowded,
+        }
+    }
+
+    /// The answer goes out as it is, and nothing after it.
+    async fn compress(&mut self, session: &mut Session) -> Result<Step, ConnError> {
+        let mailbox = session.mailbox();
+        let place = mailbox.and_then(|mailbox| self.shared.compressed(mailbox));
+        let next = session.resume(Answer::Compressed(place.is_some()));
+        self.flush(session).await?;
+        if let Some(place) = place {
+            self.wire.compress(place);
+        }
+        Ok(next)
+    }
+
     fn note_login(&mut self, session: &Session) {
-        if session.mailbox().is_some() {
+        if session.mailbox().is_none() {
+            self.place = None;
+        } else {
             self.login_until = None;
             self.reader.trust();
         }
@@ -193,18 +228,18 @@ impl Rim {
         };
         let whole = Instant::now() + Duration::from_secs(limits::IMAP_BODY_SECONDS_MAX);
         let clean = loop {
-            if self.connection.input().is_empty() {
+            if self.wire.input().is_empty() {
                 let wait = Duration::from_secs(limits::IMAP_BODY_SILENCE_S);
                 let until = whole.min(Instant::now() + wait);
-                let filled = self.connection.fill_until(until).await;
+                let filled = self.wire.fill_until(until).await;
                 if !matches!(filled, Ok(1..)) {
                     give_up(body).await;
                     return filled.map(|_| Step::Close);
                 }
             }
-            let (used, input) = self.reader.next(self.connection.input());
+            let (used, input) = self.reader.next(self.wire.input());
             if let Input::Body(_) = input {
-                let octets = self.connection.input().get(..used).unwrap_or_default();
+                let octets = self.wire.input().get(..used).unwrap_or_default();
                 let has_nul = memchr::memchr(0, octets).is_some();
                 refusal = refusal.or(has_nul.then_some(SpoolRefusal::Nul));
                 if let Some(open) = body.as_mut().filter(|_| refusal.is_none())
@@ -213,7 +248,7 @@ impl Rim {
                     refusal = Some(SpoolRefusal::NoRoom);
                 }
             }
-            self.connection.input().consume(used);
+            self.wire.consume(used);
             match input {
                 Input::BodyEnd { clean } => break clean,
                 Input::Hopeless => {
@@ -240,9 +275,9 @@ impl Rim {
         session.wake();
         loop {
             self.flush(session).await?;
-            while !self.connection.input().is_empty() {
-                let (used, input) = self.reader.next(self.connection.input());
-                self.connection.input().consume(used);
+            while !self.wire.input().is_empty() {
+                let (used, input) = self.reader.next(self.wire.input());
+                self.wire.consume(used);
                 match input {
                     Input::Command(line) => {
                         self.reader.expect_line(false);
@@ -253,7 +288,7 @@ impl Rim {
                 }
             }
             tokio::select! {
-                filled = self.connection.fill_until(deadline) => {
+                filled = self.wire.fill_until(deadline) => {
                     if filled? == 0 {
                         return Ok(Step::Close);
                     }
@@ -280,7 +315,7 @@ impl Rim {
         let octets = session.output();
         match octets.is_empty() {
             true => Ok(()),
-            false => self.connection.write_all(&octets).await,
+            false => self.wire.write_all(&octets).await,
         }
     }
 }

@@ -14,6 +14,7 @@ use zeroize::Zeroizing;
 use super::codec::output::Output;
 use super::codec::{self, AppendHead, DecodeError};
 use super::command;
+use super::enabled::Enabled;
 use super::message::Store;
 use super::message::cache::Structures;
 use super::selected::Selected;
@@ -48,6 +49,9 @@ pub enum Step {
     },
     /// Read on: the message of an APPEND that was refused is thrown away.
     Skip,
+    /// Write what is to be written, make room to compress all that comes after it, and resume with
+    /// [`Answer::Compressed`].
+    Compress,
     /// Like [`Step::Line`]; call [`Session::wake`] whenever the mailbox changed.
     Idle,
     /// End the connection.
@@ -68,6 +72,10 @@ pub enum Pace {
 pub enum Answer {
     /// The mailbox that the password opens.
     Verified(Option<Arc<MailboxRow>>),
+    /// The password opens a mailbox that has all the connections it may.
+    Crowded,
+    /// Whether what comes after the answer will be compressed.
+    Compressed(bool),
     /// What the owner says.
     Ordered(Result<Outcome, CommandError>),
     /// Go on.
@@ -116,10 +124,14 @@ pub struct Session {
     pub(super) mailbox: Option<MailboxId>,
     /// The selected folder.
     pub(super) selected: Option<Selected>,
+    /// What the client has switched on.
+    pub(super) enabled: Enabled,
     /// What is to be written.
     pub(super) out: Output,
     /// Structures of the last messages.
     pub(super) structures: Structures,
+    /// COMPRESS was done.
+    pub(super) is_compressed: bool,
     /// Wrong passwords so far.
     pub(super) failures: u32,
     work: Option<Box<dyn Work>>,
@@ -140,8 +152,10 @@ impl Session {
             settings,
             mailbox: None,
             selected: None,
+            enabled: Enabled::default(),
             out,
             structures: Structures::default(),
+            is_compressed: false,
             failures: 0,
             work: None,
             bad: 0,
@@ -269,7 +283,19 @@ impl Session {
     pub(super) fn tell(&mut self, telling: Telling) {
         if let Some(selected) = &mut self.selected {
             let may_expunge = telling == Telling::All;
-            selected.tell(self.store.view(), may_expunge, &mut self.out);
+            selected.tell(self.store.view(), may_expunge, self.enabled, &mut self.out);
+        }
+    }
+
+    /// The client has shown that it knows mod-sequences (RFC 7162 §3.1): from now on they are told.
+    pub(super) fn enable_condstore(&mut self) {
+        if self.enabled.condstore {
+            return;
+        }
+        self.enabled.condstore = true;
+        if let Some(selected) = &self.selected {
+            let highest = selected.told().counter.highest_modseq;
+            write_highest_modseq(&mut self.out, highest);
         }
     }
 
@@ -310,4 +336,12 @@ impl Session {
         };
         self.no(tag, text)
     }
+}
+
+/// `* OK [HIGHESTMODSEQ n]`
+pub(super) fn write_highest_modseq(out: &mut Output, highest: u64) {
+    out.text("* OK [HIGHESTMODSEQ ")
+        .number(highest)
+        .text("] highest")
+        .end();
 }

@@ -12,6 +12,14 @@ pub struct Settings {
 /// What is offered before login (AC-04: the connection is under TLS from its first octet).
 pub const CAPABILITIES_STRANGER: &str = "IMAP4rev1 LITERAL+ SASL-IR ID ENABLE AUTH=PLAIN";
 
-/// What is offered after login.
-pub const CAPABILITIES: &str = "IMAP4rev1 LITERAL+ ID ENABLE IDLE NAMESPACE UIDPLUS UNSELECT MOVE \
-     QUOTA QUOTA=RES-STORAGE CHILDREN LIST-EXTENDED LIST-STATUS SPECIAL-USE STATUS=SIZE";
+/// What is offered after login, beside the limit of APPEND ([`Settings::capabilities`]).
+const CAPABILITIES: &str = "IMAP4rev1 LITERAL+ ID ENABLE IDLE NAMESPACE UIDPLUS UNSELECT MOVE \
+     QUOTA QUOTA=RES-STORAGE CHILDREN LIST-EXTENDED LIST-STATUS SPECIAL-USE CREATE-SPECIAL-USE \
+     STATUS=SIZE CONDSTORE QRESYNC BINARY OBJECTID PREVIEW UTF8=ACCEPT COMPRESS=DEFLATE";
+
+impl Settings {
+    /// What is offered after login.
+    pub fn capabilities(&self) -> String {
+        format!("{CAPABILITIES} APPENDLIMIT={}", self.message_bytes_max)
+    }
+}

@@ -1,5 +1,5 @@
-//! One command from the octets that [`super::input`] cut. imap-codec parses all but LIST, whose
-//! extended form (RFC 5258, RFC 5819, RFC 6154) it does not know.
+//! One command from the octets that [`super::input`] cut. imap-codec parses all but LIST, STATUS and
+//! CREATE, whose extensions it does not know; what it does not know of FETCH is taken out before.
 
 use imap_codec::CommandCodec;
 use imap_codec::decode::Decoder;
@@ -10,7 +10,11 @@ use imap_types::extensions::binary::LiteralOrLiteral8;
 use imap_types::flag::Flag;
 use imap_types::mailbox::Mailbox;
 
+use super::create::{self, CreateRequest};
+use super::cursor::{Cursor, with_literals};
+use super::fetch::{self, MoreItem};
 use super::list::{self, ListRequest};
+use super::status::{self, StatusRequest};
 
 /// A command with its tag.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,6 +32,12 @@ pub enum Request {
     Plain(CommandBody<'static>),
     /// LIST.
     List(ListRequest),
+    /// STATUS.
+    Status(StatusRequest),
+    /// CREATE.
+    Create(CreateRequest),
+    /// FETCH as imap-codec knows it, and what it does not know.
+    Fetch(CommandBody<'static>, Vec<MoreItem>),
 }
 
 /// An APPEND without its message.
@@ -41,6 +51,19 @@ pub struct AppendHead {
     pub flags: Vec<Flag<'static>>,
     /// INTERNALDATE.
     pub date: Option<DateTime>,
+    /// How the message comes.
+    pub form: AppendForm,
+}
+
+/// How the message of an APPEND comes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AppendForm {
+    /// As a literal.
+    Literal,
+    /// As a literal that may hold NUL (RFC 3516).
+    Literal8,
+    /// In `UTF8 (…)`: its header is in UTF-8 (RFC 6855).
+    Utf8,
 }
 
 /// The octets are no command.
@@ -53,12 +76,12 @@ pub struct DecodeError {
 
 /// Decodes one whole command.
 pub fn decode(octets: &[u8]) -> Result<Tagged, DecodeError> {
-    if let Some((tag, rest)) = list::recognise(octets) {
-        let request = list::decode(rest);
+    let more = tag(octets).and_then(|tag| Some((own(octets, tag.len())?, tag)));
+    if let Some((request, tag)) = more {
         let error = DecodeError {
             tag: Some(tag.clone()),
         };
-        let request = Request::List(request.ok_or(error)?);
+        let request = request.ok_or(error)?;
         return Ok(Tagged { tag, request });
     }
     let command = plain(octets)?;
@@ -70,6 +93,7 @@ pub fn decode(octets: &[u8]) -> Result<Tagged, DecodeError> {
 
 /// Decodes an APPEND up to its message.
 pub fn decode_append(head: &[u8]) -> Result<AppendHead, DecodeError> {
+    let (head, form) = append_form(head);
     let with_nothing = [head, b"{0}\r\n\r\n"].concat();
     let command = plain(&with_nothing)?;
     let tag = command.tag.as_ref().to_owned();
@@ -84,12 +108,55 @@ pub fn decode_append(head: &[u8]) -> Result<AppendHead, DecodeError> {
             mailbox,
             flags,
             date,
+            form,
         }),
         _ => Err(DecodeError { tag: Some(tag) }),
     }
 }
 
+/// What is parsed here: `None` for a command that imap-codec knows whole, `Some(None)` for one that
+/// nobody understands.
+fn own(octets: &[u8], tag_length: usize) -> Option<Option<Request>> {
+    let mut at = Cursor::new(octets.get(tag_length + 1..)?);
+    if at.take(b"LIST ") {
+        return Some(list::decode(at.rest()).map(Request::List));
+    }
+    if at.take(b"STATUS ") {
+        return Some(status::decode(at.rest()).map(Request::Status));
+    }
+    if at.take(b"CREATE ") {
+        return Some(create::decode(at.rest()).map(Request::Create));
+    }
+    if !at.take(b"FETCH ") && !at.take(b"UID FETCH ") {
+        return None;
+    }
+    let (left, more) = fetch::split(octets, at.rest())?;
+    let command = plain(&left).ok();
+    Some(command.map(|command| Request::Fetch(command.body, more)))
+}
+
+/// What comes before the message, without what says how it comes.
+fn append_form(head: &[u8]) -> (&[u8], AppendForm) {
+    const UTF8: &[u8] = b"UTF8 (~";
+    if let Some(at) = head.len().checked_sub(UTF8.len())
+        && head[at..].eq_ignore_ascii_case(UTF8)
+    {
+        return (&head[..at], AppendForm::Utf8);
+    }
+    match head.strip_suffix(b"~") {
+        Some(head) => (head, AppendForm::Literal8),
+        None => (head, AppendForm::Literal),
+    }
+}
+
 fn plain(octets: &[u8]) -> Result<Command<'static>, DecodeError> {
+    if !octets.is_ascii() {
+        return known(&with_literals(octets));
+    }
+    known(octets)
+}
+
+fn known(octets: &[u8]) -> Result<Command<'static>, DecodeError> {
     match CommandCodec::default().decode(octets) {
         Ok(([], command)) => Ok(command.into_static()),
         _ => Err(DecodeError { tag: tag(octets) }),
@@ -136,7 +203,14 @@ mod tests {
             append.date.map(|d| d.as_ref().timestamp()),
             Some(760_686_745)
         );
-        assert!(decode_append(b"a APPEND Sent ~").is_err());
+        assert_eq!(append.form, AppendForm::Literal);
+        let form = |head: &[u8]| decode_append(head).map(|append| append.form);
+        assert_eq!(form(b"a APPEND Sent ~"), Ok(AppendForm::Literal8));
+        assert_eq!(
+            form(b"a APPEND Sent (\\Seen) utf8 (~"),
+            Ok(AppendForm::Utf8)
+        );
+        assert!(form(b"a APPEND Sent UTF8 (").is_err());
         assert!(decode_append(b"a APPEND {4}\r\nSent ").is_ok());
     }
 
@@ -151,6 +225,8 @@ mod tests {
                 Just("+FLAGS "), Just("HEADER.FIELDS "), Just("LOGIN "), Just("é"), Just("\0"),
                 Just("AUTHENTICATE "), Just("=="), Just("31-Apr-2020"), Just("\"99-Feb"), Just("0"),
                 Just("APPEND "), Just("99999999999"), Just(" "), Just(","), Just("\"\\\"\""),
+                Just("CREATE "), Just("(USE (\\Sent))"), Just("EMAILID "), Just("PREVIEW (LAZY) "),
+                Just("(CHANGEDSINCE 1 VANISHED)"), Just("QRESYNC (1 2 3 (4 5))"), Just("UTF8 (~"),
             ], 0..14),
             noise in proptest::collection::vec(any::<u8>(), 0..6),
         ) {

@@ -27,7 +27,7 @@ pub enum Input {
     Body(usize),
     /// The line after the message ended.
     BodyEnd {
-        /// It was empty, as it must be.
+        /// It was as it must be: empty, or `)` where `UTF8 (` stood before the message.
         clean: bool,
     },
     /// A command was longer than allowed; it has been thrown away.
@@ -66,6 +66,8 @@ pub struct Reader {
     plain: bool,
     /// What is thrown away is reported at its end.
     report: bool,
+    /// What ends the line after the message of an APPEND.
+    after: &'static [u8],
 }
 
 /// Octets of a line's end that a literal's announcement can take: `{`, 20 digits, `+`, `}`, CRLF.
@@ -83,6 +85,7 @@ impl Default for Reader {
             bytes_max: limits::IMAP_STRANGER_COMMAND_BYTES_MAX,
             plain: false,
             report: false,
+            after: b"\r\n",
         }
     }
 }
@@ -177,6 +180,10 @@ impl Reader {
         if self.announces_message(self.line + at) {
             self.command.truncate(self.line + at);
             self.state = State::Announced { size, waits };
+            self.after = match self.command.ends_with(b"(~") {
+                true => b")\r\n",
+                false => b"\r\n",
+            };
             let head = self.take();
             return Input::Append { head, size, waits };
         }
@@ -227,7 +234,7 @@ impl Reader {
         if end.is_none() {
             return (taken, Input::More);
         }
-        let clean = self.take().as_slice() == b"\r\n";
+        let clean = self.take().as_slice() == self.after;
         (taken, Input::BodyEnd { clean })
     }
 
@@ -384,7 +391,8 @@ mod tests {
 
     #[test]
     fn commands_are_cut_alike_however_they_come() {
-        let text = b"a NOOP\r\nb LOGIN {3}\r\nbob {2+}\r\npw\r\nc APPEND {5}\r\nINBOX (\\Seen) {4}\r\nabcd\r\nd NOOP\r\n";
+        let text = b"a NOOP\r\nb LOGIN {3}\r\nbob {2+}\r\npw\r\nc APPEND {5}\r\nINBOX (\\Seen) {4}\r\nabcd\r\nd NOOP\r\n\
+            e APPEND x UTF8 (~{2+}\r\nab)\r\nf APPEND x UTF8 (~{2+}\r\nab\r\n";
         let whole = cut(text, text.len(), true);
         let expected = [
             "a NOOP\r\n",
@@ -394,6 +402,10 @@ mod tests {
             "append c APPEND {5}\r\nINBOX (\\Seen) |4 true",
             "body abcd true",
             "d NOOP\r\n",
+            "append e APPEND x UTF8 (~|2 false",
+            "body ab true",
+            "append f APPEND x UTF8 (~|2 false",
+            "body ab false",
         ];
         assert_eq!(whole, expected);
         for piece in 1..text.len() {

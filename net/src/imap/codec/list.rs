@@ -3,6 +3,9 @@
 
 use ceralacca_core::limits;
 
+use super::cursor::{Cursor, is_list_char, is_mailbox_char};
+use super::status::StatusItem;
+
 /// LIST as it was asked.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct ListRequest {
@@ -32,21 +35,13 @@ pub struct ListSelection {
 pub struct ListReturn {
     /// SUBSCRIBED
     pub subscribed: bool,
-    /// STATUS, as the octets of its list of items with parentheses.
-    pub status: Option<Vec<u8>>,
-}
-
-/// The tag, and the arguments, when this is a LIST.
-pub(super) fn recognise(octets: &[u8]) -> Option<(String, &[u8])> {
-    let tag = super::decode::tag(octets)?;
-    let rest = octets.get(tag.len() + 1..)?;
-    let (verb, rest) = rest.split_at_checked(5)?;
-    verb.eq_ignore_ascii_case(b"LIST ").then_some((tag, rest))
+    /// STATUS: what of each folder.
+    pub status: Vec<StatusItem>,
 }
 
 /// The arguments of a LIST with the CRLF.
 pub(super) fn decode(octets: &[u8]) -> Option<ListRequest> {
-    let mut at = Cursor { rest: octets };
+    let mut at = Cursor::new(octets);
     let mut request = ListRequest::default();
     if at.take(b"(") {
         request.selection = at.selection()?;
@@ -66,89 +61,10 @@ pub(super) fn decode(octets: &[u8]) -> Option<ListRequest> {
         request.returns = at.returns()?;
     }
     at.expect(b"\r\n")?;
-    at.rest.is_empty().then_some(request)
+    at.is_done().then_some(request)
 }
 
-struct Cursor<'a> {
-    rest: &'a [u8],
-}
-
-impl<'a> Cursor<'a> {
-    /// Takes `word` without regard to case, when it comes next.
-    fn take(&mut self, word: &[u8]) -> bool {
-        match self.rest.split_at_checked(word.len()) {
-            Some((head, rest)) if head.eq_ignore_ascii_case(word) => {
-                self.rest = rest;
-                true
-            }
-            _ => false,
-        }
-    }
-
-    fn expect(&mut self, word: &[u8]) -> Option<()> {
-        self.take(word).then_some(())
-    }
-
-    /// Members up to `)`, separated by blanks; the list may be empty.
-    fn list(&mut self, mut member: impl FnMut(&mut Self) -> Option<()>) -> Option<()> {
-        if self.take(b")") {
-            return Some(());
-        }
-        loop {
-            member(self)?;
-            if self.take(b")") {
-                return Some(());
-            }
-            self.expect(b" ")?;
-        }
-    }
-
-    fn word(&mut self, is_part: impl Fn(u8) -> bool) -> Option<&'a [u8]> {
-        let end = self.rest.iter().position(|b| !is_part(*b))?;
-        let (word, rest) = self.rest.split_at(end);
-        self.rest = rest;
-        (end > 0).then_some(word)
-    }
-
-    fn string(&mut self, is_part: impl Fn(u8) -> bool) -> Option<Vec<u8>> {
-        match self.rest.first()? {
-            b'"' => self.quoted(),
-            b'{' => self.literal(),
-            _ => self.word(is_part).map(<[u8]>::to_vec),
-        }
-    }
-
-    fn quoted(&mut self) -> Option<Vec<u8>> {
-        let mut string = Vec::new();
-        let mut octets = self.rest.iter().enumerate().skip(1);
-        while let Some((at, b)) = octets.next() {
-            match b {
-                b'"' => {
-                    self.rest = &self.rest[at + 1..];
-                    return Some(string);
-                }
-                b'\\' => match octets.next()?.1 {
-                    b @ (b'"' | b'\\') => string.push(*b),
-                    _ => return None,
-                },
-                b'\r' | b'\n' | 0 => return None,
-                b => string.push(*b),
-            }
-        }
-        None
-    }
-
-    fn literal(&mut self) -> Option<Vec<u8>> {
-        self.expect(b"{")?;
-        let digits = std::str::from_utf8(self.word(|b| b.is_ascii_digit())?).ok()?;
-        let size: usize = digits.parse().ok()?;
-        self.take(b"+");
-        self.expect(b"}\r\n")?;
-        let (string, rest) = self.rest.split_at_checked(size)?;
-        self.rest = rest;
-        Some(string.to_vec())
-    }
-
+impl Cursor<'_> {
     fn selection(&mut self) -> Option<ListSelection> {
         let mut selection = ListSelection::default();
         self.list(|at| {
@@ -174,9 +90,7 @@ impl<'a> Cursor<'a> {
                 b"CHILDREN" | b"SPECIAL-USE" => {}
                 b"STATUS" => {
                     at.expect(b" ")?;
-                    let end = at.rest.iter().position(|b| *b == b')')? + 1;
-                    returns.status = Some(at.rest[..end].to_vec());
-                    at.rest = &at.rest[end..];
+                    returns.status = at.status_items()?;
                 }
                 _ => return None,
             }
@@ -190,26 +104,17 @@ fn is_option_char(b: u8) -> bool {
     b.is_ascii_alphanumeric() || b == b'-'
 }
 
-/// ASTRING-CHAR of RFC 3501 §9; octets above 127 are let through for names that are UTF-8.
-fn is_mailbox_char(b: u8) -> bool {
-    is_list_char(b) && !matches!(b, b'%' | b'*')
-}
-
-fn is_list_char(b: u8) -> bool {
-    b > 0x20 && b != 0x7f && !b"(){\"\\".contains(&b)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn list(text: &str) -> Option<ListRequest> {
-        decode(recognise(text.as_bytes()).expect("a LIST").1)
+        decode(text.as_bytes().strip_prefix(b"a LIST ").expect("a LIST"))
     }
 
     #[test]
     fn plain_list_is_read() {
-        let request = list("a list \"\" %\r\n").expect("well formed");
+        let request = list("a LIST \"\" %\r\n").expect("well formed");
         assert_eq!(request.patterns, [b"%".to_vec()]);
         let request = list("a LIST {3}\r\na/b \"*\"\r\n").expect("well formed");
         assert_eq!(request.reference, b"a/b");
@@ -223,8 +128,8 @@ mod tests {
         assert!(request.selection.subscribed && request.selection.recursive);
         assert_eq!(request.patterns.len(), 2);
         assert_eq!(
-            request.returns.status.as_deref(),
-            Some(b"(MESSAGES UNSEEN)".as_slice())
+            request.returns.status,
+            [StatusItem::Messages, StatusItem::Unseen]
         );
     }
 

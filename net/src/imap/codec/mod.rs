@@ -2,15 +2,22 @@
 //! [`output`] writes responses, [`utf7`] spells folder names. No octet from a client makes any of
 //! these panic or hold more than `limits::IMAP_COMMAND_BYTES_MAX`.
 
+mod create;
+mod cursor;
 pub mod decode;
+mod fetch;
 pub mod input;
 mod list;
 pub mod output;
+mod status;
 pub mod utf7;
 
-pub use decode::{AppendHead, DecodeError, Request, Tagged, decode, decode_append};
+pub use create::{CreateRequest, Wanted};
+pub use decode::{AppendForm, AppendHead, DecodeError, Request, Tagged, decode, decode_append};
+pub use fetch::MoreItem;
 pub use input::{Input, Reader};
 pub use list::{ListRequest, ListReturn, ListSelection};
+pub use status::{StatusItem, StatusRequest};
 
 /// Reads `octets` as a client's input that comes in pieces of `piece` octets and decodes every
 /// command: the entry of fuzz harnesses. Answers how many commands were understood.

@@ -11,6 +11,8 @@ use super::utf7;
 #[derive(Debug, Default)]
 pub struct Output {
     octets: Vec<u8>,
+    /// The client reads UTF-8: folder names are written so.
+    utf8: bool,
 }
 
 /// The system flags in the order in which they are written.
@@ -82,9 +84,27 @@ impl Output {
         self.text(&format!("{{{size}}}\r\n"))
     }
 
+    /// From now on folder names are written in UTF-8 (RFC 6855 §3, RFC 9051 §5.1).
+    pub fn speak_utf8(&mut self) {
+        self.utf8 = true;
+    }
+
+    /// Adds numbers as a set: `3:5,9`.
+    pub fn set(&mut self, ranges: &[(u32, u32)]) -> &mut Self {
+        self.text(&set(ranges))
+    }
+
     /// Adds a folder's name.
     pub fn folder(&mut self, name: &str) -> &mut Self {
-        let wire = utf7::encode(name);
+        if self.utf8 && !name.is_ascii() {
+            // A name holds no control character, and every one of its octets may stand in quotes.
+            let escaped = name.replace('\\', "\\\\").replace('"', "\\\"");
+            return self.text("\"").text(&escaped).text("\"");
+        }
+        let wire = match self.utf8 {
+            true => name.to_owned(),
+            false => utf7::encode(name),
+        };
         let is_atom = |b: u8| b.is_ascii_alphanumeric() || b"-_/.,:;=+@$!?&#|~^'`<>[}".contains(&b);
         match !wire.is_empty() && wire.bytes().all(is_atom) && !wire.eq_ignore_ascii_case("NIL") {
             true => self.text(&wire),
@@ -124,6 +144,27 @@ impl Output {
     pub fn take(&mut self) -> Vec<u8> {
         std::mem::take(&mut self.octets)
     }
+}
+
+/// Numbers in their order as ranges, runs joined.
+pub fn runs(numbers: impl IntoIterator<Item = u32>) -> Vec<(u32, u32)> {
+    let mut runs: Vec<(u32, u32)> = Vec::new();
+    for number in numbers {
+        match runs.last_mut() {
+            Some((_, last)) if last.checked_add(1) == Some(number) => *last = number,
+            _ => runs.push((number, number)),
+        }
+    }
+    runs
+}
+
+/// Ranges as a client reads them: `3:5,9`.
+pub fn set(ranges: &[(u32, u32)]) -> String {
+    let range = |(a, b): &(u32, u32)| match a == b {
+        true => a.to_string(),
+        false => format!("{a}:{b}"),
+    };
+    ranges.iter().map(range).collect::<Vec<_>>().join(",")
 }
 
 /// `22-Nov-2026 05:19:00 +0100`
@@ -201,6 +242,23 @@ mod tests {
             }),
             "\"nil\""
         );
+    }
+
+    #[test]
+    fn folder_names_are_utf_8_for_those_who_read_it() {
+        assert_eq!(
+            written(|o| {
+                o.speak_utf8();
+                o.folder("Attività \"R&D\"").text(" ").folder("R&D");
+            }),
+            "\"Attività \\\"R&D\\\"\" R&D"
+        );
+    }
+
+    #[test]
+    fn runs_of_numbers_are_joined_in_their_order() {
+        assert_eq!(set(&runs([3, 4, 5, 9, 1, 2])), "3:5,9,1:2");
+        assert_eq!(set(&runs([u32::MAX])), u32::MAX.to_string());
     }
 
     #[test]

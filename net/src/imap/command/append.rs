@@ -1,4 +1,4 @@
-//! APPEND (RFC 3501 §6.3.11) with APPENDUID (RFC 4315). Everything that can be refused is refused
+//! APPEND (RFC 3501 §6.3.11) with APPENDUID (RFC 4315), literal8 (RFC 3516) and UTF8 (RFC 6855). Everything that can be refused is refused
 //! before the client sends the message, which then goes to the spool as it comes and stays as it was
 //! sent (DP-01).
 
@@ -8,7 +8,7 @@ use ceralacca_core::owner::{CommandError, MailboxOrder, Outcome};
 
 use super::store::flag_names;
 use super::{TRY_CREATE, folder_named};
-use crate::imap::codec::AppendHead;
+use crate::imap::codec::{AppendForm, AppendHead};
 use crate::imap::session::{Answer, Session, SpoolRefusal, Step, Telling, Work};
 
 /// An APPEND whose message of `size` octets is announced: [`Step::Spool`] when it may come.
@@ -20,6 +20,9 @@ pub fn start(session: &mut Session, head: AppendHead, size: u64) -> Step {
     let Some(folder) = folder_named(session, mailbox, &head.mailbox) else {
         return session.no(&tag, TRY_CREATE);
     };
+    if head.form == AppendForm::Utf8 && !session.enabled.utf8_accept {
+        return session.bad(&tag, "enable UTF8=ACCEPT first");
+    }
     if size > session.settings.message_bytes_max {
         return session.no(
             &tag,
@@ -43,6 +46,7 @@ pub fn start(session: &mut Session, head: AppendHead, size: u64) -> Step {
         flags: flag_names(&head.flags),
         internal_date: date.map(Instant::from_millis),
         size,
+        form: head.form,
     };
     session.wait(work, Step::Spool { mailbox, size })
 }
@@ -53,14 +57,20 @@ struct Spooling {
     flags: Vec<FlagName>,
     internal_date: Option<Instant>,
     size: u64,
+    form: AppendForm,
 }
 
 impl Work for Spooling {
     fn resume(self: Box<Self>, session: &mut Session, answer: Answer) -> Step {
         let content = match answer {
             Answer::Spooled(Ok(content)) => content,
+            // No literal of a FETCH could hold it, and nothing is ever changed in a message (DP-01).
             Answer::Spooled(Err(SpoolRefusal::Nul)) => {
-                return session.no(&self.tag, "[CANNOT] the message holds a NUL");
+                let text = match self.form {
+                    AppendForm::Literal => "[CANNOT] the message holds a NUL",
+                    _ => "[UNKNOWN-CTE] messages with a NUL are not kept; encode them",
+                };
+                return session.no(&self.tag, text);
             }
             Answer::Spooled(Err(SpoolRefusal::Trailing)) => {
                 return session.bad(&self.tag, "one message at a time");

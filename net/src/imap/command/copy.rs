@@ -6,6 +6,7 @@ use imap_types::mailbox::Mailbox;
 use imap_types::sequence::SequenceSet;
 
 use super::{NO_SUCH_MESSAGE, READ_ONLY, TRY_CREATE, folder_named};
+use crate::imap::codec::output::{runs, set};
 use crate::imap::session::{Answer, Session, Step, Telling, Work};
 
 /// What is copied and how.
@@ -77,8 +78,8 @@ impl Work for Ordered {
         let (old, new): (Vec<Uid>, Vec<Uid>) = pairs.into_iter().unzip();
         let code = format!(
             "[COPYUID {validity} {} {}] done",
-            uid_set(&old),
-            uid_set(&new)
+            set(&runs(old)),
+            set(&runs(new))
         );
         match self.remove {
             // RFC 6851 §4.3: before the EXPUNGE responses.
@@ -88,31 +89,5 @@ impl Work for Ordered {
             }
             false => session.ok(&self.tag, &code, self.telling),
         }
-    }
-}
-
-/// UIDs in their order, runs joined.
-fn uid_set(uids: &[Uid]) -> String {
-    let mut runs: Vec<(Uid, Uid)> = Vec::new();
-    for uid in uids {
-        match runs.last_mut() {
-            Some((_, last)) if last.checked_add(1) == Some(*uid) => *last = *uid,
-            _ => runs.push((*uid, *uid)),
-        }
-    }
-    let run = |(a, b): &(Uid, Uid)| match a == b {
-        true => a.to_string(),
-        false => format!("{a}:{b}"),
-    };
-    runs.iter().map(run).collect::<Vec<_>>().join(",")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn runs_of_uids_are_joined_in_their_order() {
-        assert_eq!(uid_set(&[3, 4, 5, 9, 1, 2]), "3:5,9,1:2");
     }
 }

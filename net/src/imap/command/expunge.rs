@@ -1,6 +1,6 @@
-//! EXPUNGE (RFC 3501 §6.4.3) and UID EXPUNGE (RFC 4315).
+//! EXPUNGE (RFC 3501 §6.4.3) and UID EXPUNGE (RFC 4315), with VANISHED once QRESYNC is enabled.
 
-use ceralacca_core::owner::{CommandError, MailboxOrder};
+use ceralacca_core::owner::{CommandError, MailboxOrder, Outcome};
 use imap_types::sequence::SequenceSet;
 
 use crate::imap::session::{Answer, Session, Step, Telling, Work};
@@ -30,9 +30,26 @@ impl Work for Ordered {
     fn resume(self: Box<Self>, session: &mut Session, answer: Answer) -> Step {
         match answer {
             // The view has them gone: telling what changed tells it all.
+            Answer::Ordered(Ok(Outcome::Expunged(gone))) if !gone.is_empty() => {
+                end(session, &self.tag)
+            }
             Answer::Ordered(Ok(_)) => session.ok(&self.tag, "done", Telling::All),
             Answer::Ordered(Err(error)) => session.refused(&self.tag, &error),
             _ => session.refused(&self.tag, &CommandError::Stopping),
         }
     }
+}
+
+/// RFC 7162 §3.2.7: a client that caches is told up to where it now knows everything.
+fn end(session: &mut Session, tag: &str) -> Step {
+    session.tell(Telling::All);
+    let highest = match &session.selected {
+        Some(selected) if session.enabled.qresync => selected.told().counter.highest_modseq,
+        _ => return session.ok(tag, "done", Telling::All),
+    };
+    session.ok(
+        tag,
+        &format!("[HIGHESTMODSEQ {highest}] done"),
+        Telling::All,
+    )
 }

@@ -1,24 +1,64 @@
 //! CREATE, DELETE, RENAME, SUBSCRIBE, UNSUBSCRIBE (RFC 3501 §6.3.3 to §6.3.7): the owner decides.
 
+use std::sync::Arc;
+
 use ceralacca_core::mailbox::MailboxId;
-use ceralacca_core::owner::{CommandError, MailboxOrder};
+use ceralacca_core::owner::{CommandError, MailboxOrder, Outcome};
+use ceralacca_core::view::FolderView;
 use imap_types::mailbox::Mailbox;
 
-use super::{NO_SUCH_FOLDER, folder_name, folder_named};
+use super::{NO_SUCH_FOLDER, folder_name, folder_named, list, name_spelled, object};
+use crate::imap::codec::{CreateRequest, Wanted};
 use crate::imap::session::{Answer, Session, Step, Telling, Work};
 
-const NOT_A_NAME: &str = "[CANNOT] the name is not in modified UTF-7";
+const NOT_A_NAME: &str =
+    "[CANNOT] the name is not in modified UTF-7, or UTF-8 where that is enabled";
 
-/// CREATE
-pub fn create(session: &mut Session, tag: String, spelled: &Mailbox<'_>) -> Step {
-    let Some(name) = folder_name(spelled) else {
+/// CREATE, with the use that is wanted (RFC 6154 §3). A use that another folder has stays there.
+pub fn create(
+    session: &mut Session,
+    tag: String,
+    mailbox: MailboxId,
+    request: &CreateRequest,
+) -> Step {
+    let Some(name) = name_spelled(session, &request.folder) else {
         return session.no(&tag, NOT_A_NAME);
     };
-    let order = MailboxOrder::CreateFolder {
-        name,
-        special_use: None,
+    let special_use = match request.special_use {
+        Wanted::Nothing => None,
+        Wanted::Use(wanted) => Some(wanted),
+        Wanted::Other => return session.no(&tag, "[USEATTR] this use is not offered"),
     };
-    session.order(order, Ordered { tag })
+    let folders = session.store.view().folders(mailbox);
+    let is_taken = |folder: &Arc<FolderView>| folder.row.special_use == special_use;
+    if special_use.is_some() && folders.iter().any(is_taken) {
+        return session.no(&tag, "[USEATTR] another folder has this use");
+    }
+    session.order(
+        MailboxOrder::CreateFolder { name, special_use },
+        Created { tag, mailbox },
+    )
+}
+
+struct Created {
+    tag: String,
+    mailbox: MailboxId,
+}
+
+impl Work for Created {
+    fn resume(self: Box<Self>, session: &mut Session, answer: Answer) -> Step {
+        let folder = match answer {
+            Answer::Ordered(Ok(Outcome::Folder(folder))) => folder,
+            answer => return Box::new(Ordered { tag: self.tag }).resume(session, answer),
+        };
+        match session.store.view().folder(self.mailbox, folder) {
+            Some(folder) => {
+                let id = object::folder_id(self.mailbox, &folder);
+                session.ok(&self.tag, &format!("[MAILBOXID ({id})] done"), Telling::All)
+            }
+            None => session.ok(&self.tag, "done", Telling::All),
+        }
+    }
 }
 
 /// DELETE
@@ -42,7 +82,7 @@ pub fn rename(
     from: &Mailbox<'_>,
     to: &Mailbox<'_>,
 ) -> Step {
-    let Some(name) = folder_name(to) else {
+    let Some(name) = folder_name(session, to) else {
         return session.no(&tag, NOT_A_NAME);
     };
     let Some(folder) = folder_named(session, mailbox, from) else {
@@ -52,7 +92,32 @@ pub fn rename(
         folder: folder.id,
         name,
     };
-    session.order(order, Ordered { tag })
+    let work = Renamed {
+        tag,
+        mailbox,
+        before: folder,
+    };
+    session.order(order, work)
+}
+
+struct Renamed {
+    tag: String,
+    mailbox: MailboxId,
+    before: Arc<FolderView>,
+}
+
+impl Work for Renamed {
+    /// RFC 9051 §6.3.9.7: the new name is told with the old one.
+    fn resume(self: Box<Self>, session: &mut Session, answer: Answer) -> Step {
+        if let (Answer::Ordered(Ok(_)), true) = (&answer, session.enabled.rev2)
+            && let Some(folder) = session.store.view().folder(self.mailbox, self.before.id)
+            && folder.row.name != self.before.row.name
+        {
+            let old = Some(self.before.row.name.as_str());
+            list::tell_one(session, self.mailbox, &folder, old);
+        }
+        Box::new(Ordered { tag: self.tag }).resume(session, answer)
+    }
 }
 
 /// SUBSCRIBE, or UNSUBSCRIBE when not `on`.

@@ -9,12 +9,10 @@ use std::sync::Arc;
 use ceralacca_core::limits;
 use ceralacca_core::mailbox::{MailboxId, SpecialUse};
 use ceralacca_core::view::FolderView;
-use imap_types::command::CommandBody;
 use imap_types::mailbox::{ListMailbox, Mailbox};
-use imap_types::status::StatusDataItemName;
 
-use super::{folder_name, status};
-use crate::imap::codec::{self, ListRequest, Request, utf7};
+use super::{name_spelled, status};
+use crate::imap::codec::ListRequest;
 use crate::imap::session::{Answer, Pace, Session, Step, Telling, Work};
 
 /// LIST
@@ -26,16 +24,13 @@ pub fn list(session: &mut Session, tag: &str, mailbox: MailboxId, request: &List
         session.out.text("* LIST (\\Noselect) \"/\" \"\"").end();
         return session.ok(tag, "done", Telling::All);
     }
-    let Some(patterns) = patterns(request) else {
-        return session.no(
-            tag,
-            "[CANNOT] the name is not in modified UTF-7, or too long",
-        );
+    let whole = |wire: &Vec<u8>| pattern(session, &request.reference, wire);
+    let patterns = request.patterns.iter().map(whole).collect();
+    let Some(patterns) = patterns else {
+        return session.no(tag, NOT_A_PATTERN);
     };
-    let Some(items) = status_items(request) else {
-        return session.bad(tag, "the items of STATUS are not understood");
-    };
-    let asked = Asked::List(request.clone(), items);
+    status::note(session, &request.returns.status);
+    let asked = Asked::List(request.clone());
     go_through(session, tag, mailbox, asked, patterns)
 }
 
@@ -51,25 +46,26 @@ pub fn lsub(
         ListMailbox::Token(token) => token.as_ref(),
         ListMailbox::String(string) => string.as_ref(),
     };
-    let pattern = folder_name(reference).and_then(|reference| pattern(&reference, wildcard));
-    let Some(pattern) = pattern else {
-        return session.no(
-            tag,
-            "[CANNOT] the name is not in modified UTF-7, or too long",
-        );
+    let reference = match reference {
+        Mailbox::Inbox => b"INBOX",
+        Mailbox::Other(other) => other.as_ref(),
+    };
+    let Some(pattern) = pattern(session, reference, wildcard) else {
+        return session.no(tag, NOT_A_PATTERN);
     };
     go_through(session, tag, mailbox, Asked::Lsub, vec![pattern])
 }
 
 /// What is told of the folders that match.
 enum Asked {
-    List(ListRequest, Vec<StatusDataItemName>),
+    List(ListRequest),
     Lsub,
 }
 
 /// A LIST or LSUB that goes on.
 struct Listing {
     tag: String,
+    mailbox: MailboxId,
     asked: Asked,
     patterns: Vec<String>,
     levels: Levels,
@@ -86,6 +82,7 @@ fn go_through(
 ) -> Step {
     let work = Listing {
         tag: tag.to_owned(),
+        mailbox,
         asked,
         patterns,
         levels: Levels::of(session, mailbox),
@@ -123,10 +120,11 @@ impl Listing {
             return;
         }
         match &self.asked {
-            Asked::List(request, items) if self.levels.is_selected(request, name, folder) => {
+            Asked::List(request) if self.levels.is_selected(request, name, folder) => {
                 line(session, &self.levels, request, name, folder);
+                let items = &request.returns.status;
                 if let (Some(folder), false) = (folder, items.is_empty()) {
-                    status::write(&mut session.out, folder, items);
+                    status::write(session, self.mailbox, folder, items);
                 }
             }
             Asked::Lsub if folder.is_some_and(|folder| folder.row.subscribed) => {
@@ -181,12 +179,40 @@ fn is_narrowed(request: &ListRequest) -> bool {
     request.selection.subscribed || request.selection.special_use
 }
 
+/// Tells of one folder unasked, with the name that it had before.
+pub fn tell_one(
+    session: &mut Session,
+    mailbox: MailboxId,
+    folder: &Arc<FolderView>,
+    old_name: Option<&str>,
+) {
+    let levels = Levels::of(session, mailbox);
+    let request = ListRequest::default();
+    line_with(
+        session,
+        &levels,
+        &request,
+        (&folder.row.name, Some(folder)),
+        old_name,
+    );
+}
+
 fn line(
     session: &mut Session,
     levels: &Levels,
     request: &ListRequest,
     name: &str,
     folder: Option<&Arc<FolderView>>,
+) {
+    line_with(session, levels, request, (name, folder), None);
+}
+
+fn line_with(
+    session: &mut Session,
+    levels: &Levels,
+    request: &ListRequest,
+    (name, folder): (&str, Option<&Arc<FolderView>>),
+    old_name: Option<&str>,
 ) {
     let mut words = Vec::new();
     words.push(match levels.below(name).next() {
@@ -208,6 +234,13 @@ fn line(
         .text(&words)
         .text(") \"/\" ")
         .folder(name);
+    if let Some(old_name) = old_name {
+        session
+            .out
+            .text(" (\"OLDNAME\" (")
+            .folder(old_name)
+            .text("))");
+    }
     let is_above = |f: &Arc<FolderView>| !request.selection.subscribed || f.row.subscribed;
     if request.selection.recursive && levels.below(name).any(is_above) {
         session.out.text(" (\"CHILDINFO\" (\"SUBSCRIBED\"))");
@@ -225,31 +258,16 @@ fn special_use(special_use: SpecialUse) -> &'static str {
     }
 }
 
-fn patterns(request: &ListRequest) -> Option<Vec<String>> {
-    let reference = utf7::decode(&request.reference)?;
-    let whole = |wire: &Vec<u8>| pattern(&reference, wire);
-    request.patterns.iter().map(whole).collect()
-}
-
 /// A pattern in UTF-8 after its reference; much longer than any name is no pattern.
-fn pattern(reference: &str, wire: &[u8]) -> Option<String> {
-    let is_short = reference.len() + wire.len() <= 2 * limits::FOLDER_NAME_BYTES_MAX;
-    is_short
-        .then(|| utf7::decode(wire))?
-        .map(|pattern| format!("{reference}{pattern}"))
+fn pattern(session: &Session, reference: &[u8], wire: &[u8]) -> Option<String> {
+    if reference.len() + wire.len() > 2 * limits::FOLDER_NAME_BYTES_MAX {
+        return None;
+    }
+    let reference = name_spelled(session, reference)?;
+    name_spelled(session, wire).map(|pattern| format!("{reference}{pattern}"))
 }
 
-/// RFC 5819: the items of RETURN (STATUS (…)) as STATUS itself reads them.
-fn status_items(request: &ListRequest) -> Option<Vec<StatusDataItemName>> {
-    let Some(items) = &request.returns.status else {
-        return Some(Vec::new());
-    };
-    let as_status = [b"a STATUS x ".as_slice(), items, b"\r\n"].concat();
-    match codec::decode(&as_status).ok()?.request {
-        Request::Plain(CommandBody::Status { item_names, .. }) => Some(item_names.into_owned()),
-        _ => None,
-    }
-}
+const NOT_A_PATTERN: &str = "[CANNOT] the name is in no spelling that is known, or too long";
 
 /// `*` stands for anything, `%` for anything without `/`; INBOX is known in any case. The time is
 /// at most the product of the lengths, which are bounded.

@@ -9,7 +9,6 @@ use imap_types::auth::AuthMechanism;
 use zeroize::Zeroizing;
 
 use crate::imap::session::{Answer, Session, Step, Work};
-use crate::imap::settings::CAPABILITIES;
 
 /// LOGIN
 pub fn login(session: &mut Session, tag: String, user: &[u8], password: &[u8]) -> Step {
@@ -86,6 +85,9 @@ impl Work for Verified {
             Answer::Verified(Some(row)) if row.state != MailboxState::Closed => {
                 enter(session, &self.tag, row.id)
             }
+            Answer::Crowded => {
+                session.no(&self.tag, "[LIMIT] too many connections of this account")
+            }
             _ => refuse(session, &self.tag),
         }
     }
@@ -93,11 +95,12 @@ impl Work for Verified {
 
 fn enter(session: &mut Session, tag: &str, mailbox: MailboxId) -> Step {
     session.mailbox = Some(mailbox);
+    let offered = session.settings.capabilities();
     session
         .out
         .text(tag)
         .text(" OK [CAPABILITY ")
-        .text(CAPABILITIES)
+        .text(&offered)
         .text("] welcome")
         .end();
     Step::Read

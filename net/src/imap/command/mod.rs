@@ -10,6 +10,7 @@ pub mod folder;
 pub mod idle;
 pub mod list;
 pub mod login;
+pub mod object;
 pub mod quota;
 pub mod search;
 pub mod select;
@@ -20,28 +21,49 @@ use std::sync::Arc;
 
 use ceralacca_core::mailbox::MailboxId;
 use ceralacca_core::view::FolderView;
-use imap_types::command::CommandBody;
+use imap_types::command::{CommandBody, StoreModifier};
 use imap_types::mailbox::Mailbox;
 
 use self::copy::Copying;
-use super::codec::{Request, Tagged, utf7};
+use super::codec::{MoreItem, Request, Tagged, utf7};
 use super::session::{Session, Step};
 
 /// Does a command, or the first step of it.
 pub fn dispatch(session: &mut Session, tagged: Tagged) -> Step {
     let Tagged { tag, request } = tagged;
     match request {
-        Request::List(request) => match session.mailbox {
-            Some(mailbox) => list::list(session, &tag, mailbox, &request),
+        Request::Plain(body) => plain(session, tag, body, &[]),
+        Request::Fetch(body, more) => plain(session, tag, body, &more),
+        own => match session.mailbox {
+            Some(mailbox) => of_holder(session, tag, mailbox, own),
             None => session.bad(&tag, "log in first"),
         },
-        Request::Plain(body) => match (session.mailbox, session.selected.is_some()) {
-            _ if is_for_anybody(&body) => anybody(session, tag, body),
-            (None, _) => stranger(session, tag, body),
-            (Some(mailbox), _) if !needs_selection(&body) => holder(session, tag, mailbox, body),
-            (Some(_), false) => session.bad(&tag, "select a folder first"),
-            (Some(mailbox), true) => selected(session, tag, mailbox, body),
-        },
+    }
+}
+
+/// `more`: items of FETCH that `body` does not hold.
+fn plain(
+    session: &mut Session,
+    tag: String,
+    body: CommandBody<'static>,
+    more: &[MoreItem],
+) -> Step {
+    match (session.mailbox, session.selected.is_some()) {
+        _ if is_for_anybody(&body) => anybody(session, tag, body),
+        (None, _) => stranger(session, tag, body),
+        (Some(mailbox), _) if !needs_selection(&body) => holder(session, tag, mailbox, body),
+        (Some(_), false) => session.bad(&tag, "select a folder first"),
+        (Some(mailbox), true) => selected(session, tag, mailbox, body, more),
+    }
+}
+
+/// Commands that are parsed here, all of them for whoever has logged in.
+fn of_holder(session: &mut Session, tag: String, mailbox: MailboxId, request: Request) -> Step {
+    match request {
+        Request::List(request) => list::list(session, &tag, mailbox, &request),
+        Request::Status(request) => status::start(session, &tag, mailbox, &request),
+        Request::Create(request) => folder::create(session, tag, mailbox, &request),
+        Request::Plain(_) | Request::Fetch(..) => session.bad(&tag, "not offered"),
     }
 }
 
@@ -103,24 +125,22 @@ fn holder(
     body: CommandBody<'static>,
 ) -> Step {
     match body {
-        CommandBody::Enable { .. } => any::enable(session, &tag),
+        CommandBody::Enable { capabilities } => any::enable(session, &tag, capabilities.as_ref()),
         CommandBody::Namespace => any::namespace(session, &tag),
         CommandBody::Idle => idle::start(session, tag),
         CommandBody::Lsub {
             reference,
             mailbox_wildcard,
         } => list::lsub(session, &tag, mailbox, &reference, &mailbox_wildcard),
-        CommandBody::Status {
+        CommandBody::Select {
             mailbox: folder,
-            item_names,
-        } => status::start(session, &tag, mailbox, &folder, &item_names),
-        CommandBody::Select { mailbox: folder } => {
-            select::select(session, &tag, mailbox, &folder, false)
-        }
-        CommandBody::Examine { mailbox: folder } => {
-            select::select(session, &tag, mailbox, &folder, true)
-        }
-        CommandBody::Create { mailbox: folder } => folder::create(session, tag, &folder),
+            parameters,
+        } => select::select(session, tag, mailbox, &folder, &parameters, false),
+        CommandBody::Examine {
+            mailbox: folder,
+            parameters,
+        } => select::select(session, tag, mailbox, &folder, &parameters, true),
+        CommandBody::Compress { .. } => any::compress(session, tag),
         CommandBody::Delete { mailbox: folder } => folder::delete(session, tag, mailbox, &folder),
         CommandBody::Rename { from, to } => folder::rename(session, tag, mailbox, &from, &to),
         CommandBody::Subscribe { mailbox: folder } => {
@@ -146,6 +166,7 @@ fn selected(
     tag: String,
     mailbox: MailboxId,
     body: CommandBody<'static>,
+    more: &[MoreItem],
 ) -> Step {
     match body {
         CommandBody::Check => any::check(session, &tag),
@@ -155,6 +176,10 @@ fn selected(
         CommandBody::ExpungeUid { sequence_set } => {
             expunge::start(session, tag, Some(&sequence_set))
         }
+        // RFC 6855 §3: UTF-8 is what it speaks, and nothing else can be named.
+        CommandBody::Search {
+            charset: Some(_), ..
+        } if session.enabled.utf8_accept => session.bad(&tag, "no CHARSET after UTF8=ACCEPT"),
         CommandBody::Search {
             charset,
             criteria,
@@ -162,20 +187,32 @@ fn selected(
         } => search::start(session, tag, charset.as_ref(), criteria.as_ref(), uid),
         CommandBody::Fetch {
             sequence_set,
-            macro_or_item_names,
-            uid,
-        } => fetch::start(session, tag, &sequence_set, macro_or_item_names, uid),
+            macro_or_item_names: names,
+            uid: by_uid,
+            modifiers,
+        } => {
+            let fetch = fetch::Fetch {
+                set: &sequence_set,
+                by_uid,
+                names,
+                more,
+                modifiers: &modifiers,
+            };
+            fetch::start(session, tag, fetch)
+        }
         CommandBody::Store {
             sequence_set,
             kind,
             response,
             flags,
             uid,
+            modifiers,
         } => {
             let change = store::Change {
                 kind,
                 response,
                 flags: &flags,
+                unchanged_since: modifiers.first().map(|StoreModifier::UnchangedSince(m)| *m),
             };
             store::start(session, tag, &sequence_set, change, uid)
         }
@@ -209,11 +246,23 @@ fn selected(
     }
 }
 
-/// The name that a client spelled; INBOX in any case is `INBOX`.
-pub(super) fn folder_name(spelled: &Mailbox<'_>) -> Option<String> {
+/// The name that a client spelled, in modified UTF-7 or, once that is switched on, in UTF-8; INBOX in any
+/// case is `INBOX`.
+pub(super) fn name_spelled(session: &Session, wire: &[u8]) -> Option<String> {
+    if wire.eq_ignore_ascii_case(b"INBOX") {
+        return Some("INBOX".to_owned());
+    }
+    match session.enabled.utf8 {
+        true => String::from_utf8(wire.to_vec()).ok(),
+        false => utf7::decode(wire),
+    }
+}
+
+/// The name that a client spelled in a command of imap-codec.
+pub(super) fn folder_name(session: &Session, spelled: &Mailbox<'_>) -> Option<String> {
     match spelled {
-        Mailbox::Inbox => Some("INBOX".to_owned()),
-        Mailbox::Other(other) => utf7::decode(other.as_ref()),
+        Mailbox::Inbox => name_spelled(session, b"INBOX"),
+        Mailbox::Other(other) => name_spelled(session, other.as_ref()),
     }
 }
 
@@ -223,7 +272,19 @@ pub(super) fn folder_named(
     mailbox: MailboxId,
     spelled: &Mailbox<'_>,
 ) -> Option<Arc<FolderView>> {
-    let name = folder_name(spelled)?;
+    folder_of_name(session, mailbox, &folder_name(session, spelled)?)
+}
+
+/// The folder that a client named in a command that is parsed here.
+pub(super) fn folder_spelled(
+    session: &Session,
+    mailbox: MailboxId,
+    wire: &[u8],
+) -> Option<Arc<FolderView>> {
+    folder_of_name(session, mailbox, &name_spelled(session, wire)?)
+}
+
+fn folder_of_name(session: &Session, mailbox: MailboxId, name: &str) -> Option<Arc<FolderView>> {
     let folders = session.store.view().folders(mailbox);
     folders.into_iter().find(|folder| folder.row.name == name)
 }

@@ -9,6 +9,7 @@ use imap_types::flag::{Flag, StoreResponse, StoreType};
 use imap_types::sequence::SequenceSet;
 
 use super::{NO_SUCH_MESSAGE, READ_ONLY};
+use crate::imap::codec::output::{runs, set};
 use crate::imap::selected::Selected;
 use crate::imap::session::{Answer, Session, Step, Telling, Work};
 
@@ -20,6 +21,8 @@ pub struct Change<'a> {
     pub response: StoreResponse,
     /// What.
     pub flags: &'a [Flag<'a>],
+    /// Not where something changed after this mod-sequence (RFC 7162 §3.1.3).
+    pub unchanged_since: Option<u64>,
 }
 
 /// STORE
@@ -30,6 +33,9 @@ pub fn start(
     change: Change<'_>,
     by_uid: bool,
 ) -> Step {
+    if change.unchanged_since.is_some() {
+        session.enable_condstore();
+    }
     let Some(selected) = &session.selected else {
         return session.bad(&tag, "select a folder first");
     };
@@ -58,7 +64,7 @@ pub fn start(
         uids,
         action,
         flags: flags.clone(),
-        unchanged_since: None,
+        unchanged_since: change.unchanged_since,
     };
     let is_silent = change.response == StoreResponse::Silent;
     session.order(
@@ -68,6 +74,7 @@ pub fn start(
             action,
             flags,
             is_silent,
+            by_uid,
             telling,
         },
     )
@@ -92,31 +99,52 @@ struct Ordered {
     action: FlagAction,
     flags: Vec<FlagName>,
     is_silent: bool,
+    by_uid: bool,
     telling: Telling,
 }
 
 impl Work for Ordered {
     fn resume(self: Box<Self>, session: &mut Session, answer: Answer) -> Step {
-        let done = match answer {
-            Answer::Ordered(Ok(Outcome::Flagged(done, _))) => done,
-            Answer::Ordered(Ok(_)) => Vec::new(),
+        let (done, left) = match answer {
+            Answer::Ordered(Ok(Outcome::Flagged(done, left))) => (done, left),
+            Answer::Ordered(Ok(_)) => (Vec::new(), Vec::new()),
             Answer::Ordered(Err(error)) => return session.refused(&self.tag, &error),
             _ => return session.refused(&self.tag, &CommandError::Stopping),
         };
         if let Some(selected) = &mut session.selected
             && let Some(newest) = selected.newest(session.store.view())
         {
-            match self.is_silent {
-                true => self.assume(selected, &newest, &done),
+            let (enabled, silent) = (session.enabled, self.is_silent);
+            if silent {
+                self.assume(selected, &newest, &done);
+            }
+            if !silent || enabled.condstore {
                 // What did not change is told too: the client asked for the values.
-                false => selected.repeat_unchanged(&newest, &done, &mut session.out),
+                selected.repeat_unchanged(&newest, &done, silent, enabled, &mut session.out);
             }
         }
-        session.ok(&self.tag, "done", self.telling)
+        match self.modified(session, left) {
+            Some(modified) => {
+                let text = format!("[MODIFIED {modified}] others changed these before");
+                session.ok(&self.tag, &text, self.telling)
+            }
+            None => session.ok(&self.tag, "done", self.telling),
+        }
     }
 }
 
 impl Ordered {
+    /// The messages that were left alone, as the client named them.
+    fn modified(&self, session: &Session, left: Vec<Uid>) -> Option<String> {
+        let selected = session.selected.as_ref()?;
+        let mut numbers = match self.by_uid {
+            true => left,
+            false => selected.numbers_of(&left),
+        };
+        numbers.sort_unstable();
+        (!numbers.is_empty()).then(|| set(&runs(numbers)))
+    }
+
     /// The client computes the new flags itself, from those it was told. Where others changed them
     /// meanwhile the result differs from what is stored, and the difference is told.
     fn assume(&self, selected: &mut Selected, newest: &FolderView, done: &[Uid]) {

@@ -2,10 +2,12 @@
 //! what is told about them (envelope, structure) is read from them as a stream, in bounded memory.
 
 pub mod addresses;
+pub mod binary;
 pub mod bodystructure;
 pub mod cache;
 pub mod envelope;
 pub mod fields;
+pub mod preview;
 pub mod section;
 pub mod store;
 pub mod structure;

@@ -1,6 +1,7 @@
 //! `BODY[…]` (RFC 3501 §6.4.5): a section of a message as a range of its octets, or as header fields
 //! picked from it, exactly as they stand.
 
+use std::num::NonZeroU32;
 use std::ops::Range;
 
 use ceralacca_core::limits;
@@ -63,10 +64,10 @@ pub fn find(
     };
     let found = match section {
         Section::Part(numbers) => {
-            numbered(structure, numbers).map(|i| structure.parts[i].body.clone())
+            numbered(structure, numbers.0.as_ref()).map(|i| structure.parts[i].body.clone())
         }
         Section::Mime(numbers) => {
-            numbered(structure, numbers).map(|i| structure.parts[i].header.clone())
+            numbered(structure, numbers.0.as_ref()).map(|i| structure.parts[i].header.clone())
         }
         Section::Text(numbers) => {
             message(structure, numbers.as_ref()).map(|i| structure.parts[i].body.clone())
@@ -163,16 +164,20 @@ fn message(structure: &Structure, numbers: Option<&Numbers>) -> Option<usize> {
     let Some(numbers) = numbers else {
         return (!structure.parts.is_empty()).then_some(0);
     };
-    match structure.parts.get(numbered(structure, numbers)?)?.kind {
+    match structure
+        .parts
+        .get(numbered(structure, numbers.0.as_ref())?)?
+        .kind
+    {
         Kind::Message(inner) => Some(inner),
         Kind::Leaf | Kind::Multipart(_) => None,
     }
 }
 
 /// The part with these numbers. A message that is no multipart has one part, number 1: its body.
-fn numbered(structure: &Structure, numbers: &Numbers) -> Option<usize> {
+pub(super) fn numbered(structure: &Structure, numbers: &[NonZeroU32]) -> Option<usize> {
     let (mut at, mut is_message) = (0, true);
-    for number in numbers.0.as_ref() {
+    for number in numbers {
         if let (false, Kind::Message(inner)) = (is_message, &structure.parts.get(at)?.kind) {
             (at, is_message) = (*inner, true);
         }

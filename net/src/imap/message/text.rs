@@ -86,7 +86,7 @@ impl Needle {
 }
 
 /// A message of one part: its MIME fields and its body.
-fn mime_only(header: &[u8], body: &[u8]) -> Vec<u8> {
+pub(super) fn mime_only(header: &[u8], body: &[u8]) -> Vec<u8> {
     let mut alone = Vec::with_capacity(body.len() + 256);
     for field in fields::fields(header) {
         if field.is(b"content-type") || field.is(b"content-transfer-encoding") {

@@ -1,5 +1,10 @@
 //! IMAP on loopback: from TLS to the journal and the blobs, and back.
 
+use miniz_oxide::deflate::core::{CompressorOxide, create_comp_flags_from_zip_params};
+use miniz_oxide::deflate::stream::deflate;
+use miniz_oxide::inflate::stream::{InflateState, inflate};
+use miniz_oxide::{DataFormat, MZFlush};
+
 use super::*;
 
 impl House {
@@ -150,5 +155,159 @@ fn ac_04_no_command_counts_before_tls_and_wrong_passwords_end_the_connection() {
         assert!(said.starts_with("a NO [AUTHENTICATIONFAILED]"));
     }
     assert_eq!(client.line(), "* BYE too many wrong passwords");
+    house.running.stop();
+}
+
+/// Compresses what is sent and takes what comes out of compression.
+struct Squeezed {
+    client: Client,
+    out: CompressorOxide,
+    back: Box<InflateState>,
+    plain: Vec<u8>,
+}
+
+impl Squeezed {
+    fn send(&mut self, octets: &[u8]) {
+        let mut room = vec![0; octets.len() + 100_000];
+        let done = deflate(&mut self.out, octets, &mut room, MZFlush::Sync);
+        assert_eq!(done.bytes_consumed, octets.len());
+        self.client.send(&room[..done.bytes_written]);
+    }
+
+    /// What comes, up to a line that starts so.
+    fn read_to(&mut self, start: &str) -> Vec<u8> {
+        let end = format!("\r\n{start}");
+        loop {
+            let found = memchr::memmem::find(&self.plain, end.as_bytes());
+            if let Some(at) = found
+                && let Some(after) = memchr::memchr(b'\n', &self.plain[at + 2..])
+            {
+                return self.plain.drain(..at + 3 + after).collect();
+            }
+            let octet = self.client.read(1);
+            let mut room = vec![0; 64 * 1024];
+            let done = inflate(&mut self.back, &octet, &mut room, MZFlush::None);
+            self.plain.extend_from_slice(&room[..done.bytes_written]);
+        }
+    }
+}
+
+#[test]
+fn dp_01_what_travels_compressed_is_the_same_octet_by_octet() {
+    let house = house();
+    let mut client = house.selected();
+    assert_eq!(
+        answer(&mut client, "c COMPRESS DEFLATE"),
+        "c OK from now on\n"
+    );
+    let flags = create_comp_flags_from_zip_params(6, -15, 0);
+    let mut client = Squeezed {
+        client,
+        out: CompressorOxide::new(flags),
+        back: InflateState::new_boxed(DataFormat::Raw),
+        plain: Vec::new(),
+    };
+    let text = "Una riga come tante altre.\r\n".repeat(20_000);
+    let message = format!("Subject: lungo\r\n\r\n{text}");
+    client.send(format!("a APPEND INBOX {{{}+}}\r\n{message}\r\n", message.len()).as_bytes());
+    let said = client.read_to("a ");
+    assert!(String::from_utf8_lossy(&said).contains("a OK [APPENDUID "));
+    client.send(b"f FETCH 1 BODY.PEEK[]\r\n");
+    let said = client.read_to("f OK");
+    let expected = format!(
+        "* 1 FETCH (BODY[] {{{}}}\r\n{message})\r\nf OK done\r\n",
+        message.len()
+    );
+    assert_eq!(String::from_utf8_lossy(&said), expected);
+    client.send(b"i IDLE\r\n");
+    client.send(b"DONE\r\no LOGOUT\r\n");
+    assert!(
+        client
+            .read_to("o OK")
+            .starts_with(b"+ idling\r\ni OK done\r\n")
+    );
+    house.running.stop();
+}
+
+#[test]
+fn what_is_no_compression_ends_the_connection_and_not_the_server() {
+    let house = house();
+    let mut client = house.selected();
+    assert_eq!(
+        answer(&mut client, "c COMPRESS DEFLATE"),
+        "c OK from now on\n"
+    );
+    client.send("n NOOP\r\n\u{ff}\u{ff}\u{ff}\u{ff}");
+    assert_eq!(client.line(), "");
+    assert!(answer(&mut house.selected(), "n NOOP").ends_with("n OK done\n"));
+    house.running.stop();
+}
+
+#[test]
+fn se_10_an_account_has_so_many_connections_and_a_place_comes_back() {
+    let house = house_on(1);
+    let mut clients: Vec<Client> = (0..limits::IMAP_SESSIONS_PER_MAILBOX_MAX)
+        .map(|_| house.selected())
+        .collect();
+    let mut one_more = house.imaps();
+    let login = format!("l LOGIN {ROSSI} \"correct horse\"");
+    let said = answer(&mut one_more, &login);
+    assert_eq!(said, "l NO [LIMIT] too many connections of this account\n");
+    let mut first = clients.swap_remove(0);
+    answer(&mut first, "o LOGOUT");
+    assert_eq!(first.line(), "");
+    // The place is free once the server has closed its side, too.
+    let mut tries = (0..1_000).map(|_| answer(&mut one_more, &login));
+    assert!(tries.any(|said| said.ends_with("] welcome\n")));
+    drop(clients);
+    house.running.stop();
+}
+
+#[test]
+fn ac_11_three_sessions_at_once_lose_and_double_no_flag() {
+    let house = house();
+    let mut setter = house.selected();
+    for _ in 0..8 {
+        append(&mut setter, b"Subject: x\r\n\r\ny\r\n");
+    }
+    // A third one idles, and is told every change of the others.
+    let mut idler = house.selected();
+    idler.send("i IDLE\r\n");
+    assert_eq!(idler.line(), "+ idling");
+    let mut clients = vec![house.selected(), house.selected()];
+    std::thread::scope(|scope| {
+        for (number, client) in clients.iter_mut().enumerate() {
+            scope.spawn(move || {
+                for round in 0..20 {
+                    let message = round % 8 + 1;
+                    let said = answer(
+                        client,
+                        &format!("s STORE {message} +FLAGS ($C{number}R{round})"),
+                    );
+                    assert!(said.ends_with("s OK done\n"), "{said}");
+                }
+            });
+        }
+    });
+    let flags_of = |client: &mut Client| {
+        answer(client, "n NOOP");
+        let said = answer(client, "f FETCH 1:* FLAGS");
+        let lines = said.lines().filter(|line| line.contains("FETCH (FLAGS ("));
+        lines.map(str::to_owned).collect::<Vec<_>>()
+    };
+    idler.send("DONE\r\n");
+    let told = lines_to(&mut idler, "i ");
+    let (one, three) = (flags_of(&mut clients[0]), flags_of(&mut idler));
+    assert_eq!(one, three);
+    let all = one.join(" ");
+    for number in 0..2 {
+        for round in 0..20 {
+            let flag = format!("$C{number}R{round}");
+            let is_it = |word: &&str| word.trim_end_matches(')').trim_start_matches('(') == flag;
+            assert_eq!(all.split(' ').filter(is_it).count(), 1, "{flag} in {all}");
+            assert!(told.contains(&flag), "{flag} in {told}");
+        }
+    }
+    drop((setter, clients, idler));
     house.running.stop();
 }
