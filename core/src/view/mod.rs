@@ -3,6 +3,7 @@
 
 mod apply;
 pub mod behind;
+pub mod marks;
 pub mod memory;
 pub mod row;
 

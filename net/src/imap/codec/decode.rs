@@ -1,5 +1,5 @@
 //! One command from the octets that [`super::input`] cut. imap-codec parses all but LIST, whose
-//! extended form (RFC 5258, RFC 5819, RFC 6154) it does not know.
+//! extended form (RFC 5258, RFC 5819, RFC 6154) it does not know, and SEARCH with its kin.
 
 use imap_codec::CommandCodec;
 use imap_codec::decode::Decoder;
@@ -11,6 +11,7 @@ use imap_types::flag::Flag;
 use imap_types::mailbox::Mailbox;
 
 use super::list::{self, ListRequest};
+use super::search::{self, SearchRequest};
 
 /// A command with its tag.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,6 +29,8 @@ pub enum Request {
     Plain(CommandBody<'static>),
     /// LIST.
     List(ListRequest),
+    /// SEARCH, SORT, THREAD.
+    Search(SearchRequest),
 }
 
 /// An APPEND without its message.
@@ -59,6 +62,13 @@ pub fn decode(octets: &[u8]) -> Result<Tagged, DecodeError> {
             tag: Some(tag.clone()),
         };
         let request = Request::List(request.ok_or(error)?);
+        return Ok(Tagged { tag, request });
+    }
+    if let Some((tag, request)) = search::recognise(octets) {
+        let error = DecodeError {
+            tag: Some(tag.clone()),
+        };
+        let request = Request::Search(request.ok_or(error)?);
         return Ok(Tagged { tag, request });
     }
     let command = plain(octets)?;
@@ -97,7 +107,7 @@ fn plain(octets: &[u8]) -> Result<Command<'static>, DecodeError> {
 }
 
 /// The first word, when it can be a tag (RFC 3501 §9).
-pub(super) fn tag(octets: &[u8]) -> Option<String> {
+pub(in crate::imap) fn tag(octets: &[u8]) -> Option<String> {
     let end = octets.iter().position(|b| b" \r\n".contains(b))?;
     let is_tag = |b: &u8| b.is_ascii_graphic() && !b"(){%*\"\\+".contains(b);
     let tag = octets[..end].to_vec();

@@ -6,11 +6,14 @@ pub mod decode;
 pub mod input;
 mod list;
 pub mod output;
+pub mod search;
 pub mod utf7;
 
+pub(super) use decode::tag as tag_of;
 pub use decode::{AppendHead, DecodeError, Request, Tagged, decode, decode_append};
 pub use input::{Input, Reader};
 pub use list::{ListRequest, ListReturn, ListSelection};
+pub use search::{Key, Returns, SearchRequest, SortBy, SortKey, Threading, Verb};
 
 /// Reads `octets` as a client's input that comes in pieces of `piece` octets and decodes every
 /// command: the entry of fuzz harnesses. Answers how many commands were understood.

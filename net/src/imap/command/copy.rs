@@ -92,7 +92,7 @@ impl Work for Ordered {
 }
 
 /// UIDs in their order, runs joined.
-fn uid_set(uids: &[Uid]) -> String {
+pub(super) fn uid_set(uids: &[Uid]) -> String {
     let mut runs: Vec<(Uid, Uid)> = Vec::new();
     for uid in uids {
         match runs.last_mut() {

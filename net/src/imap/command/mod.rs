@@ -11,6 +11,7 @@ pub mod idle;
 pub mod list;
 pub mod login;
 pub mod quota;
+pub mod saved;
 pub mod search;
 pub mod select;
 pub mod status;
@@ -34,6 +35,11 @@ pub fn dispatch(session: &mut Session, tagged: Tagged) -> Step {
         Request::List(request) => match session.mailbox {
             Some(mailbox) => list::list(session, &tag, mailbox, &request),
             None => session.bad(&tag, "log in first"),
+        },
+        Request::Search(request) => match (session.mailbox, session.selected.is_some()) {
+            (None, _) => session.bad(&tag, "log in first"),
+            (Some(_), false) => session.bad(&tag, "select a folder first"),
+            (Some(_), true) => search::start(session, tag, request),
         },
         Request::Plain(body) => match (session.mailbox, session.selected.is_some()) {
             _ if is_for_anybody(&body) => anybody(session, tag, body),
@@ -60,7 +66,6 @@ fn needs_selection(body: &CommandBody<'_>) -> bool {
             | CommandBody::Unselect
             | CommandBody::Expunge
             | CommandBody::ExpungeUid { .. }
-            | CommandBody::Search { .. }
             | CommandBody::Fetch { .. }
             | CommandBody::Store { .. }
             | CommandBody::Copy { .. }
@@ -155,11 +160,6 @@ fn selected(
         CommandBody::ExpungeUid { sequence_set } => {
             expunge::start(session, tag, Some(&sequence_set))
         }
-        CommandBody::Search {
-            charset,
-            criteria,
-            uid,
-        } => search::start(session, tag, charset.as_ref(), criteria.as_ref(), uid),
         CommandBody::Fetch {
             sequence_set,
             macro_or_item_names,
