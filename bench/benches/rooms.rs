@@ -24,6 +24,7 @@ use ceralacca_core::ports::{Signer, SigningRequest};
 use ceralacca_core::receipt;
 use ceralacca_core::rope::{self, Rope};
 use ceralacca_core::smime::cms;
+use ceralacca_core::view::marks::{FolderMarks, MarkedField, Marks};
 use ceralacca_core::wording::SERVICE_LOCAL_PART;
 use ceralacca_hsm::authority::Authority;
 use ceralacca_hsm::{SoftwareKey, SoftwareSigner};
@@ -192,5 +193,45 @@ fn directory(c: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(rooms, pure, journal, directory);
+/// TM-09, AC-12: less than a millisecond on 100,000 messages, what the disk takes apart.
+fn marks(c: &mut Criterion) {
+    let header = |n: u32| {
+        format!(
+            "Message-ID: <opec{n}@pec.test>\r\nX-Ricevuta: {}\r\n\
+             X-Riferimento-Message-ID: <ref{}@client.test>\r\n\r\n",
+            ["accettazione", "avvenuta-consegna"][n as usize % 2],
+            n / 2
+        )
+    };
+    let mut folder = FolderMarks::default();
+    for uid in 1..=100_000 {
+        folder.put(uid, &Marks::of(header(uid).as_bytes()));
+    }
+    eprintln!(
+        "marks: {} octets for each message",
+        folder.bytes() / 100_000
+    );
+    let mut group = c.benchmark_group("marks of 100,000 messages");
+    let text = header(7);
+    group.bench_function("of one header", |b| {
+        b.iter(|| Marks::of(black_box(text.as_bytes())))
+    });
+    let mut at = 0;
+    group.bench_function("search of a reference", |b| {
+        b.iter(|| {
+            at = (at + 7919) % 50_000;
+            let value = format!("ref{at}@client.test");
+            folder
+                .with_value(MarkedField::Reference, &value)
+                .maybe
+                .len()
+        })
+    });
+    group.bench_function("search of a kind of receipt", |b| {
+        b.iter(|| folder.with_receipt(black_box("accettazione")).sure.len())
+    });
+    group.finish();
+}
+
+criterion_group!(rooms, pure, journal, directory, marks);
 criterion_main!(rooms);

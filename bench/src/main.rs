@@ -3,6 +3,7 @@
 //! Absolute numbers depend on the machine; the ratios to the raw signature rate of the same run do not.
 
 mod chain;
+mod imap;
 mod load;
 mod memory;
 mod provider;
@@ -24,6 +25,8 @@ struct Arguments {
 enum What {
     /// Submit messages and wait until all receipts are in mailboxes.
     Chain(chain::Settings),
+    /// An IMAP server's work, beside Dovecot's in the same run.
+    Imap(imap::Settings),
     /// Concurrent large submissions; prints the largest resident size.
     Memory(memory::Settings),
 }
@@ -35,6 +38,7 @@ fn main() -> ExitCode {
     }
     let done = match Arguments::parse().what {
         What::Chain(settings) => chain::run(&settings),
+        What::Imap(settings) => imap::run(&settings),
         What::Memory(settings) => memory::run(&settings),
     };
     match done {

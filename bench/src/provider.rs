@@ -1,7 +1,7 @@
 //! A throw-away provider in a child process: made, filled with mailboxes, served, measured, ended.
 
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -17,7 +17,8 @@ use crate::sums::Trouble;
 pub const APPLIANCE: &str = "appliance";
 /// All mailboxes open with it.
 pub const PASSWORD: &str = "bench password";
-const HOST: &str = "pec.test";
+/// The name in its certificate.
+pub const HOST: &str = "pec.test";
 const START_WAIT: Duration = Duration::from_secs(60);
 
 /// The running provider; ended when dropped.
@@ -25,6 +26,7 @@ pub struct Provider {
     folder: TempDir,
     serve: Child,
     submissions: SocketAddr,
+    imap: SocketAddr,
 }
 
 impl Provider {
@@ -66,8 +68,9 @@ impl Provider {
             folder,
             serve,
             submissions: unknown,
+            imap: unknown,
         };
-        provider.submissions = provider.wait_for_submissions()?;
+        (provider.submissions, provider.imap) = provider.wait_for_listeners()?;
         Ok(provider)
     }
 
@@ -76,12 +79,24 @@ impl Provider {
         self.submissions
     }
 
+    /// Where mailboxes are read over TLS.
+    pub fn imap(&self) -> SocketAddr {
+        self.imap
+    }
+
+    /// The authority above the server's certificate.
+    pub fn authority(&self) -> PathBuf {
+        self.data().0.join("keys/authority.pem")
+    }
+
+    /// The server's process.
+    pub fn process(&self) -> u32 {
+        self.serve.id()
+    }
+
     /// Trusts the provider's evaluation authority.
     pub fn trust(&self) -> Result<Trust, Trouble> {
-        Ok(Trust::from_pem_file(
-            &self.data().0.join("keys/authority.pem"),
-            HOST,
-        )?)
+        Ok(Trust::from_pem_file(&self.authority(), HOST)?)
     }
 
     /// A connection to the control socket.
@@ -117,7 +132,7 @@ impl Provider {
         DataFolder(self.folder.path().join("data"))
     }
 
-    fn wait_for_submissions(&mut self) -> Result<SocketAddr, Trouble> {
+    fn wait_for_listeners(&mut self) -> Result<(SocketAddr, SocketAddr), Trouble> {
         let deadline = Instant::now() + START_WAIT;
         while Instant::now() < deadline {
             if let Some(end) = self.serve.try_wait()? {
@@ -125,9 +140,10 @@ impl Provider {
                 return Err(Trouble::from(format!("serve ended ({end}): {log}")));
             }
             if let Ok(status) = self.link().and_then(|mut l| ask(&mut l, &Request::Status))
-                && let Some(address) = submissions_of(&status)
+                && let Some(submissions) = listener(&status, "submission_tls")
+                && let Some(imap) = listener(&status, "imaps")
             {
-                return Ok(address);
+                return Ok((submissions, imap));
             }
             std::thread::sleep(Duration::from_millis(20));
         }
@@ -156,11 +172,8 @@ pub fn address(number: usize) -> String {
     format!("m{number}@pec.test")
 }
 
-fn submissions_of(status: &Value) -> Option<SocketAddr> {
-    status["listens"]["submission_tls"][0]
-        .as_str()?
-        .parse()
-        .ok()
+fn listener(status: &Value, name: &str) -> Option<SocketAddr> {
+    status["listens"][name][0].as_str()?.parse().ok()
 }
 
 fn appliance(data: &Path) -> Command {

@@ -68,6 +68,7 @@
 //! | drafting pool, one per core | drafts and digests, at lower priority | touches state |
 //! | signers | sessions of the module or the software key | see an octet of mail |
 //! | views | sled and mailbox files | are waited for by mail |
+//! | marker | marks for header search ([`view::marks`]) | is waited for by anybody |
 //! | passwords, two | Argon2id | touch a ring |
 //! | prober | the question whether the virus scanner works | scans mail |
 //!
@@ -86,6 +87,7 @@ pub mod intake;
 pub mod journal;
 pub mod limits;
 pub mod mailbox;
+mod marker;
 pub mod message_id;
 pub mod mime;
 pub mod notice;

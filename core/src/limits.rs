@@ -329,6 +329,14 @@ pub const VIEW_ROWS_EAGER: usize = 20_000;
 const _: () = assert!(VIEW_ROWS_EAGER < VIEW_ROWS_WAITING_MAX);
 /// The view's writer lets rows gather so long: most of what comes also goes within it, unwritten.
 pub const VIEW_PAUSE_MS: u64 = 1_000;
+/// Values of the marked header fields of one message; a message with more is read by each search.
+pub const MARKS_PER_MESSAGE_MAX: usize = 8;
+/// Marks of a folder that are looked at one by one before they are sorted in: some microseconds.
+pub const MARKS_FRESH_MAX: usize = 1_024;
+/// Octets of a message that are read first to find its header's end.
+pub const MARKS_READ_BYTES: usize = 8 * 1024;
+/// The marker lets the view's writer go first for so long.
+pub const MARKS_PAUSE_MS: u64 = 100;
 /// sled's cache; all that is read at work is in memory besides.
 pub const SLED_CACHE_BYTES: u64 = 64 * MEGABYTE;
 /// A mailbox file is left as it is below this many rows; above it, it is rewritten when half are dead.
@@ -357,6 +365,18 @@ pub const IMAP_FETCH_ITEMS_MAX: usize = 100;
 pub const IMAP_SEARCH_KEYS_MAX: usize = 200;
 /// TEXT and BODY keys of one SEARCH: each looks through the whole message.
 pub const IMAP_SEARCH_TEXTS_MAX: usize = 20;
+/// Keys of a SEARCH in each other: the deepest recursion.
+pub const IMAP_SEARCH_DEPTH_MAX: usize = 8;
+/// Criteria of one SORT.
+pub const IMAP_SORT_KEYS_MAX: usize = 16;
+/// Characters of a subject or a name that SORT and THREAD compare.
+pub const IMAP_SORT_CHARACTERS_MAX: usize = 128;
+/// Messages of one SORT or THREAD, a kilobyte of memory each at most.
+pub const IMAP_SORT_MESSAGES_MAX: usize = 200_000;
+/// Identifiers of one message that THREAD looks at, the last ones.
+pub const IMAP_THREAD_REFERENCES_MAX: usize = 32;
+/// Messages above one in its thread; what is deeper begins a thread of its own.
+pub const IMAP_THREAD_DEPTH_MAX: usize = 500;
 /// Rows that SEARCH judges, times its keys, before it lets others run: a microsecond each at most.
 pub const IMAP_SEARCH_ROUND_STEPS: usize = 4096;
 /// Characters of pattern times characters of name that LIST compares before it lets others run.

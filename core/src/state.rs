@@ -17,6 +17,7 @@ use crate::journal::lane::{Lane, Recovered};
 use crate::journal::record::{Paths, Started};
 use crate::journal::{Appended, Batch, JournalError, LaneStore, Partition, Position};
 use crate::limits;
+use crate::marker::Marker;
 use crate::owner::{Command, CommandError, Inboxes, Message, Outcome, Owner, Reply, Submission};
 use crate::pipeline::{Pipeline, Timers, WorkQueue};
 use crate::point::access::distinct;
@@ -195,6 +196,7 @@ pub struct State {
     owner: Mutex<Option<JoinHandle<()>>>,
     pipeline: Mutex<Option<Pipeline>>,
     prober: Mutex<Option<Prober>>,
+    marker: Mutex<Option<Marker>>,
 }
 
 /// A place in the backlog and in the owner's queue, reserved before `354`; gives itself back when
@@ -217,18 +219,23 @@ impl State {
         // in it with the owner, so that nobody waits for an answer that cannot come.
         let (inbox, all) = unbounded();
         let (from_certifier, certifier) = bounded(limits::GROUP_COMMANDS_MAX);
+        // On a simulated disk nothing is written behind, and nobody marks.
+        let marks = options.keep_views;
         let opened = open(options, inbox, from_certifier)?;
         let inboxes = Inboxes { all, certifier };
         let shared = opened.shared;
         let (newest, lane) = (opened.newest, Box::new(opened.lane));
         let owner = Owner::spawn(shared.clone(), newest, lane, opened.epoch, inboxes);
         let owner = Mutex::new(Some(owner.map_err(OpenError::Thread)?));
+        let marker = marks.then(|| Marker::spawn(shared.clone())).transpose();
+        let marker = Mutex::new(marker.map_err(OpenError::Thread)?);
         Ok(Arc::new(Self {
             shared,
             opening: opened.opening,
             owner,
             pipeline: Mutex::new(None),
             prober: Mutex::new(None),
+            marker,
         }))
     }
 
@@ -251,6 +258,11 @@ impl State {
     /// Ends in order: the certifier, then the owner with all that it had taken, then the views. What is
     /// open goes on at the next start.
     pub fn stop(&self) {
+        if let Some(marker) = self.marker.lock().take()
+            && !marker.stop()
+        {
+            eprintln!("warning: the marker's thread failed: header search reads messages instead");
+        }
         if let Some(pipeline) = self.pipeline.lock().take() {
             pipeline.stop();
         }
@@ -516,6 +528,14 @@ impl Shared {
         if let Some(behind) = &*self.behind.read() {
             behind.note(rows, position);
         }
+    }
+
+    /// Writes marks behind; `false`: not now. Without views on disk there is nothing to do.
+    pub(crate) fn keeps_marks(&self, row: &Row) -> bool {
+        let behind = self.behind.read();
+        behind
+            .as_ref()
+            .is_none_or(|behind| behind.note_derived(row))
     }
 
     fn store_paths(&self, recipients: &[crate::address::Address]) -> Result<Paths, CommandError> {

@@ -7,6 +7,8 @@
 mod chain;
 #[path = "fuzz/directory.rs"]
 mod directory;
+#[path = "fuzz/imap.rs"]
+mod imap;
 #[path = "fuzz/incoming.rs"]
 mod incoming;
 #[path = "fuzz/journal.rs"]

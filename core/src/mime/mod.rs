@@ -6,6 +6,7 @@ pub mod addresses;
 pub mod content;
 mod edit;
 pub mod enclose;
+pub mod fields;
 mod scan;
 mod scanner;
 pub mod words;

@@ -8,6 +8,7 @@ use parking_lot::RwLock;
 use rpds::RedBlackTreeMapSync;
 
 use super::gone::Gone;
+use super::marks::FolderMarks;
 use super::row::{AnswerRow, DeliveryRow, ErrandRow, FolderCounter, JourneyRow, RecipientKey, Row};
 use crate::address::{Address, Domain};
 use crate::instant::Instant;
@@ -44,6 +45,8 @@ struct Registry {
 #[derive(Debug, Default, Clone)]
 struct Folders {
     folders: BTreeMap<FolderId, Arc<FolderView>>,
+    /// Shared by all copies: what they say of a message never changes.
+    marks: BTreeMap<FolderId, Arc<RwLock<FolderMarks>>>,
     usage: u64,
     last: LastFolder,
 }
@@ -187,6 +190,11 @@ impl View {
     /// One folder.
     pub fn folder(&self, id: MailboxId, folder: FolderId) -> Option<Arc<FolderView>> {
         self.folders_of(id)?.read().folders.get(&folder).cloned()
+    }
+
+    /// What header search knows of a folder's messages; `None` before the first is marked.
+    pub fn marks(&self, id: MailboxId, folder: FolderId) -> Option<Arc<RwLock<FolderMarks>>> {
+        self.folders_of(id)?.read().marks.get(&folder).cloned()
     }
 
     /// What a new folder of the mailbox must be above of: sessions and clients remember those that went.
@@ -358,6 +366,10 @@ impl View {
             Row::Gone(id, folder, uid, modseq) => {
                 return self.change(id, |f| f.edit(folder, |view| view.remove(uid, modseq)));
             }
+            // No session is told: nothing of what they see changes.
+            Row::Marks(id, folder, uid, marks) => {
+                self.change(id, |f| f.mark(folder, uid, &marks));
+            }
             Row::Usage(id, usage) => return self.change(id, |f| f.usage = usage),
         }
         None
@@ -380,6 +392,7 @@ impl Folders {
         self.last.uid_validity = self.last.uid_validity.max(validity);
         let Some(row) = row else {
             self.folders.remove(&id);
+            self.marks.remove(&id);
             return;
         };
         match self.folders.get_mut(&id) {
@@ -395,6 +408,12 @@ impl Folders {
                 };
                 self.folders.insert(id, Arc::new(view));
             }
+        }
+    }
+
+    fn mark(&mut self, id: FolderId, uid: Uid, marks: &super::marks::Marks) {
+        if self.folders.contains_key(&id) {
+            self.marks.entry(id).or_default().write().put(uid, marks);
         }
     }
 

@@ -4,6 +4,7 @@
 mod apply;
 pub mod behind;
 mod gone;
+pub mod marks;
 pub mod memory;
 pub mod row;
 

@@ -1,4 +1,4 @@
-//! Rows: the final values that a record puts into the views.
+//! Rows: the final values that a record puts into the views, and marks, which follow from stored octets.
 
 use crate::address::{Address, Domain};
 use crate::blob::BlobRef;
@@ -141,6 +141,8 @@ pub enum Row {
     Flags(MailboxId, FolderId, FlagChange, u64),
     /// A message removed, and the mod-sequence of that.
     Gone(MailboxId, FolderId, Uid, u64),
+    /// What header search knows of a message; follows from its octets, not from a record.
+    Marks(MailboxId, FolderId, Uid, super::marks::Marks),
     /// Octets used in a mailbox.
     Usage(MailboxId, u64),
     /// A message taken in, to be certified.

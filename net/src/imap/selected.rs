@@ -28,6 +28,8 @@ pub struct Selected {
     newest: Option<Arc<FolderView>>,
     /// Some of `uids` are gone and their end is not told.
     has_gone: bool,
+    /// What `$` means (RFC 5182): ascending ranges of UIDs.
+    saved: Vec<(Uid, Uid)>,
 }
 
 /// A sequence number and its message.
@@ -50,7 +52,72 @@ impl Selected {
             told: (*folder).clone(),
             newest: Some(folder),
             has_gone: false,
+            saved: Vec::new(),
         }
+    }
+
+    /// The folder's mailbox.
+    pub fn mailbox(&self) -> MailboxId {
+        self.mailbox
+    }
+
+    /// What `$` means: ranges of UIDs.
+    pub fn saved(&self) -> &[(Uid, Uid)] {
+        &self.saved
+    }
+
+    /// From now on `$` means these ranges of UIDs, which ascend.
+    pub fn save(&mut self, ranges: Vec<(Uid, Uid)>) {
+        self.saved = ranges;
+    }
+
+    /// UIDs that the client knows in ascending ranges of sequence numbers or UIDs.
+    pub fn uids_in(&self, ranges: &[(u32, u32)], by_uid: bool) -> Vec<Uid> {
+        let parts = ranges.iter().flat_map(|(start, end)| {
+            let (first, last) = match by_uid {
+                true => (
+                    self.uids.partition_point(|uid| uid < start),
+                    self.uids.partition_point(|uid| uid <= end),
+                ),
+                false => {
+                    let last = (*end as usize).min(self.uids.len());
+                    ((*start as usize).saturating_sub(1), last)
+                }
+            };
+            self.uids.get(first..last).unwrap_or_default()
+        });
+        parts.copied().collect()
+    }
+
+    /// UIDs above this one.
+    pub fn uids_above(&self, uid: Uid) -> &[Uid] {
+        let at = self.uids.partition_point(|own| *own <= uid);
+        self.uids.get(at..).unwrap_or_default()
+    }
+
+    /// The sequence number of `uid`.
+    pub fn number(&self, uid: Uid) -> Option<u32> {
+        let at = self.uids.binary_search(&uid).ok()?;
+        u32::try_from(at + 1).ok()
+    }
+
+    /// The message `uid` with its number.
+    pub fn numbered(&self, uid: Uid) -> Option<Target> {
+        let row = Arc::clone(self.row(uid)?);
+        let number = self.number(uid)?;
+        Some(Target { number, row })
+    }
+
+    /// Up to `most` messages with numbers above `number`.
+    pub fn after(&self, number: u32, most: usize) -> impl Iterator<Item = Target> {
+        let first = self.uids.get(number as usize).copied();
+        let rows = first.map(|first| self.told.messages.range(first..));
+        let numbers = number.saturating_add(1)..;
+        let rows = numbers.zip(rows.into_iter().flatten()).take(most);
+        rows.map(|(number, (_, row))| Target {
+            number,
+            row: Arc::clone(row),
+        })
     }
 
     /// The folder as the client knows it.

@@ -352,6 +352,10 @@ impl Store for Stored {
         self.0.view()
     }
 
+    fn now(&self) -> ceralacca_core::instant::Instant {
+        self.0.clock().now()
+    }
+
     fn open(&self, content: Content) -> Result<Arc<dyn Octets>, ReadError> {
         let blobs = Arc::clone(self.0.blobs());
         let rope = blobs.rope(content)?;

@@ -14,6 +14,7 @@ use zeroize::Zeroizing;
 use super::codec::output::Output;
 use super::codec::{self, AppendHead, DecodeError};
 use super::command;
+use super::command::saved::Filled;
 use super::enabled::Enabled;
 use super::message::Store;
 use super::message::cache::Structures;
@@ -174,7 +175,12 @@ impl Session {
 
     /// A whole command.
     pub fn command(&mut self, octets: &[u8]) -> Step {
-        match codec::decode(octets) {
+        let filled = match command::saved::put_in(self, octets) {
+            Filled::Unchanged => None,
+            Filled::With(octets) => Some(octets),
+            Filled::Nothing(tag) => return self.ok(&tag, "nothing to do", Telling::NoExpunge),
+        };
+        match codec::decode(filled.as_deref().unwrap_or(octets)) {
             Ok(tagged) => {
                 self.bad = 0;
                 command::dispatch(self, tagged)

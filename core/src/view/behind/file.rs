@@ -4,14 +4,18 @@
 //! ```text
 //!  0 kind   1 blob is a rope   4 folder   8 uid or UIDNEXT   16 modseq   24 flags
 //! 32 segment   40 offset   48 length   56 size or usage   64 internal date   76 CRC-32C of 0..76
+//!
+//! Marks: 1 their number, or 255: open   16 marks of 4 octets
 //! ```
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::super::Row;
+use super::super::marks::Marks;
 use super::super::row::FolderCounter;
 use crate::blob::BlobRef;
 use crate::instant::Instant;
+use crate::limits;
 use crate::mailbox::{Content, Flags, FolderId, MailboxId, MessageRow, Uid};
 
 /// Octets of a row.
@@ -24,11 +28,16 @@ const COUNTER: u8 = 4;
 const MODSEQ: u8 = 5;
 const USAGE: u8 = 6;
 const FOLDER_GONE: u8 = 7;
+const MARKS: u8 = 8;
+/// In place of a number of marks.
+const OPEN: u8 = u8::MAX;
+const _: () = assert!(16 + 4 * limits::MARKS_PER_MESSAGE_MAX <= ROW_BYTES - 4);
 
 /// The rows of a mailbox that count, as they come out of its file.
 #[derive(Debug, Default)]
 pub struct Index {
     messages: BTreeMap<(FolderId, Uid), MessageRow>,
+    marks: BTreeMap<(FolderId, Uid), Marks>,
     counters: BTreeMap<FolderId, FolderCounter>,
     usage: u64,
 }
@@ -36,8 +45,9 @@ pub struct Index {
 /// Rows that the row makes useless, itself included where it only takes away.
 pub fn deaths(row: &Row) -> u64 {
     match row {
-        Row::Gone(..) => 2,
-        Row::Message(..) => 0,
+        // Itself, the message, mostly its marks.
+        Row::Gone(..) => 3,
+        Row::Message(..) | Row::Marks(..) => 0,
         _ => 1,
     }
 }
@@ -90,6 +100,16 @@ pub fn write_row(row: &Row) -> Option<(MailboxId, [u8; ROW_BYTES])> {
             put(0, &[MODSEQ]);
             put(4, &folder.0.to_le_bytes());
             put(16, &modseq.to_le_bytes());
+            mailbox
+        }
+        Row::Marks(mailbox, folder, uid, marks) => {
+            let stored = marks.stored();
+            put(0, &[MARKS, stored.map_or(OPEN, |marks| marks.len() as u8)]);
+            put(4, &folder.0.to_le_bytes());
+            put(8, &uid.to_le_bytes());
+            for (at, mark) in (16..).step_by(4).zip(stored.unwrap_or_default()) {
+                put(at, &mark.to_le_bytes());
+            }
             mailbox
         }
         Row::Usage(mailbox, usage) => {
@@ -164,6 +184,7 @@ impl Index {
             }
             GONE => {
                 self.messages.remove(&(folder, uid));
+                self.marks.remove(&(folder, uid));
             }
             COUNTER => {
                 let counter = FolderCounter {
@@ -177,19 +198,46 @@ impl Index {
             FOLDER_GONE => {
                 self.counters.remove(&folder);
                 self.messages.retain(|(of, _), _| *of != folder);
+                self.marks.retain(|(of, _), _| *of != folder);
+            }
+            MARKS => {
+                let marks = (0..usize::from(row[1])).map(|n| word32(16 + 4 * n));
+                let marks = (row[1] != OPEN).then(|| marks.collect::<Option<_>>());
+                if self.messages.contains_key(&(folder, uid)) {
+                    let marks = Marks::from_stored(marks.flatten());
+                    self.marks.insert((folder, uid), marks);
+                }
             }
             _ => return None,
         }
         Some(())
     }
 
-    /// What counts, as rows.
+    /// What counts, as rows. Marks up to the first message without: the next start goes on there.
     pub fn into_rows(self, mailbox: MailboxId) -> impl Iterator<Item = Row> {
+        let marks = self.leading_marks();
         let messages = self.messages.into_iter();
         let counters = self.counters.into_iter();
         messages
             .map(move |((folder, _), message)| Row::Message(mailbox, folder, message))
             .chain(counters.map(move |(folder, counter)| Row::Counter(mailbox, folder, counter)))
+            .chain(
+                marks
+                    .into_iter()
+                    .map(move |((folder, uid), marks)| Row::Marks(mailbox, folder, uid, marks)),
+            )
             .chain([Row::Usage(mailbox, self.usage)])
+    }
+
+    fn leading_marks(&self) -> Vec<((FolderId, Uid), Marks)> {
+        let mut broken = BTreeSet::new();
+        let mut leading = Vec::new();
+        for key in self.messages.keys() {
+            match self.marks.get(key) {
+                Some(marks) if !broken.contains(&key.0) => leading.push((*key, marks.clone())),
+                _ => drop(broken.insert(key.0)),
+            }
+        }
+        leading
     }
 }

@@ -177,6 +177,20 @@ impl Behind {
         }
     }
 
+    /// A row that follows from what is stored, not from a record. `false`: not taken now, for the writer
+    /// is busy with others; to be tried again.
+    pub fn note_derived(&self, row: &Row) -> bool {
+        let mut state = self.shared.state.lock();
+        if state.trouble.is_some() {
+            return true;
+        }
+        if state.is_following || state.pending.len() > limits::VIEW_ROWS_EAGER {
+            return false;
+        }
+        state.pending.put(row.clone(), false);
+        true
+    }
+
     /// How far behind.
     pub fn lag(&self) -> Lag {
         let state = self.shared.state.lock();
@@ -249,7 +263,8 @@ impl Writer {
                 false => self.write_pending()?,
             }
             let state = self.shared.state.lock();
-            let is_done = state.is_following || state.written == state.noted;
+            let is_written = state.written == state.noted && state.pending.len() == 0;
+            let is_done = state.is_following || is_written;
             if state.is_stopping && is_done {
                 break;
             }
@@ -277,7 +292,7 @@ impl Writer {
             let mut state = self.shared.state.lock();
             (std::mem::take(&mut state.pending), state.noted)
         };
-        if position == self.store.written {
+        if rows.len() == 0 && position == self.store.written {
             return Ok(());
         }
         self.store.write(rows.into_rows(), position)?;

@@ -33,6 +33,8 @@ enum Key {
     Folder(MailboxId, FolderId),
     Counter(MailboxId, FolderId),
     Message(MailboxId, FolderId, Uid),
+    /// After the message.
+    Marks(MailboxId, FolderId, Uid),
     Usage(MailboxId),
 }
 
@@ -131,6 +133,7 @@ fn key(row: &Row) -> Key {
         Row::Message(mailbox, folder, row) => Key::Message(*mailbox, *folder, row.uid),
         Row::Flags(mailbox, folder, change, _) => Key::Message(*mailbox, *folder, change.uid),
         Row::Gone(mailbox, folder, uid, _) => Key::Message(*mailbox, *folder, *uid),
+        Row::Marks(mailbox, folder, uid, _) => Key::Marks(*mailbox, *folder, *uid),
         Row::Usage(mailbox, _) => Key::Usage(*mailbox),
         Row::Submission(identifier, _) => Key::Submission(identifier.clone()),
         Row::Journey(identifier, _) => Key::Journey(identifier.clone()),

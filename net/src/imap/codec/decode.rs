@@ -1,5 +1,6 @@
-//! One command from the octets that [`super::input`] cut. imap-codec parses all but LIST, STATUS and
-//! CREATE, whose extensions it does not know; what it does not know of FETCH is taken out before.
+//! One command from the octets that [`super::input`] cut. imap-codec parses all but LIST, STATUS,
+//! CREATE and SEARCH with its kin, whose extensions it does not know; what it does not know of FETCH is
+//! taken out before.
 
 use imap_codec::CommandCodec;
 use imap_codec::decode::Decoder;
@@ -14,6 +15,7 @@ use super::create::{self, CreateRequest};
 use super::cursor::{Cursor, with_literals};
 use super::fetch::{self, MoreItem};
 use super::list::{self, ListRequest};
+use super::search::{self, SearchRequest};
 use super::status::{self, StatusRequest};
 
 /// A command with its tag.
@@ -38,6 +40,8 @@ pub enum Request {
     Create(CreateRequest),
     /// FETCH as imap-codec knows it, and what it does not know.
     Fetch(CommandBody<'static>, Vec<MoreItem>),
+    /// SEARCH, SORT, THREAD.
+    Search(SearchRequest),
 }
 
 /// An APPEND without its message.
@@ -82,6 +86,13 @@ pub fn decode(octets: &[u8]) -> Result<Tagged, DecodeError> {
             tag: Some(tag.clone()),
         };
         let request = request.ok_or(error)?;
+        return Ok(Tagged { tag, request });
+    }
+    if let Some((tag, request)) = search::recognise(octets) {
+        let error = DecodeError {
+            tag: Some(tag.clone()),
+        };
+        let request = Request::Search(request.ok_or(error)?);
         return Ok(Tagged { tag, request });
     }
     let command = plain(octets)?;
@@ -164,7 +175,7 @@ fn known(octets: &[u8]) -> Result<Command<'static>, DecodeError> {
 }
 
 /// The first word, when it can be a tag (RFC 3501 §9).
-pub(super) fn tag(octets: &[u8]) -> Option<String> {
+pub(in crate::imap) fn tag(octets: &[u8]) -> Option<String> {
     let end = octets.iter().position(|b| b" \r\n".contains(b))?;
     let is_tag = |b: &u8| b.is_ascii_graphic() && !b"(){%*\"\\+".contains(b);
     let tag = octets[..end].to_vec();

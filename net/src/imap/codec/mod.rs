@@ -9,14 +9,17 @@ mod fetch;
 pub mod input;
 mod list;
 pub mod output;
+pub mod search;
 mod status;
 pub mod utf7;
 
 pub use create::{CreateRequest, Wanted};
+pub(super) use decode::tag as tag_of;
 pub use decode::{AppendForm, AppendHead, DecodeError, Request, Tagged, decode, decode_append};
 pub use fetch::MoreItem;
 pub use input::{Input, Reader};
 pub use list::{ListRequest, ListReturn, ListSelection};
+pub use search::{Key, Returns, SearchRequest, SortBy, SortKey, Threading, Verb};
 pub use status::{StatusItem, StatusRequest};
 
 /// Reads `octets` as a client's input that comes in pieces of `piece` octets and decodes every

@@ -12,6 +12,7 @@ pub mod list;
 pub mod login;
 pub mod object;
 pub mod quota;
+pub mod saved;
 pub mod search;
 pub mod select;
 pub mod status;
@@ -62,6 +63,14 @@ fn of_holder(session: &mut Session, tag: String, mailbox: MailboxId, request: Re
     match request {
         Request::List(request) => list::list(session, &tag, mailbox, &request),
         Request::Status(request) => status::start(session, &tag, mailbox, &request),
+        Request::Search(_) if session.selected.is_none() => {
+            session.bad(&tag, "select a folder first")
+        }
+        // RFC 6855 §3: UTF-8 is what it speaks, and nothing else can be named.
+        Request::Search(request) if session.enabled.utf8_accept && request.charset.is_some() => {
+            session.bad(&tag, "no CHARSET after UTF8=ACCEPT")
+        }
+        Request::Search(request) => search::start(session, tag, request),
         Request::Create(request) => folder::create(session, tag, mailbox, &request),
         Request::Plain(_) | Request::Fetch(..) => session.bad(&tag, "not offered"),
     }
@@ -82,7 +91,6 @@ fn needs_selection(body: &CommandBody<'_>) -> bool {
             | CommandBody::Unselect
             | CommandBody::Expunge
             | CommandBody::ExpungeUid { .. }
-            | CommandBody::Search { .. }
             | CommandBody::Fetch { .. }
             | CommandBody::Store { .. }
             | CommandBody::Copy { .. }
@@ -176,15 +184,6 @@ fn selected(
         CommandBody::ExpungeUid { sequence_set } => {
             expunge::start(session, tag, Some(&sequence_set))
         }
-        // RFC 6855 §3: UTF-8 is what it speaks, and nothing else can be named.
-        CommandBody::Search {
-            charset: Some(_), ..
-        } if session.enabled.utf8_accept => session.bad(&tag, "no CHARSET after UTF8=ACCEPT"),
-        CommandBody::Search {
-            charset,
-            criteria,
-            uid,
-        } => search::start(session, tag, charset.as_ref(), criteria.as_ref(), uid),
         CommandBody::Fetch {
             sequence_set,
             macro_or_item_names: names,

@@ -6,12 +6,12 @@ pub mod binary;
 pub mod bodystructure;
 pub mod cache;
 pub mod envelope;
-pub mod fields;
 pub mod preview;
 pub mod section;
 pub mod store;
 pub mod structure;
 pub mod text;
 
+pub use ceralacca_core::mime::fields;
 pub use store::{Octets, ReadError, Store, read_range};
 pub use structure::Structure;

@@ -98,7 +98,7 @@ pub fn read_header(octets: &dyn Octets, header: Range<u64>) -> Result<Vec<u8>, R
 pub fn outline(octets: &dyn Octets, size: u64) -> Result<Option<Structure>, ReadError> {
     let header = leading_header(octets, size)?;
     let end = header.len() as u64;
-    let is_whole = end == size || header_end(&header).is_some();
+    let is_whole = end == size || fields::header_end(&header).is_some();
     let root = Part {
         header: 0..end,
         body: end..size,
@@ -118,23 +118,13 @@ pub fn leading_header(octets: &dyn Octets, size: u64) -> Result<Vec<u8>, ReadErr
     while (header.len() as u64) < most {
         let at = header.len() as u64;
         header.extend(read_range(octets, at..most.min(at + next))?);
-        if let Some(end) = header_end(&header) {
+        if let Some(end) = fields::header_end(&header) {
             header.truncate(end);
             return Ok(header);
         }
         next *= 2;
     }
     Ok(header)
-}
-
-/// Where the empty line ends.
-fn header_end(octets: &[u8]) -> Option<usize> {
-    if fields::is_empty_line(octets) {
-        return Some(memchr::memchr(b'\n', octets)? + 1);
-    }
-    let mut ends = memchr::memchr_iter(b'\n', octets).map(|at| at + 1);
-    let end = ends.find(|at| fields::is_empty_line(&octets[*at..]))?;
-    Some(end + memchr::memchr(b'\n', &octets[end..])? + 1)
 }
 
 fn pick(

@@ -5,6 +5,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use ceralacca_core::blob::BlobError;
+use ceralacca_core::instant::Instant;
 use ceralacca_core::mailbox::Content;
 use ceralacca_core::view::View;
 
@@ -12,6 +13,8 @@ use ceralacca_core::view::View;
 pub trait Store: Send + Sync {
     /// What is published.
     fn view(&self) -> &View;
+    /// The time (RFC 5032).
+    fn now(&self) -> Instant;
     /// The octets of a stored message.
     fn open(&self, content: Content) -> Result<Arc<dyn Octets>, ReadError>;
 }

@@ -2,8 +2,10 @@
 //! without regard to case. Of a text part the first `limits::IMAP_SEARCH_PART_BYTES_MAX` octets count.
 
 use ceralacca_core::limits;
+use ceralacca_core::mime::content::{self, TransferEncoding};
 use ceralacca_core::mime::words;
 use mail_parser::MessageParser;
+use memchr::memmem::Finder;
 
 use super::fields::{self, Field};
 use super::section::read_header;
@@ -11,24 +13,46 @@ use super::store::{Octets, ReadError, read_range};
 use super::structure::{Kind, Part, Structure};
 
 /// What is looked for, in lower case.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Needle(String);
+#[derive(Debug, Clone)]
+pub struct Needle {
+    text: String,
+    /// For a text in ASCII, which looks the same in every charset that is read as it stands.
+    ascii: Option<Finder<'static>>,
+}
 
 impl Needle {
     /// From the octets of a client.
     pub fn new(octets: &[u8]) -> Self {
-        Self(String::from_utf8_lossy(octets).to_lowercase())
+        let text = String::from_utf8_lossy(octets).to_lowercase();
+        let finder = || Finder::new(text.as_bytes()).into_owned();
+        let ascii = text.is_ascii().then(finder);
+        Self { text, ascii }
+    }
+
+    /// In lower case.
+    pub fn text(&self) -> &str {
+        &self.text
     }
 
     fn is_in(&self, text: &str) -> bool {
-        text.to_lowercase().contains(&self.0)
+        match &self.ascii {
+            Some(finder) => finder.find(&text.as_bytes().to_ascii_lowercase()).is_some(),
+            None => text.to_lowercase().contains(&self.text),
+        }
+    }
+
+    fn is_in_octets(&self, octets: &[u8]) -> bool {
+        match &self.ascii {
+            Some(finder) => finder.find(&octets.to_ascii_lowercase()).is_some(),
+            None => self.is_in(&String::from_utf8_lossy(octets)),
+        }
     }
 
     /// Whether the value of `field` holds it, as it stands or decoded.
     pub fn is_in_field(&self, field: &Field<'_>) -> bool {
         let line = field.unfolded();
-        let raw = String::from_utf8_lossy(&line);
-        self.is_in(&raw) || (raw.contains("=?") && self.is_in(&words::decode(&line)))
+        let has_words = || memchr::memmem::find(&line, b"=?").is_some();
+        self.is_in_octets(&line) || (has_words() && self.is_in(&words::decode(&line)))
     }
 
     /// Whether any field `name` of `header` holds it.
@@ -73,8 +97,12 @@ impl Needle {
         let header = read_header(octets, part.header.clone())?;
         let end = part.body.start + limits::IMAP_SEARCH_PART_BYTES_MAX;
         let body = read_range(octets, part.body.start..part.body.end.min(end))?;
-        if self.is_in(&String::from_utf8_lossy(&body)) {
+        // Base64 as it stands says nothing.
+        if part.encoding != TransferEncoding::Base64 && self.is_in_octets(&body) {
             return Ok(true);
+        }
+        if part.encoding.is_identity() && !has_charset(&header) {
+            return Ok(false);
         }
         let alone = mime_only(&header, &body);
         let parsed = MessageParser::default().parse(&alone);
@@ -83,6 +111,15 @@ impl Needle {
             .and_then(|t| t.text_contents())
             .is_some_and(|t| self.is_in(t)))
     }
+}
+
+/// The text is in a charset that is not read as it stands.
+fn has_charset(header: &[u8]) -> bool {
+    let line = fields::first(header, b"content-type");
+    let parameters = line.and_then(|line| content::parse_type(&line));
+    let charset = parameters.and_then(|(_, parameters)| parameters.text("charset"));
+    let known = ["us-ascii", "utf-8"];
+    charset.is_some_and(|charset| !known.iter().any(|k| charset.eq_ignore_ascii_case(k)))
 }
 
 /// A message of one part: its MIME fields and its body.

@@ -113,3 +113,30 @@ fn utf8_accept_takes_messages_with_headers_in_utf_8() {
             .contains("a BAD one message at a time\r\n")
     );
 }
+
+#[test]
+fn search_answers_as_esearch_and_sort_does_not() {
+    let house = house();
+    (0..3).for_each(|_| house.deliver(MESSAGE));
+    let mut client = rev2(&house);
+    client.say("a SELECT INBOX\r\n");
+    assert_eq!(
+        client.say("b SEARCH 1,3\r\n"),
+        "* ESEARCH (TAG \"b\") ALL 1,3\r\nb OK done\r\n"
+    );
+    assert_eq!(
+        client.say("c UID SEARCH DELETED\r\n"),
+        "* ESEARCH (TAG \"c\") UID\r\nc OK done\r\n"
+    );
+    let said = client.say("d SORT (SUBJECT) UTF-8 ALL\r\n");
+    assert!(said.starts_with("* SORT 1 2 3\r\n"), "{said}");
+    assert_eq!(
+        client.say("e SEARCH RETURN (SAVE) 2\r\nf FETCH $ (UID EMAILID)\r\n"),
+        "e OK done\r\n* 2 FETCH (UID 2 EMAILID (M1-1))\r\nf OK done\r\n"
+    );
+    let said = client.say("g SEARCH MODSEQ 3\r\n");
+    assert_eq!(
+        said,
+        "* OK [HIGHESTMODSEQ 4] highest\r\n* ESEARCH (TAG \"g\") ALL 2:3 MODSEQ 4\r\ng OK done\r\n"
+    );
+}

@@ -76,6 +76,16 @@ pub fn is_empty_line(line: &[u8]) -> bool {
     line.starts_with(b"\r\n") || line.starts_with(b"\n")
 }
 
+/// Where the empty line that ends a header ends; `None`: it is not there.
+pub fn header_end(octets: &[u8]) -> Option<usize> {
+    if is_empty_line(octets) {
+        return Some(memchr::memchr(b'\n', octets)? + 1);
+    }
+    let mut ends = memchr::memchr_iter(b'\n', octets).map(|at| at + 1);
+    let end = ends.find(|at| is_empty_line(&octets[*at..]))?;
+    Some(end + memchr::memchr(b'\n', &octets[end..])? + 1)
+}
+
 fn line_end(octets: &[u8]) -> usize {
     memchr::memchr(b'\n', octets).map_or(octets.len(), |at| at + 1)
 }

@@ -1,0 +1,206 @@
+//! Debian's Dovecot in a folder of its own, with mdbox, TLS on a free port, and the password hashes of
+//! ours; ended when dropped.
+
+use std::collections::HashMap;
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use tempfile::TempDir;
+
+use super::client::Trusted;
+use super::{Server, work};
+use crate::provider::{PASSWORD, address};
+use crate::sums::Trouble;
+
+const START_WAIT: Duration = Duration::from_secs(20);
+const HOW_TO: &str = "Dovecot is not here: apt-get install dovecot-imapd";
+
+/// The running server.
+pub struct Dovecot {
+    _folder: TempDir,
+    master: Child,
+    address: SocketAddr,
+    trusted: Trusted,
+}
+
+impl Dovecot {
+    /// Makes a configuration and starts the server; needs root, as Dovecot does.
+    pub fn start() -> Result<Self, Trouble> {
+        let folder = TempDir::new()?;
+        let root = folder.path();
+        let address = TcpListener::bind("127.0.0.1:0")?.local_addr()?;
+        let made = Command::new("openssl")
+            .args(["req", "-x509", "-newkey", "ec", "-pkeyopt"])
+            .args(["ec_paramgen_curve:prime256v1", "-nodes", "-days", "2"])
+            .args(["-subj", "/CN=localhost", "-addext"])
+            .args(["subjectAltName=DNS:localhost", "-addext"])
+            .args(["basicConstraints=critical,CA:FALSE", "-keyout"])
+            .arg(root.join("key.pem"))
+            .arg("-out")
+            .arg(root.join("certificate.pem"))
+            .output()?;
+        if !made.status.success() {
+            return Err(Trouble::from("openssl made no certificate"));
+        }
+        let hash = ceralacca_core::registry::hash(PASSWORD.as_bytes());
+        let hash = hash.map_err(|error| Trouble::from(error.to_string()))?;
+        let user = |number| format!("{}:{{ARGON2ID}}{hash}\n", address_of(number));
+        let users: String = (0..work::MAILBOXES).map(user).collect();
+        std::fs::write(root.join("users"), users)?;
+        std::fs::create_dir(root.join("mail"))?;
+        let open = std::os::unix::fs::PermissionsExt::from_mode(0o777);
+        std::fs::set_permissions(root.join("mail"), open)?;
+        let open = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+        std::fs::set_permissions(root, open)?;
+        let text = configuration(&root.display().to_string(), address.port());
+        std::fs::write(root.join("dovecot.conf"), text)?;
+        let master = Command::new("dovecot")
+            .arg("-F")
+            .arg("-c")
+            .arg(root.join("dovecot.conf"))
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .map_err(|_| Trouble::from(HOW_TO))?;
+        let trusted = Trusted::new(&root.join("certificate.pem"), "localhost")?;
+        let mut server = Self {
+            _folder: folder,
+            master,
+            address,
+            trusted,
+        };
+        server.wait()?;
+        Ok(server)
+    }
+
+    fn wait(&mut self) -> Result<(), Trouble> {
+        let deadline = Instant::now() + START_WAIT;
+        while Instant::now() < deadline {
+            if let Some(end) = self.master.try_wait()? {
+                return Err(Trouble::from(format!("Dovecot ended: {end}")));
+            }
+            if TcpStream::connect(self.address).is_ok() {
+                return Ok(());
+            }
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        Err(Trouble::from("Dovecot does not start"))
+    }
+}
+
+fn address_of(number: usize) -> String {
+    address(number)
+}
+
+impl Server for Dovecot {
+    fn name(&self) -> &'static str {
+        "dovecot"
+    }
+
+    fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    fn trusted(&self) -> &Trusted {
+        &self.trusted
+    }
+
+    /// The master, its children, and those that ended.
+    fn cpu_seconds(&self) -> Result<f64, Trouble> {
+        let mut parents = HashMap::new();
+        let mut ticks = HashMap::new();
+        for entry in std::fs::read_dir("/proc")? {
+            let name = entry?.file_name();
+            let Some(process) = name.to_str().and_then(|n| n.parse::<u32>().ok()) else {
+                continue;
+            };
+            let Ok(stat) = std::fs::read_to_string(format!("/proc/{process}/stat")) else {
+                continue;
+            };
+            let fields = stat.rsplit(')').next().unwrap_or_default();
+            let field = |n: usize| {
+                let found = fields.split_whitespace().nth(n);
+                found.and_then(|f| f.parse::<u64>().ok()).unwrap_or(0)
+            };
+            parents.insert(process, field(1) as u32);
+            ticks.insert(process, (11..15).map(field).sum::<u64>());
+        }
+        let master = self.master.id();
+        let is_ours = |process: &u32| {
+            let mut at = *process;
+            while at != master && at > 1 {
+                at = parents.get(&at).copied().unwrap_or(0);
+            }
+            at == master
+        };
+        let all = ticks.iter().filter(|(process, _)| is_ours(process));
+        Ok(all.map(|(_, ticks)| *ticks).sum::<u64>() as f64 / 100.0)
+    }
+}
+
+impl Drop for Dovecot {
+    fn drop(&mut self) {
+        // SIGTERM, so that the master ends its children.
+        let told = Command::new("kill")
+            .arg(self.master.id().to_string())
+            .status();
+        if told.is_err() {
+            drop(self.master.kill());
+        }
+        drop(self.master.wait());
+    }
+}
+
+fn configuration(root: &str, port: u16) -> String {
+    format!(
+        "protocols = imap
+base_dir = {root}/run
+state_dir = {root}/state
+log_path = {root}/log
+ssl = required
+ssl_cert = <{root}/certificate.pem
+ssl_key = <{root}/key.pem
+mail_location = mdbox:{root}/mail/%u
+mail_uid = dovecot
+mail_gid = dovecot
+first_valid_uid = 1
+mail_max_userip_connections = 1000
+service imap-login {{
+  inet_listener imap {{
+    port = 0
+  }}
+  inet_listener imaps {{
+    address = 127.0.0.1
+    port = {port}
+    ssl = yes
+  }}
+  service_count = 0
+  process_min_avail = 2
+}}
+service imap {{
+  service_count = 100
+  process_limit = 2000
+}}
+service auth {{
+  client_limit = 4000
+}}
+service anvil {{
+  client_limit = 4000
+}}
+auth_mechanisms = plain
+passdb {{
+  driver = passwd-file
+  args = username_format=%u {root}/users
+}}
+userdb {{
+  driver = static
+  args = uid=dovecot gid=dovecot home={root}/mail/%u
+}}
+namespace inbox {{
+  inbox = yes
+  separator = /
+}}
+"
+    )
+}
