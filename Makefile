@@ -4,10 +4,10 @@ SHELL := /usr/bin/env bash
 .DEFAULT_GOAL := help
 
 # The real parts that tests talk to, and what they are called on Debian.
-PROGRAMS := cc /usr/sbin/clamd curl mbsync openssl pkcs11-tool /usr/sbin/postfix python3 softhsm2-util \
+PROGRAMS := cc /usr/sbin/clamd curl mbsync offlineimap openssl pkcs11-tool /usr/sbin/postfix python3 softhsm2-util \
             swaks xmllint
-PACKAGES := build-essential clamav-daemon curl isync libxml2-utils opensc openssl python3 \
-            postfix python3-cryptography python3-dkim softhsm2 swaks
+PACKAGES := build-essential clamav-daemon curl isync libxml2-utils offlineimap3 opensc openssl python3 \
+            postfix python3-cryptography python3-dkim python3-venv softhsm2 swaks
 STRICT := -D warnings -D clippy::unwrap_used -D clippy::panic -D clippy::todo -D clippy::unimplemented
 
 .PHONY: help setup check fmt lint docs test simulate conformance bench audit
@@ -27,11 +27,19 @@ setup:
 	python3 -c 'import cryptography' 2>/dev/null || /usr/bin/python3 -c 'import cryptography' \
 	  2>/dev/null || missing+=" python3-cryptography"; \
 	/usr/bin/python3 -c 'import dkim' 2>/dev/null || missing+=" python3-dkim"; \
+	python3 -c 'import ensurepip' 2>/dev/null || missing+=" python3-venv"; \
 	if [ -z "$$missing" ]; then exit 0; fi; \
 	echo "missing:$$missing"; \
 	sudo=; if [ "$$(id -u)" != 0 ]; then sudo=sudo; fi; \
 	$$sudo apt-get update -qq; \
 	$$sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $(PACKAGES)
+	@$(MAKE) --no-print-directory target/peers/ready
+
+# A mail library that not every release of Debian has.
+target/peers/ready:
+	@python3 -m venv target/peers
+	@target/peers/bin/pip install --quiet --disable-pip-version-check imapclient==4.1.0
+	@touch $@
 
 check: fmt lint docs
 	cargo test --quiet -p ceralacca-core --lib

@@ -236,6 +236,7 @@ fn full_inbox(messages: u32) -> View {
             content: Content::Rope(blob),
             size: 1 << 40,
             internal_date: SystemClock.now(),
+            saved: None,
         };
         Row::Message(mailbox, FolderId(1), message)
     }));

@@ -74,6 +74,7 @@ pub fn filing_after(
     usage: u64,
     (content, size): (Content, u64),
     (flags, internal_date): (Flags, Instant),
+    now: Instant,
 ) -> Filing {
     Filing {
         mailbox,
@@ -85,6 +86,7 @@ pub fn filing_after(
         size,
         internal_date,
         usage: usage.saturating_add(size),
+        saved: Some(now),
     }
 }
 
@@ -127,6 +129,7 @@ impl Desk<'_> {
             usage,
             (content, size),
             (flags, internal_date),
+            self.now,
         );
         let outcome = Outcome::Appended(view.row.uid_validity, filing.uid);
         let mut records = self.keyword_record(&view, keywords);
@@ -153,7 +156,8 @@ impl Desk<'_> {
         for row in &found {
             let flags = translate(row.flags, &source.row, &table);
             let place = (row.content, row.size);
-            let filing = filing_after(&end, self.mailbox, usage, place, (flags, row.internal_date));
+            let state = (flags, row.internal_date);
+            let filing = filing_after(&end, self.mailbox, usage, place, state, self.now);
             usage = filing.usage;
             end.counter.uid_next = filing.uid + 1;
             end.counter.highest_modseq = filing.modseq;
@@ -363,7 +367,7 @@ impl Desk<'_> {
             for row in inbox.messages.values() {
                 let place = (row.content, row.size);
                 let state = (row.flags, row.internal_date);
-                let filing = filing_after(&end, self.mailbox, usage, place, state);
+                let filing = filing_after(&end, self.mailbox, usage, place, state, self.now);
                 usage = filing.usage;
                 end.counter.uid_next = filing.uid + 1;
                 end.counter.highest_modseq = filing.modseq;

@@ -98,6 +98,8 @@ pub struct MessageRow {
     pub size: u64,
     /// INTERNALDATE.
     pub internal_date: Instant,
+    /// When it came into this folder, in whole seconds (RFC 8514); of old ones that is not known.
+    pub saved: Option<Instant>,
 }
 
 /// Flags of a message as bits: the system flags of RFC 9051 §2.3.2, then the folder's keywords.

@@ -226,7 +226,8 @@ impl Desk<'_> {
             };
             let content = (owed.content, owed.size);
             let how = (Flags::default(), self.now);
-            folder.map(|f| filing_after(f, row.id, self.newest.usage(row.id), content, how))
+            let usage = self.newest.usage(row.id);
+            folder.map(|f| filing_after(f, row.id, usage, content, how, self.now))
         });
         let placed = Placed {
             identifier: key.identifier.clone(),

@@ -308,6 +308,7 @@ impl Desk<'_> {
             usage,
             content,
             (Flags::default(), self.now),
+            self.now,
         ))
     }
 }

@@ -3,6 +3,7 @@
 
 use super::row::{AnswerRow, DeliveryRow, ErrandRow, FolderCounter, JourneyRow, RecipientKey, Row};
 use crate::certification::RecipientType;
+use crate::instant::Instant;
 use crate::journal::Record;
 use crate::journal::record::{
     Accepted, Answered, Certified, DeliveryOutcome, DomainChanged, Evidence, Expunged, Filing,
@@ -57,6 +58,11 @@ fn key(evidence: &Evidence, recipient: u16) -> RecipientKey {
 }
 
 /// A message in a folder: itself, the folder's counters, the mailbox's usage.
+/// What the mailbox files keep of an instant.
+fn in_seconds(at: Instant) -> Instant {
+    Instant::from_millis(at.as_millis().div_euclid(1000) * 1000)
+}
+
 fn filing(filing: &Filing) -> [Row; 3] {
     let (mailbox, folder) = (filing.mailbox, filing.folder);
     let message = crate::mailbox::MessageRow {
@@ -66,6 +72,7 @@ fn filing(filing: &Filing) -> [Row; 3] {
         content: filing.content,
         size: filing.size,
         internal_date: filing.internal_date,
+        saved: filing.saved.map(in_seconds),
     };
     let counter = FolderCounter {
         uid_next: filing.uid.saturating_add(1),
@@ -381,6 +388,7 @@ mod tests {
             size: 5,
             internal_date: Instant::from_millis(0),
             usage: 5 * u64::from(uid),
+            saved: Some(Instant::from_millis(1_500)),
         }
     }
 

@@ -193,6 +193,12 @@ impl Selected {
         self.all().filter(is_wanted).collect()
     }
 
+    /// The mod-sequence up to which the client has been told everything; `None` while the end of some
+    /// messages is not told: who came back with it would never hear of them.
+    pub fn settled(&self) -> Option<u64> {
+        (!self.has_gone).then_some(self.told.counter.highest_modseq)
+    }
+
     /// The sequence numbers of those of `uids` that have one.
     pub fn numbers_of(&self, uids: &[Uid]) -> Vec<u32> {
         let number = |uid: &Uid| {

@@ -299,8 +299,7 @@ impl Session {
             return;
         }
         self.enabled.condstore = true;
-        if let Some(selected) = &self.selected {
-            let highest = selected.told().counter.highest_modseq;
+        if let Some(highest) = self.selected.as_ref().and_then(Selected::settled) {
             write_highest_modseq(&mut self.out, highest);
         }
     }

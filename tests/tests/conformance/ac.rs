@@ -143,6 +143,58 @@ fn ac_09_a_mailbox_keeps_its_holder_and_its_history() {
 }
 
 #[test]
+fn ac_11_one_mailbox_is_used_from_several_places_and_no_flag_is_lost_or_doubled() {
+    const ROUNDS: usize = 10;
+    let trio = Trio::new();
+    trio.from
+        .send_well(&[&trio.to.address], &trio.simple().bytes());
+    trio.to.wait_for(1);
+    // One place only watches; it is told while it waits.
+    let mut watch = trio.to.inbox();
+    let idle = watch.begin("IDLE").unwrap();
+    assert!(watch.response().unwrap().text.starts_with('+'));
+    let set = |place: usize| {
+        let mut imap = trio.to.inbox();
+        for round in 0..ROUNDS {
+            imap.ok(&format!("STORE 1 +FLAGS.SILENT ($P{place}R{round})"));
+        }
+        // What this place took away, no other brings back.
+        imap.ok(&format!("STORE 1 -FLAGS.SILENT ($P{place}R0)"));
+    };
+    std::thread::scope(|scope| {
+        scope.spawn(|| set(1));
+        scope.spawn(|| set(2));
+    });
+    let wanted = |word: &str| {
+        let place = |place| (1..ROUNDS).map(move |round| format!("$P{place}R{round}"));
+        place(1).chain(place(2)).any(|flag| flag == word)
+    };
+    let flags = |text: &str| {
+        let inside = text.split("FLAGS (").nth(1).unwrap_or_default();
+        let inside = inside.split(')').next().unwrap_or_default();
+        inside.split(' ').map(str::to_owned).collect::<Vec<_>>()
+    };
+    let told = loop {
+        let told = flags(&watch.response().unwrap().text);
+        if told.iter().filter(|word| wanted(word)).count() == 2 * (ROUNDS - 1)
+            && !told.iter().any(|word| word.ends_with("R0"))
+        {
+            break told;
+        }
+    };
+    watch.raw(b"DONE\r\n").unwrap();
+    assert!(watch.finish(&idle).unwrap().is_ok());
+    let mut fresh = trio.to.inbox();
+    let fetched = flags(&fresh.ok("FETCH 1 FLAGS").lines_with("FETCH")[0].text);
+    assert_eq!(fetched, told);
+    // What is removed in one place is gone in the others, and nothing else.
+    fresh.ok("STORE 1 +FLAGS (\\Deleted)");
+    fresh.ok("EXPUNGE");
+    let gone = watch.ok("NOOP");
+    assert_eq!(gone.lines_with("EXPUNGE").len(), 1, "{gone:?}");
+}
+
+#[test]
 fn ac_10_addresses_are_of_our_domains_and_unique_without_regard_to_case() {
     let appliance = Appliance::shared();
     let mailbox = appliance.mailbox("unica");

@@ -153,3 +153,104 @@ fn mbsync_syncs_two_thousand_messages_twice_without_difference() {
     let found = mailbox.inbox().ok("SEARCH SUBJECT Nuova SEEN");
     assert_eq!(found.lines_with("SEARCH")[0].text.split(' ').count(), 3);
 }
+
+/// The certificate of the server, hashed as offlineimap wants it.
+fn fingerprint(appliance: &Appliance, folder: &Path) -> String {
+    let file = server_certificate(appliance, folder);
+    let arguments = [
+        "x509",
+        "-in",
+        arg(&file),
+        "-noout",
+        "-fingerprint",
+        "-sha256",
+    ];
+    let shown = run_well("openssl", &arguments);
+    let hash = shown.trim().split('=').nth(1).unwrap();
+    hash.replace(':', "").to_lowercase()
+}
+
+#[test]
+fn offlineimap_copies_a_mailbox_and_a_second_run_finds_nothing() {
+    const COUNT: usize = 100;
+    let appliance = Appliance::shared();
+    let mailbox = with_certified_mail(appliance);
+    append_many(&mailbox, COUNT - 3);
+    let folder = workspace::scratch();
+    let local = folder.path().join("mail");
+    let password = folder.path().join("password");
+    std::fs::write(&password, &mailbox.password).unwrap();
+    let config = format!(
+        "[general]\naccounts = prova\nmetadata = {}\nui = quiet\n\n[Account prova]\n\
+         localrepository = vicino\nremoterepository = lontano\n\n[Repository vicino]\n\
+         type = Maildir\nlocalfolders = {}\n\n[Repository lontano]\ntype = IMAP\n\
+         remotehost = 127.0.0.1\nremoteport = {}\nremoteuser = {}\nremotepassfile = {}\n\
+         ssl = yes\ncert_fingerprint = {}\nauth_mechanisms = PLAIN\n",
+        arg(&folder.path().join("state")),
+        arg(&local),
+        appliance.port(993),
+        mailbox.address,
+        arg(&password),
+        fingerprint(appliance, folder.path())
+    );
+    let file = folder.path().join("offlineimaprc");
+    std::fs::write(&file, config).unwrap();
+    run_well("offlineimap", &["-c", arg(&file), "-o"]);
+    let inbox = local.join("INBOX");
+    assert_eq!(mails(&inbox).len(), COUNT);
+    signatures_hold(appliance, &inbox);
+    let (near, far) = (tree(&local), status(&mailbox));
+    run_well("offlineimap", &["-c", arg(&file), "-o"]);
+    assert_eq!(tree(&local), near);
+    assert_eq!(status(&mailbox), far);
+}
+
+#[test]
+fn curl_fetches_a_certified_message_that_still_verifies() {
+    let appliance = Appliance::shared();
+    let mailbox = with_certified_mail(appliance);
+    let folder = workspace::scratch();
+    let port = appliance.port(993);
+    for number in 1..=3 {
+        let file = folder.path().join(format!("{number}.eml"));
+        let url = format!("imaps://{HOST}:{port}/INBOX;MAILINDEX={number}");
+        let connect = format!("{HOST}:{port}:127.0.0.1:{port}");
+        let user = format!("{}:{}", mailbox.address, mailbox.password);
+        let anchors = appliance.anchors();
+        let fixed = ["--silent", "--show-error", "--cacert", arg(&anchors)];
+        let asked = [
+            "--connect-to",
+            &connect,
+            "--user",
+            &user,
+            "--output",
+            arg(&file),
+        ];
+        run_well("curl", &[&fixed[..], &asked[..], &["--url", &url]].concat());
+        judge::openssl_accepts(&file, &anchors);
+    }
+}
+
+fn script(appliance: &Appliance, mailbox: &Mailbox<'_>, python: &str, name: &str) -> String {
+    let script = workspace::tests_file(&format!("scripts/{name}"));
+    let (port, anchors) = (appliance.port(993).to_string(), appliance.anchors());
+    let place = [arg(&script), &port, arg(&anchors), HOST];
+    let who = [mailbox.address.as_str(), mailbox.password.as_str()];
+    run_well(python, &[&place[..], &who[..]].concat())
+}
+
+#[test]
+fn imaplib_uses_utf_8_and_mod_sequences() {
+    let appliance = Appliance::shared();
+    let mailbox = appliance.mailbox("imaplib");
+    script(appliance, &mailbox, "python3", "peer_imaplib.py");
+}
+
+#[test]
+fn imapclient_uses_what_it_finds_offered() {
+    let appliance = Appliance::shared();
+    let mailbox = with_certified_mail(appliance);
+    let python = workspace::root().join("target/peers/bin/python");
+    let read = script(appliance, &mailbox, arg(&python), "peer_imapclient.py");
+    assert_eq!(read.trim(), "3");
+}

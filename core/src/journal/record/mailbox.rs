@@ -33,6 +33,9 @@ pub struct Filing {
     /// Octets used in the mailbox after this.
     #[n(8)]
     pub usage: u64,
+    /// When it was placed here (RFC 8514); `None`: in a record of before this was noted.
+    #[n(9)]
+    pub saved: Option<Instant>,
 }
 
 /// Messages put into folders by APPEND or COPY (one or many, one record each).

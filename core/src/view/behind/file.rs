@@ -3,7 +3,7 @@
 //!
 //! ```text
 //!  0 kind   1 blob is a rope   4 folder   8 uid or UIDNEXT   16 modseq   24 flags
-//! 32 segment   40 offset   48 length   56 size or usage   64 internal date   76 CRC-32C of 0..76
+//! 32 segment   40 offset   48 length   56 size or usage   64 internal date   72 saved   76 CRC-32C of 0..76
 //!
 //! Marks: 1 their number, or 255: open   16 marks of 4 octets
 //! ```
@@ -72,6 +72,10 @@ pub fn write_row(row: &Row) -> Option<(MailboxId, [u8; ROW_BYTES])> {
             put(48, &blob.length.to_le_bytes());
             put(56, &message.size.to_le_bytes());
             put(64, &message.internal_date.as_millis().to_le_bytes());
+            // Till 2106 seconds fit; none is zero, which is before there was mail.
+            let saved = message.saved.map_or(0, |at| at.as_millis() / 1000);
+            let saved = u32::try_from(saved).unwrap_or(0);
+            put(72, &saved.to_le_bytes());
             mailbox
         }
         Row::Flags(mailbox, folder, change, modseq) => {
@@ -173,6 +177,10 @@ impl Index {
                     },
                     size: word64(56)?,
                     internal_date: Instant::from_millis(word64(64)? as i64),
+                    saved: match word32(72)? {
+                        0 => None,
+                        seconds => Some(Instant::from_millis(i64::from(seconds) * 1000)),
+                    },
                 };
                 self.messages.insert((folder, uid), message);
             }

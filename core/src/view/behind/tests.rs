@@ -147,6 +147,9 @@ fn filed(mailbox: u64, folder: u32, uid: u32) -> Appended {
             size: 3,
             internal_date: Instant::from_millis(-5),
             usage: 3 * u64::from(uid),
+            saved: uid
+                .is_multiple_of(3)
+                .then(|| Instant::from_millis(1_795_321_140_000)),
         },
     }
 }

@@ -112,6 +112,8 @@ pub enum Key {
     Smaller(u64),
     /// BEFORE, ON, SINCE
     Arrived(std::ops::Range<u32>),
+    /// SAVEDBEFORE, SAVEDON, SAVEDSINCE (RFC 8514)
+    Kept(std::ops::Range<u32>),
     /// SENTBEFORE, SENTON, SENTSINCE
     Sent(std::ops::Range<u32>),
     /// OLDER, seconds
@@ -304,6 +306,9 @@ impl<'a> Cursor<'a> {
             "BEFORE" => Key::Arrived(0..self.day()?),
             "ON" => Key::Arrived(self.one_day()?),
             "SINCE" => Key::Arrived(self.day()?..u32::MAX),
+            "SAVEDBEFORE" => Key::Kept(0..self.day()?),
+            "SAVEDON" => Key::Kept(self.one_day()?),
+            "SAVEDSINCE" => Key::Kept(self.day()?..u32::MAX),
             "SENTBEFORE" => Key::Sent(0..self.day()?),
             "SENTON" => Key::Sent(self.one_day()?),
             "SENTSINCE" => Key::Sent(self.day()?..u32::MAX),

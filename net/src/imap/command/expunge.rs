@@ -3,6 +3,7 @@
 use ceralacca_core::owner::{CommandError, MailboxOrder, Outcome};
 use imap_types::sequence::SequenceSet;
 
+use crate::imap::selected::Selected;
 use crate::imap::session::{Answer, Session, Step, Telling, Work};
 
 /// EXPUNGE, or UID EXPUNGE of `set`.
@@ -43,9 +44,9 @@ impl Work for Ordered {
 /// RFC 7162 §3.2.7: a client that caches is told up to where it now knows everything.
 fn end(session: &mut Session, tag: &str) -> Step {
     session.tell(Telling::All);
-    let highest = match &session.selected {
-        Some(selected) if session.enabled.qresync => selected.told().counter.highest_modseq,
-        _ => return session.ok(tag, "done", Telling::All),
+    let settled = session.selected.as_ref().and_then(Selected::settled);
+    let Some(highest) = settled.filter(|_| session.enabled.qresync) else {
+        return session.ok(tag, "done", Telling::All);
     };
     session.ok(
         tag,

@@ -751,7 +751,10 @@ fn write_row_item(out: &mut Output, item: &Item, target: &Target, keywords: &[St
             out.text("EMAILID (").text(&id).text(")")
         }
         Item::ThreadId => out.text("THREADID NIL"),
-        Item::SaveDate => out.text("SAVEDATE NIL"),
+        Item::SaveDate => match row.saved {
+            Some(at) => out.text("SAVEDATE ").internal_date(at),
+            None => out.text("SAVEDATE NIL"),
+        },
         _ => out,
     };
 }

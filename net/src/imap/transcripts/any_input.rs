@@ -28,6 +28,16 @@ fn words() -> impl Strategy<Value = Vec<u8>> {
         Just("n CREATE a/b\r\n"),
         Just("{99}\r\n"),
         Just("o RENAME INBOX y\r\n"),
+        Just("p ENABLE QRESYNC UTF8=ACCEPT IMAP4rev2\r\n"),
+        Just("q SELECT INBOX (QRESYNC (1 2 1:9 (1:4 2:5)))\r\n"),
+        Just("r UID FETCH 1:* (MODSEQ PREVIEW EMAILID) (CHANGEDSINCE 1 VANISHED)\r\n"),
+        Just("s FETCH 1:* (BINARY[1]<1.2> BINARY.SIZE[1] BINARY.PEEK[])\r\n"),
+        Just("t STORE 1:* (UNCHANGEDSINCE 2) +FLAGS.SILENT (\\Deleted)\r\n"),
+        Just("u STATUS INBOX (HIGHESTMODSEQ MAILBOXID)\r\n"),
+        Just("v CREATE \"à\" (USE (\\Archive))\r\n"),
+        Just("w APPEND INBOX UTF8 (~{3+}\r\nabc)\r\n"),
+        Just("x COMPRESS DEFLATE\r\n"),
+        Just("y SEARCH RETURN (SAVE) ALL\r\nz FETCH $ SAVEDATE\r\n"),
     ];
     let piece = prop_oneof![
         8 => word.prop_map(|w| w.as_bytes().to_vec()),

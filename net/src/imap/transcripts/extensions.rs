@@ -243,3 +243,36 @@ fn compression_begins_once() {
     );
     assert_eq!(client.say("e COMPRESS LZ4\r\n"), "e BAD not understood\r\n");
 }
+
+#[test]
+fn the_day_of_saving_is_not_that_of_arrival() {
+    let house = house();
+    let mut client = Client::selected(&house);
+    client.say("a APPEND INBOX \"07-Feb-1994 21:52:25 +0100\" {3+}\r\nabc\r\n");
+    assert_eq!(
+        client.say("b FETCH 1 (INTERNALDATE SAVEDATE)\r\n"),
+        "* 1 FETCH (INTERNALDATE \"07-Feb-1994 21:52:25 +0100\" \
+         SAVEDATE \"22-Nov-2026 05:19:00 +0100\")\r\nb OK done\r\n"
+    );
+    for (keys, found) in [
+        ("BEFORE 1-Jan-2000", " 1"),
+        ("SAVEDBEFORE 1-Jan-2000", ""),
+        ("SAVEDSINCE 22-Nov-2026", " 1"),
+        ("SAVEDON 22-Nov-2026", " 1"),
+        ("SAVEDON 23-Nov-2026", ""),
+        ("SAVEDATESUPPORTED", " 1"),
+    ] {
+        assert_eq!(
+            client.say(&format!("c SEARCH {keys}\r\n")),
+            format!("* SEARCH{found}\r\nc OK done\r\n"),
+            "{keys}"
+        );
+    }
+    // A copy is saved when it is made, and of old messages nobody knows.
+    client.say("d COPY 1 Sent\r\ne SELECT Sent\r\n");
+    assert!(
+        client
+            .say("f FETCH 1 SAVEDATE\r\n")
+            .contains("SAVEDATE \"22-Nov-2026")
+    );
+}

@@ -32,6 +32,7 @@ pub enum Criterion {
     Smaller(u64),
     Changed(u64),
     Arrived(Range<u32>),
+    Kept(Range<u32>),
     /// INTERNALDATE, in milliseconds.
     At(std::ops::RangeInclusive<i64>),
     Sent(Range<u32>),
@@ -82,7 +83,7 @@ pub enum Unfit {
 /// Makes keys ready.
 pub struct Maker<'a> {
     pub selected: &'a Selected,
-    pub marks: Option<&'a FolderMarks>,
+    pub marks: &'a FolderMarks,
     pub now: Instant,
     /// Keys that may still come.
     pub left: usize,
@@ -135,6 +136,7 @@ impl Maker<'_> {
             Key::Larger(size) => Criterion::Larger(*size),
             Key::Smaller(size) => Criterion::Smaller(*size),
             Key::Arrived(days) => Criterion::Arrived(days.clone()),
+            Key::Kept(days) => Criterion::Kept(days.clone()),
             Key::Sent(days) => Criterion::Sent(days.clone()),
             Key::Older(seconds) => Criterion::At(i64::MIN..=ago(*seconds)),
             Key::Younger(seconds) => Criterion::At(ago(*seconds)..=i64::MAX),
@@ -161,10 +163,8 @@ impl Maker<'_> {
 
     fn header(&self, name: &[u8], text: &[u8]) -> Criterion {
         let needle = Needle::new(text);
-        let led = match (self.marks, MarkedField::named(name)) {
-            (Some(marks), Some(field)) => led(marks, field, needle.text()).map(|l| (field, l)),
-            _ => None,
-        };
+        let field = MarkedField::named(name);
+        let led = field.and_then(|field| Some((field, led(self.marks, field, needle.text())?)));
         match led {
             Some((field, (led, test))) => Criterion::Marked(Box::new(Marked {
                 field,
@@ -294,7 +294,9 @@ impl Criterion {
             Criterion::Larger(size) => row.size > *size,
             Criterion::Smaller(size) => row.size < *size,
             Criterion::Changed(modseq) => row.modseq >= *modseq,
-            Criterion::Arrived(days) => days.contains(&arrival_day(&row)),
+            Criterion::Arrived(days) => days.contains(&day_of(row.internal_date)),
+            // RFC 8514 §4.3: of what is not known the internal date counts.
+            Criterion::Kept(days) => days.contains(&day_of(row.saved.unwrap_or(row.internal_date))),
             Criterion::At(span) => span.contains(&row.internal_date.as_millis()),
             Criterion::Sent(days) => message.sent_day()?.is_some_and(|day| days.contains(&day)),
             Criterion::Header(name, needle) => needle.is_in_header(message.header()?, name),
@@ -373,10 +375,10 @@ fn is_in(ranges: &[(u32, u32)], number: u32) -> bool {
     ranges.get(at).is_some_and(|(start, _)| *start <= number)
 }
 
-/// The day on which a message came in, in legal time as INTERNALDATE shows it: a number that grows.
-fn arrival_day(row: &MessageRow) -> u32 {
+/// The day of an instant, in legal time as INTERNALDATE shows it: a number that grows.
+fn day_of(at: Instant) -> u32 {
     // `22-Nov-2026 05:19:00 +0100`
-    let date = internal_date(row.internal_date);
+    let date = internal_date(at);
     let months = "JanFebMarAprMayJunJulAugSepOctNovDec";
     let part = |range| date.get(range).unwrap_or_default();
     let month = months.find(part(3..6)).map_or(0, |at| at / 3 + 1);
@@ -469,7 +471,9 @@ mod tests {
             }),
             size: 0,
             internal_date: Instant::from_millis(millis),
+            saved: None,
         };
+        let arrival_day = |row: &MessageRow| day_of(row.internal_date);
         assert_eq!(arrival_day(&row(0)), 19_700_101);
         // 2026-06-30T22:30Z is the first of July in Rome.
         assert_eq!(arrival_day(&row(1_782_858_600_000)), 20_260_701);

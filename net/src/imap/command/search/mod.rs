@@ -12,6 +12,7 @@ use std::hash::RandomState;
 
 use ceralacca_core::limits;
 use ceralacca_core::mailbox::Uid;
+use ceralacca_core::view::marks::FolderMarks;
 
 use self::answer::{Hit, Tally};
 use self::criterion::{Cost, Criterion, Looked, Looking, Maker, Unfit};
@@ -42,9 +43,11 @@ pub fn start(session: &mut Session, tag: String, request: SearchRequest) -> Step
         .view()
         .marks(selected.mailbox(), selected.folder);
     let marks = marks.as_ref().map(|marks| marks.read());
+    // A folder without marks is searched as one where no message is marked yet: with one answer.
+    let none = FolderMarks::default();
     let mut maker = Maker {
         selected,
-        marks: marks.as_deref(),
+        marks: marks.as_deref().unwrap_or(&none),
         now: session.store.now(),
         left: limits::IMAP_SEARCH_KEYS_MAX,
         has_modseq: false,
