@@ -17,7 +17,7 @@ use ceralacca_core::registry::{Holder, HolderKind, MailboxRow, MailboxState};
 use ceralacca_core::view::{Row, View, apply};
 
 use super::codec::{Input, Reader};
-use super::message::{Octets, ReadError, Store};
+use super::message::{Octets, ReadError, Store, Summaries};
 use super::session::{Answer, Session, SpoolRefusal, Step};
 use super::settings::Settings;
 
@@ -33,6 +33,7 @@ struct House {
     view: View,
     bodies: Mutex<HashMap<Content, Arc<Vec<u8>>>>,
     next: AtomicU64,
+    summaries: Summaries,
     /// Bodies that were looked into.
     opened: AtomicU64,
 }
@@ -42,6 +43,10 @@ struct Shelf(Arc<House>);
 impl Store for Shelf {
     fn view(&self) -> &View {
         &self.0.view
+    }
+
+    fn summaries(&self) -> &Summaries {
+        &self.0.summaries
     }
 
     fn now(&self) -> Instant {

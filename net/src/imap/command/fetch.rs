@@ -14,7 +14,9 @@ use imap_types::sequence::SequenceSet;
 use super::{NO_SUCH_MESSAGE, UNREADABLE};
 use crate::imap::codec::output::Output;
 use crate::imap::message::section::{self, Found};
-use crate::imap::message::{Octets, ReadError, Structure, bodystructure, envelope, read_range};
+use crate::imap::message::{
+    Octets, ReadError, Structure, Summary, bodystructure, envelope, read_range,
+};
 use crate::imap::selected::Target;
 use crate::imap::session::{Answer, Pace, Session, Step, Telling, Work};
 
@@ -96,6 +98,16 @@ struct Wanted {
 impl Item {
     fn sets_seen(&self) -> bool {
         matches!(self, Item::Section(wanted) if wanted.sets_seen)
+    }
+
+    /// What may be kept of it, and what it is called.
+    fn summary(&self) -> Option<(Summary, &'static str)> {
+        match self {
+            Item::Envelope => Some((Summary::Envelope, "ENVELOPE ")),
+            Item::Structure { extended: true } => Some((Summary::BodyStructure, "BODYSTRUCTURE ")),
+            Item::Structure { extended: false } => Some((Summary::Body, "BODY ")),
+            _ => None,
+        }
     }
 
     /// How far the message has to be looked into.
@@ -360,6 +372,9 @@ impl Fetching {
             self.write_light(session, &target);
             return Ok(true);
         }
+        if self.write_known(session, &target) {
+            return Ok(true);
+        }
         match self.prepare(session, &target) {
             Ok(literal) => self.write_items(session, literal)?,
             // Nothing of this message is written yet: the others can still be told.
@@ -385,6 +400,38 @@ impl Fetching {
         }
         out.text(")").end();
         self.next += 1;
+    }
+
+    /// Writes what rows and kept summaries tell; `false`: they do not tell all, and nothing is written.
+    fn write_known(&mut self, session: &mut Session, target: &Target) -> bool {
+        let mut kept = Vec::with_capacity(self.items.len());
+        for item in &self.items {
+            let text = item.summary().map(|(what, name)| {
+                let text = session.store.summaries().get(target.row.content, what);
+                text.map(|text| (name, text))
+            });
+            match text {
+                Some(Some(text)) => kept.push(Some(text)),
+                None if item.depth() == Depth::Row => kept.push(None),
+                _ => return false,
+            }
+        }
+        let told = session.selected.as_ref().map(|s| s.told());
+        let keywords = told.map(|told| told.row.keywords.as_slice());
+        let out = &mut session.out;
+        out.text("* ").number(target.number.into()).text(" FETCH (");
+        for (at, (item, text)) in self.items.iter().zip(&kept).enumerate() {
+            out.text(if at > 0 { " " } else { "" });
+            match text {
+                Some((name, text)) => {
+                    out.text(name).octets(text);
+                }
+                None => write_row_item(out, item, target, keywords.unwrap_or_default()),
+            }
+        }
+        out.text(")").end();
+        self.next += 1;
+        true
     }
 
     /// Opens the message and reads its structure, before the first octet of the answer is written.
@@ -467,6 +514,10 @@ impl Fetching {
             let found = Self::find(item, &at.structure, &at.octets, target.row.size)?;
             self.looked = self.looked.saturating_add(header);
             at.item += 1;
+            if let (Found::Picked(text), Some((what, _))) = (&found, item.summary()) {
+                let content = target.row.content;
+                session.store.summaries().put(content, what, text);
+            }
             match item {
                 Item::Envelope => out.text("ENVELOPE "),
                 Item::Structure { extended: true } => out.text("BODYSTRUCTURE "),
