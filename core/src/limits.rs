@@ -365,6 +365,11 @@ pub const IMAP_FETCH_ITEMS_MAX: usize = 100;
 pub const IMAP_SEARCH_KEYS_MAX: usize = 200;
 /// TEXT and BODY keys of one SEARCH: each looks through the whole message.
 pub const IMAP_SEARCH_TEXTS_MAX: usize = 20;
+/// Octets of the envelopes and structures that a ring keeps as they were told: of some 20,000 messages.
+pub const IMAP_SUMMARIES_BYTES_MAX: usize = 24 * MEGABYTE as usize;
+/// One of them.
+pub const IMAP_SUMMARY_BYTES_MAX: usize = 8 * 1024;
+const _: () = assert!(IMAP_SUMMARY_BYTES_MAX < IMAP_SUMMARIES_BYTES_MAX / 100);
 /// Keys of a SEARCH in each other: the deepest recursion.
 pub const IMAP_SEARCH_DEPTH_MAX: usize = 8;
 /// Criteria of one SORT.

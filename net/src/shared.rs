@@ -19,6 +19,7 @@ use tokio::sync::{Semaphore, oneshot, watch};
 use zeroize::Zeroizing;
 
 use crate::conn::within;
+use crate::imap::message::Summaries;
 use crate::pace::Pace;
 use crate::ring::changes::{Changes, Watch};
 use crate::ring::slots::{Slot, Slots};
@@ -38,6 +39,8 @@ pub struct Shared {
     pub tls: Arc<ServerConfig>,
     /// Places for work of sessions that waits for the disk on threads of its own.
     pub(crate) aside: Arc<Semaphore>,
+    /// What IMAP told of messages before.
+    pub(crate) summaries: Arc<Summaries>,
     passwords: Arc<Passwords>,
     changes: Changes,
     under_way: Slots<MailboxId>,
@@ -67,6 +70,7 @@ impl Shared {
             host: server.host.clone(),
             tls: Arc::clone(&server.tls),
             aside: Arc::new(Semaphore::new(limits::IMAP_ASIDE_PER_RING_MAX)),
+            summaries: Arc::default(),
             passwords: Arc::clone(&server.passwords),
             changes: Changes::start(server.state.view()),
             under_way: Slots::new(limits::BODIES_PER_RING_MAX, limits::BODIES_PER_MAILBOX_MAX),

@@ -48,10 +48,17 @@ pub struct Measured {
 /// All rows of one server.
 pub fn measure(server: &dyn Server, sizes: Sizes) -> Result<Vec<Measured>, Trouble> {
     let mut rows = Vec::new();
-    append(server, sizes, 320)?;
+    append_to(
+        server,
+        &(0..APPENDERS).collect::<Vec<_>>(),
+        320,
+        sizes.octets,
+    )?;
+    let mut clients = clients(server, &(0..APPENDERS).collect::<Vec<_>>())?;
     rows.push(timed(server, "APPEND, 16 clients", || {
-        append(server, sizes, sizes.appends)
+        append_by(&mut clients, sizes.appends, sizes.octets)
     })?);
+    drop(clients);
     rows.extend(fetch(server, sizes)?);
     rows.push(timed(server, "connection and LOGIN", || login(server))?);
     rows.push(timed(server, "EXISTS to 50 that IDLE", || idle(server))?);
@@ -119,10 +126,11 @@ fn append_one(client: &mut Client, number: usize, octets: usize) -> Result<(), T
     client.answer("APPEND").map(drop)
 }
 
-/// Sixteen clients, each in its mailbox, each waiting for its answer.
-fn append(server: &dyn Server, sizes: Sizes, count: usize) -> Result<usize, Trouble> {
-    let all: Vec<usize> = (0..APPENDERS).collect();
-    append_to(server, &all, count, sizes.octets)
+fn clients(server: &dyn Server, mailboxes: &[usize]) -> Result<Vec<Client>, Trouble> {
+    mailboxes
+        .iter()
+        .map(|mailbox| client(server, *mailbox))
+        .collect()
 }
 
 fn append_to(
@@ -131,30 +139,41 @@ fn append_to(
     count: usize,
     octets: usize,
 ) -> Result<usize, Trouble> {
+    append_by(&mut clients(server, mailboxes)?, count, octets)
+}
+
+/// All clients at once, each waiting for its answer before its next.
+fn append_by(clients: &mut [Client], count: usize, octets: usize) -> Result<usize, Trouble> {
     let next = AtomicUsize::new(0);
-    let one = |mailbox: usize| -> Result<(), Trouble> {
-        let mut client = client(server, mailbox)?;
+    at_once(clients, |client| {
         loop {
             let number = next.fetch_add(1, Ordering::Relaxed);
             if number >= count {
                 return Ok(());
             }
-            append_one(&mut client, number, octets)?;
+            append_one(client, number, octets)?;
         }
-    };
-    let done = std::thread::scope(|scope| {
-        let start = |mailbox: &usize| {
-            let mailbox = *mailbox;
-            let one = &one;
-            scope.spawn(move || one(mailbox))
-        };
-        let threads: Vec<_> = mailboxes.iter().map(start).collect();
+    })?;
+    Ok(count)
+}
+
+/// Does `work` for each on a thread of its own.
+fn at_once<T: Send>(
+    all: &mut [T],
+    work: impl Fn(&mut T) -> Result<(), Trouble> + Sync,
+) -> Result<(), Trouble> {
+    let ends = std::thread::scope(|scope| {
+        let work = &work;
+        let threads: Vec<_> = all
+            .iter_mut()
+            .map(|one| scope.spawn(move || work(one)))
+            .collect();
         threads.into_iter().map(|t| t.join()).collect::<Vec<_>>()
     });
-    for end in done {
+    for end in ends {
         end.map_err(|_| Trouble::from("a client's thread failed"))??;
     }
-    Ok(count)
+    Ok(())
 }
 
 fn fetch(server: &dyn Server, sizes: Sizes) -> Result<Vec<Measured>, Trouble> {
@@ -194,10 +213,15 @@ fn fetch(server: &dyn Server, sizes: Sizes) -> Result<Vec<Measured>, Trouble> {
     Ok(rows)
 }
 
+/// Four at a time, so that processors wait for nobody.
 fn login(server: &dyn Server) -> Result<usize, Trouble> {
-    for number in 0..LOGINS {
-        client(server, number % APPENDERS)?.command("LOGOUT")?;
-    }
+    let mut numbers = [0, 1, 2, 3];
+    at_once(&mut numbers, |number| {
+        for _ in 0..LOGINS / 4 {
+            client(server, *number)?.command("LOGOUT")?;
+        }
+        Ok(())
+    })?;
     Ok(LOGINS)
 }
 

@@ -60,7 +60,7 @@ impl MarkedField {
             Self::Receipt => word().map(|(number, _)| number),
             Self::MessageId | Self::Reference => None,
         };
-        let hashed = || HASHED | crc32c::crc32c(value.as_bytes()) & (HASHED - 1);
+        let hashed = || HASHED | (crc32c::crc32c(value.as_bytes()) & (HASHED - 1));
         self.first_mark() | number.unwrap_or_else(hashed)
     }
 }
@@ -255,7 +255,7 @@ impl FolderMarks {
     pub fn with_field(&self, field: MarkedField) -> Led {
         let first = field.first_mark();
         self.led(
-            self.between(first, first | (1 << VALUE_BITS) - 1),
+            self.between(first, first | ((1 << VALUE_BITS) - 1)),
             Vec::new(),
         )
     }
@@ -272,7 +272,7 @@ impl FolderMarks {
         });
         let known = known.collect();
         let first = MarkedField::Receipt.first_mark();
-        let others = self.between(first | HASHED, first | (1 << VALUE_BITS) - 1);
+        let others = self.between(first | HASHED, first | ((1 << VALUE_BITS) - 1));
         self.led(known, others)
     }
 
@@ -301,7 +301,7 @@ impl FolderMarks {
 }
 
 fn entry(mark: u32, uid: Uid) -> u64 {
-    u64::from(mark) << 32 | u64::from(uid)
+    (u64::from(mark) << 32) | u64::from(uid)
 }
 
 #[cfg(test)]

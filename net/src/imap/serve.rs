@@ -19,7 +19,7 @@ use parking_lot::Mutex;
 use tokio::time::Instant;
 
 use super::codec::{Input, Reader};
-use super::message::{Octets, ReadError, Store};
+use super::message::{Octets, ReadError, Store, Summaries};
 use super::session::{Answer, Pace, Session, SpoolRefusal, Step};
 use super::settings::Settings;
 use super::wire::Wire;
@@ -34,7 +34,10 @@ pub(crate) async fn run(connection: Connection, shared: Rc<Shared>) {
         host: shared.host.clone(),
         message_bytes_max: shared.state.policy().notice_bytes_max,
     };
-    let store: Arc<dyn Store> = Arc::new(Stored(Arc::clone(&shared.state)));
+    let store: Arc<dyn Store> = Arc::new(Stored {
+        state: Arc::clone(&shared.state),
+        summaries: Arc::clone(&shared.summaries),
+    });
     let session = Session::new(store, Arc::new(settings));
     let mut rim = Rim {
         wire: Wire::new(connection),
@@ -345,19 +348,26 @@ async fn give_up(body: Option<Body>) {
 }
 
 /// The appliance's state as a session reads it.
-struct Stored(Arc<State>);
+struct Stored {
+    state: Arc<State>,
+    summaries: Arc<Summaries>,
+}
 
 impl Store for Stored {
     fn view(&self) -> &View {
-        self.0.view()
+        self.state.view()
+    }
+
+    fn summaries(&self) -> &Summaries {
+        &self.summaries
     }
 
     fn now(&self) -> ceralacca_core::instant::Instant {
-        self.0.clock().now()
+        self.state.clock().now()
     }
 
     fn open(&self, content: Content) -> Result<Arc<dyn Octets>, ReadError> {
-        let blobs = Arc::clone(self.0.blobs());
+        let blobs = Arc::clone(self.state.blobs());
         let rope = blobs.rope(content)?;
         let bookmark = Mutex::default();
         Ok(Arc::new(StoredMessage {

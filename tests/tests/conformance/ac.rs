@@ -214,3 +214,42 @@ fn ac_10_addresses_are_of_our_domains_and_unique_without_regard_to_case() {
         ]);
     }
 }
+
+#[test]
+fn ac_12_imap_searches_as_its_capabilities_say() {
+    let trio = Trio::new();
+    let mut imap = trio.to.inbox();
+    let said = imap.ok("CAPABILITY");
+    let said = &said.lines_with("CAPABILITY")[0].text;
+    let words = "IMAP4rev1 IDLE UIDPLUS QUOTA SPECIAL-USE ESEARCH SEARCHRES WITHIN SORT ESORT \
+        THREAD=REFERENCES THREAD=ORDEREDSUBJECT";
+    for word in words.split_whitespace() {
+        assert!(said.split(' ').any(|own| own == word), "{word}: {said}");
+    }
+    for (number, kind) in (1..).zip(["uno", "due", "uno"]) {
+        let message = format!(
+            "Message-ID: <{number}@client.example>\r\nX-Ricevuta: {kind}\r\nSubject: {}\r\n\r\nx\r\n",
+            3 - number
+        );
+        assert!(imap.append("INBOX", message.as_bytes()).is_ok());
+    }
+    for (command, found) in [
+        ("UID SEARCH HEADER X-Ricevuta uno", "* SEARCH 1 3"),
+        (
+            "UID SEARCH HEADER Message-ID <2@client.example>",
+            "* SEARCH 2",
+        ),
+        (
+            "UID SEARCH HEADER Message-ID 2@client.example",
+            "* SEARCH 2",
+        ),
+        ("UID SEARCH HEADER Message-ID @client", "* SEARCH 1 2 3"),
+        ("UID SORT (SUBJECT) UTF-8 ALL", "* SORT 3 2 1"),
+        ("UID THREAD REFERENCES UTF-8 ALL", "* THREAD (1)(2)(3)"),
+    ] {
+        let answer = imap.ok(command);
+        assert_eq!(answer.untagged[0].text.trim_end(), found, "{command}");
+    }
+    imap.ok("SEARCH RETURN (SAVE) 2:3");
+    assert_eq!(imap.ok("FETCH $ UID").lines_with("FETCH").len(), 2);
+}

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use ceralacca_core::instant::Instant;
 use ceralacca_tests::appliance::Appliance;
 use ceralacca_tests::compose::Draft;
+use ceralacca_tests::mailbox::Mailbox;
 use ceralacca_tests::message::Part;
 use ceralacca_tests::sealed::Sealed;
 
@@ -201,6 +202,36 @@ fn tm_07_the_clients_value_is_kept_everywhere() {
         notice.field("X-Riferimento-Message-ID"),
         notice.data().one("msgid")
     );
+}
+
+/// The UIDs that a header search finds.
+fn searched(mailbox: &Mailbox<'_>, field: &str, value: &str) -> Vec<u32> {
+    let mut imap = mailbox.inbox();
+    let answer = imap.ok(&format!("UID SEARCH HEADER {field} \"{value}\""));
+    let line = answer.lines_with("SEARCH")[0].text.clone();
+    line.split_whitespace()
+        .skip(2)
+        .map(|n| n.parse().unwrap())
+        .collect()
+}
+
+#[test]
+fn tm_09_a_search_by_either_identifier_returns_all_that_belongs_to_it() {
+    let trio = Trio::new();
+    let draft = trio.simple();
+    let client = draft.value("Message-ID");
+    let certified = trio.certify_simple(&draft);
+    // Acceptance and delivery receipt, with and without brackets; nothing for a value that is not there.
+    for value in [client.as_str(), client.trim_matches(['<', '>'])] {
+        let found = searched(&trio.from, "X-Riferimento-Message-ID", value);
+        assert_eq!(found.len(), 1 + certified.answers.len(), "{value}");
+    }
+    let other = client.replacen('<', "<x", 1);
+    assert!(searched(&trio.from, "X-Riferimento-Message-ID", &other).is_empty());
+    let envelope = certified.envelopes[0].field("Message-ID");
+    assert_eq!(searched(&trio.to, "Message-ID", &envelope).len(), 1);
+    let kind = certified.acceptance.field("X-Ricevuta");
+    assert_eq!(searched(&trio.from, "X-Ricevuta", &kind).len(), 1);
 }
 
 #[test]

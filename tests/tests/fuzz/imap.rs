@@ -16,7 +16,7 @@ use ceralacca_core::registry::{Holder, HolderKind, MailboxRow, MailboxState, Ord
 use ceralacca_core::view::marks::Marks;
 use ceralacca_core::view::{Row, View, apply};
 use ceralacca_net::imap::codec::{Input, Reader};
-use ceralacca_net::imap::message::{Octets, ReadError, Store};
+use ceralacca_net::imap::message::{Octets, ReadError, Store, Summaries};
 use ceralacca_net::imap::session::{Answer, Session, SpoolRefusal, Step};
 use ceralacca_net::imap::settings::Settings;
 use ceralacca_tests::seed::storm;
@@ -41,6 +41,7 @@ const STEPS_MAX: usize = 200_000;
 struct House {
     view: View,
     bodies: Mutex<HashMap<Content, Arc<Body>>>,
+    summaries: Summaries,
 }
 
 struct Body(Vec<u8>);
@@ -50,6 +51,10 @@ struct Shelf(Arc<House>);
 impl Store for Shelf {
     fn view(&self) -> &View {
         &self.0.view
+    }
+
+    fn summaries(&self) -> &Summaries {
+        &self.0.summaries
     }
 
     fn now(&self) -> Instant {

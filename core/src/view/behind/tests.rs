@@ -14,6 +14,7 @@ use crate::journal::record::{
 use crate::journal::{Batch, Lane, LaneStore, Partition, Record};
 use crate::mailbox::{Content, FolderId, FolderRow, MailboxId};
 use crate::message_id::Identifier;
+use crate::view::marks::{MarkedField, Marks};
 
 const HOME: Partition = Partition(1);
 
@@ -451,4 +452,46 @@ fn notes_beyond_the_bound_are_read_again_from_the_journal() {
     let (seen, position, rebuilt) = house.seen();
     assert_eq!((seen, rebuilt), (house.truth(), None));
     assert_eq!(position, house.lane.end());
+}
+
+#[test]
+fn tm_09_marks_are_kept_up_to_the_first_message_without() {
+    let (mailbox, inbox) = (MailboxId(1), FolderId(1));
+    let mut house = House::new();
+    house.run(|house, behind| {
+        house.note(behind, folder(1, 1, Some(folder_row("INBOX"))));
+        (1..=4).for_each(|uid| house.note(behind, filed(1, 1, uid)));
+        for uid in [1, 2, 4] {
+            let header = format!("Message-ID: <{uid}@y.test>\r\n\r\n");
+            let marks = Marks::of(header.as_bytes());
+            let row = Row::Marks(mailbox, inbox, uid, marks);
+            while !behind.note_derived(&row) {
+                std::thread::yield_now();
+            }
+        }
+    });
+    let found = |house: &House, value: &str| {
+        let view = house.load().unwrap().view;
+        let marks = view.marks(mailbox, inbox).unwrap();
+        let marks = marks.read();
+        let led = marks.with_value(MarkedField::MessageId, value);
+        (led.maybe, led.upto)
+    };
+    assert_eq!(found(&house, "2@y.test"), (vec![2], 2));
+    // The next start goes on with the third: nothing of the fourth is known.
+    assert_eq!(found(&house, "4@y.test"), (vec![], 2));
+    house.run(|house, behind| {
+        let gone = Expunged {
+            mailbox,
+            folder: inbox,
+            modseq: 90,
+            uids: vec![1],
+            usage: 3,
+        };
+        house.note(behind, gone);
+    });
+    assert_eq!(found(&house, "1@y.test"), (vec![], 2));
+    house.run(|house, behind| house.note(behind, folder(1, 1, None)));
+    assert!(house.load().unwrap().view.marks(mailbox, inbox).is_none());
+    assert_eq!(house.seen().0, house.truth());
 }

@@ -464,7 +464,7 @@ fn not(key: Key) -> Key {
 /// Keys without an argument.
 fn plain(word: &str) -> Option<Key> {
     Some(match word {
-        "ALL" | "OLD" => Key::All,
+        "ALL" | "OLD" | "SAVEDATESUPPORTED" => Key::All,
         "RECENT" | "NEW" => Key::Never,
         "ANSWERED" => Key::Flag(Flags::ANSWERED),
         "DELETED" => Key::Flag(Flags::DELETED),

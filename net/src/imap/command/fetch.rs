@@ -21,7 +21,9 @@ use crate::imap::codec::output::Output;
 use crate::imap::message::binary::{self, Content, Decoder};
 use crate::imap::message::preview;
 use crate::imap::message::section::{self, Found};
-use crate::imap::message::{Octets, ReadError, Structure, bodystructure, envelope, read_range};
+use crate::imap::message::{
+    Octets, ReadError, Structure, Summary, bodystructure, envelope, read_range,
+};
 use crate::imap::selected::Target;
 use crate::imap::session::{Answer, Pace, Session, Step, Telling, Work};
 
@@ -172,6 +174,16 @@ impl Item {
         match self {
             Item::Binary(wanted) => Some(&wanted.numbers),
             Item::BinarySize(numbers) => Some(numbers),
+            _ => None,
+        }
+    }
+
+    /// What may be kept of it, and what it is called.
+    fn summary(&self) -> Option<(Summary, &'static str)> {
+        match self {
+            Item::Envelope => Some((Summary::Envelope, "ENVELOPE ")),
+            Item::Structure { extended: true } => Some((Summary::BodyStructure, "BODYSTRUCTURE ")),
+            Item::Structure { extended: false } => Some((Summary::Body, "BODY ")),
             _ => None,
         }
     }
@@ -565,6 +577,9 @@ impl Fetching {
             self.write_light(session, &target);
             return Ok(true);
         }
+        if self.write_known(session, &target) {
+            return Ok(true);
+        }
         match self.prepare(session, &target) {
             Ok(literal) if self.has_unknown(&literal.structure, target.row.size) => {
                 self.undecodable = true;
@@ -594,6 +609,38 @@ impl Fetching {
         }
         out.text(")").end();
         self.next += 1;
+    }
+
+    /// Writes what rows and kept summaries tell; `false`: they do not tell all, and nothing is written.
+    fn write_known(&mut self, session: &mut Session, target: &Target) -> bool {
+        let mut kept = Vec::with_capacity(self.items.len());
+        for item in &self.items {
+            let text = item.summary().map(|(what, name)| {
+                let text = session.store.summaries().get(target.row.content, what);
+                text.map(|text| (name, text))
+            });
+            match text {
+                Some(Some(text)) => kept.push(Some(text)),
+                None if item.depth() == Depth::Row => kept.push(None),
+                _ => return false,
+            }
+        }
+        let told = session.selected.as_ref().map(|s| s.told());
+        let keywords = told.map(|told| told.row.keywords.as_slice());
+        let out = &mut session.out;
+        out.text("* ").number(target.number.into()).text(" FETCH (");
+        for (at, (item, text)) in self.items.iter().zip(&kept).enumerate() {
+            out.text(if at > 0 { " " } else { "" });
+            match text {
+                Some((name, text)) => {
+                    out.text(name).octets(text);
+                }
+                None => write_row_item(out, item, target, keywords.unwrap_or_default()),
+            }
+        }
+        out.text(")").end();
+        self.next += 1;
+        true
     }
 
     /// Opens the message and reads its structure, before the first octet of the answer is written.
@@ -705,6 +752,10 @@ impl Fetching {
             let found = Self::find(item, &at.structure, &at.octets, target.row.size)?;
             self.looked = self.looked.saturating_add(header);
             at.item += 1;
+            if let (Found::Picked(text), Some((what, _))) = (&found, item.summary()) {
+                let content = target.row.content;
+                session.store.summaries().put(content, what, text);
+            }
             match item {
                 Item::Envelope => out.text("ENVELOPE "),
                 Item::Structure { extended: true } => out.text("BODYSTRUCTURE "),

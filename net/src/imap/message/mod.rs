@@ -10,8 +10,10 @@ pub mod preview;
 pub mod section;
 pub mod store;
 pub mod structure;
+pub mod summaries;
 pub mod text;
 
 pub use ceralacca_core::mime::fields;
 pub use store::{Octets, ReadError, Store, read_range};
 pub use structure::Structure;
+pub use summaries::{Summaries, Summary};

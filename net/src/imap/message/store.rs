@@ -9,10 +9,14 @@ use ceralacca_core::instant::Instant;
 use ceralacca_core::mailbox::Content;
 use ceralacca_core::view::View;
 
+use super::summaries::Summaries;
+
 /// What a session reads from.
 pub trait Store: Send + Sync {
     /// What is published.
     fn view(&self) -> &View;
+    /// What was told of messages before.
+    fn summaries(&self) -> &Summaries;
     /// The time (RFC 5032).
     fn now(&self) -> Instant;
     /// The octets of a stored message.

@@ -52,7 +52,8 @@ impl Structure {
     /// Reads a message of `size` octets.
     pub fn read(octets: &dyn Octets, size: u64) -> Result<Self, ReadError> {
         let mut scanner = Scanner::new();
-        let mut chunk = vec![0; limits::IMAP_CHUNK_BYTES];
+        let most = limits::IMAP_CHUNK_BYTES;
+        let mut chunk = vec![0; usize::try_from(size).map_or(most, |size| size.min(most))];
         let mut at = 0;
         while at < size {
             let most = usize::try_from(size - at).map_or(chunk.len(), |left| left.min(chunk.len()));

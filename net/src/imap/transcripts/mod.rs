@@ -17,7 +17,7 @@ use ceralacca_core::registry::{Holder, HolderKind, MailboxRow, MailboxState};
 use ceralacca_core::view::{Row, View, apply};
 
 use crate::imap::codec::{Input, Reader};
-use crate::imap::message::{Octets, ReadError, Store};
+use crate::imap::message::{Octets, ReadError, Store, Summaries};
 use crate::imap::session::{Answer, Session, SpoolRefusal, Step};
 use crate::imap::settings::Settings;
 
@@ -45,6 +45,7 @@ struct House {
     view: View,
     bodies: Mutex<HashMap<Content, Arc<Vec<u8>>>>,
     next: AtomicU64,
+    summaries: Summaries,
     /// Bodies that were looked into.
     opened: AtomicU64,
 }
@@ -54,6 +55,10 @@ struct Shelf(Arc<House>);
 impl Store for Shelf {
     fn view(&self) -> &View {
         &self.0.view
+    }
+
+    fn summaries(&self) -> &Summaries {
+        &self.0.summaries
     }
 
     fn now(&self) -> Instant {

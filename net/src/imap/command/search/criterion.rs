@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use ceralacca_core::instant::Instant;
 use ceralacca_core::limits;
-use ceralacca_core::mailbox::{Flags, MessageRow, Uid};
+use ceralacca_core::mailbox::{Flags, Uid};
 use ceralacca_core::view::marks::{FolderMarks, Led, MarkedField, bracketed, has_value, is_word};
 use mail_parser::DateTime;
 
@@ -457,6 +457,7 @@ impl<'a> Looked<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use ceralacca_core::mailbox::MessageRow;
 
     #[test]
     fn days_grow_with_time() {
