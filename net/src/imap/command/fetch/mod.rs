@@ -1,29 +1,30 @@
 //! FETCH (RFC 3501 §6.4.5) with mod-sequences (RFC 7162), BINARY (RFC 3516), identifiers (RFC 8474),
-//! SAVEDATE (RFC 8514) and PREVIEW (RFC 8970). Answers are made in pieces of about `limits::IMAP_CHUNK_BYTES`, so that a
-//! large message to a slow client holds little memory; octets of messages are written as they are
-//! stored (DP-01).
+//! SAVEDATE (RFC 8514) and PREVIEW (RFC 8970). Answers are made in pieces of about
+//! `limits::IMAP_CHUNK_BYTES`, so that a large message to a slow client holds little memory; octets of
+//! messages are written as they are stored (DP-01).
+
+mod item;
+mod piece;
 
 use std::collections::VecDeque;
-use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use ceralacca_core::limits;
 use ceralacca_core::mailbox::{FlagAction, FlagName, Flags, Uid};
 use ceralacca_core::owner::MailboxOrder;
 use imap_types::command::FetchModifier;
-use imap_types::core::AString;
-use imap_types::fetch::{MacroOrMessageDataItemNames, MessageDataItemName, Part, Section};
+use imap_types::fetch::MacroOrMessageDataItemNames;
 use imap_types::sequence::SequenceSet;
 
-use super::{NO_SUCH_MESSAGE, UNREADABLE, object};
+use self::item::{Depth, Item, items, numbers_label};
+use self::piece::{Literal, write_binary, write_row_item};
+use super::{NO_SUCH_MESSAGE, UNREADABLE};
 use crate::imap::codec::MoreItem;
 use crate::imap::codec::output::Output;
-use crate::imap::message::binary::{self, Content, Decoder};
+use crate::imap::message::binary::{self, Content};
 use crate::imap::message::preview;
 use crate::imap::message::section::{self, Found};
-use crate::imap::message::{
-    Octets, ReadError, Structure, Summary, bodystructure, envelope, read_range,
-};
+use crate::imap::message::{Octets, ReadError, Structure, bodystructure, envelope, read_range};
 use crate::imap::selected::Target;
 use crate::imap::session::{Answer, Pace, Session, Step, Telling, Work};
 
@@ -123,256 +124,6 @@ pub fn resync(
     work.go_on(session)
 }
 
-/// What is told of each message.
-#[derive(Debug, Clone)]
-enum Item {
-    Flags,
-    InternalDate,
-    Size,
-    Uid,
-    Modseq,
-    EmailId,
-    ThreadId,
-    SaveDate,
-    Preview,
-    Binary(WantedBinary),
-    BinarySize(Vec<NonZeroU32>),
-    Envelope,
-    Structure { extended: bool },
-    Section(Wanted),
-}
-
-/// A section and how the answer calls it.
-#[derive(Debug, Clone)]
-struct Wanted {
-    label: String,
-    section: Option<Section<'static>>,
-    partial: Option<(u32, u32)>,
-    sets_seen: bool,
-}
-
-/// The content of a part and how the answer calls it.
-#[derive(Debug, Clone)]
-struct WantedBinary {
-    label: String,
-    numbers: Vec<NonZeroU32>,
-    partial: Option<(u32, u32)>,
-    sets_seen: bool,
-}
-
-impl Item {
-    fn sets_seen(&self) -> bool {
-        match self {
-            Item::Section(wanted) => wanted.sets_seen,
-            Item::Binary(wanted) => wanted.sets_seen,
-            _ => false,
-        }
-    }
-
-    /// The part whose content is asked for.
-    fn binary(&self) -> Option<&[NonZeroU32]> {
-        match self {
-            Item::Binary(wanted) => Some(&wanted.numbers),
-            Item::BinarySize(numbers) => Some(numbers),
-            _ => None,
-        }
-    }
-
-    /// What may be kept of it, and what it is called.
-    fn summary(&self) -> Option<(Summary, &'static str)> {
-        match self {
-            Item::Envelope => Some((Summary::Envelope, "ENVELOPE ")),
-            Item::Structure { extended: true } => Some((Summary::BodyStructure, "BODYSTRUCTURE ")),
-            Item::Structure { extended: false } => Some((Summary::Body, "BODY ")),
-            _ => None,
-        }
-    }
-
-    /// How far the message has to be looked into.
-    fn depth(&self) -> Depth {
-        match self {
-            Item::Flags | Item::InternalDate | Item::Size | Item::Uid => Depth::Row,
-            Item::Modseq | Item::EmailId | Item::ThreadId | Item::SaveDate => Depth::Row,
-            Item::Envelope => Depth::Header,
-            Item::Structure { .. } | Item::Preview => Depth::Parts,
-            Item::Binary(_) | Item::BinarySize(_) => Depth::Parts,
-            Item::Section(wanted) => match &wanted.section {
-                None => Depth::Octets,
-                Some(
-                    Section::Header(None)
-                    | Section::HeaderFields(None, _)
-                    | Section::HeaderFieldsNot(None, _)
-                    | Section::Text(None),
-                ) => Depth::Header,
-                Some(_) => Depth::Parts,
-            },
-        }
-    }
-}
-
-/// See [`Item::depth`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Depth {
-    Row,
-    Octets,
-    Header,
-    Parts,
-}
-
-/// The items, `UID` first when the command is by UID. `None`: one that is not offered, or too many.
-fn items(
-    names: MacroOrMessageDataItemNames<'static>,
-    more: &[MoreItem],
-    by_uid: bool,
-) -> Option<Vec<Item>> {
-    let names = match names {
-        MacroOrMessageDataItemNames::Macro(short) => short
-            .expand()
-            .into_iter()
-            .map(imap_types::IntoStatic::into_static)
-            .collect(),
-        MacroOrMessageDataItemNames::MessageDataItemNames(names) => names,
-    };
-    let has_uid = names.contains(&MessageDataItemName::Uid);
-    let mut items = Vec::new();
-    if by_uid && !has_uid {
-        items.push(Item::Uid);
-    }
-    for name in names {
-        items.push(item(name));
-    }
-    items.extend(more.iter().map(|item| match item {
-        MoreItem::EmailId => Item::EmailId,
-        MoreItem::ThreadId => Item::ThreadId,
-        MoreItem::SaveDate => Item::SaveDate,
-        MoreItem::Preview => Item::Preview,
-    }));
-    (items.len() <= limits::IMAP_FETCH_ITEMS_MAX).then_some(items)
-}
-
-fn item(name: MessageDataItemName<'static>) -> Item {
-    let rfc822 = |label: &str, section, sets_seen| {
-        let label = label.to_owned();
-        Item::Section(Wanted {
-            label,
-            section,
-            partial: None,
-            sets_seen,
-        })
-    };
-    match name {
-        MessageDataItemName::Flags => Item::Flags,
-        MessageDataItemName::ModSeq => Item::Modseq,
-        MessageDataItemName::InternalDate => Item::InternalDate,
-        MessageDataItemName::Rfc822Size => Item::Size,
-        MessageDataItemName::Uid => Item::Uid,
-        MessageDataItemName::Envelope => Item::Envelope,
-        MessageDataItemName::Body => Item::Structure { extended: false },
-        MessageDataItemName::BodyStructure => Item::Structure { extended: true },
-        MessageDataItemName::Rfc822 => rfc822("RFC822", None, true),
-        MessageDataItemName::Rfc822Header => {
-            rfc822("RFC822.HEADER", Some(Section::Header(None)), false)
-        }
-        MessageDataItemName::Rfc822Text => rfc822("RFC822.TEXT", Some(Section::Text(None)), true),
-        MessageDataItemName::BodyExt {
-            section,
-            partial,
-            peek,
-        } => {
-            let (partial, origin) = part_of(partial);
-            let label = format!("BODY[{}]{origin}", section_label(section.as_ref()));
-            Item::Section(Wanted {
-                label,
-                section,
-                partial,
-                sets_seen: !peek,
-            })
-        }
-        MessageDataItemName::Binary {
-            section: numbers,
-            partial,
-            peek,
-        } => {
-            let (partial, origin) = part_of(partial);
-            let label = format!("BINARY[{}]{origin}", numbers_label(&numbers));
-            Item::Binary(WantedBinary {
-                label,
-                numbers,
-                partial,
-                sets_seen: !peek,
-            })
-        }
-        MessageDataItemName::BinarySize { section } => Item::BinarySize(section),
-    }
-}
-
-/// `<origin.length>` as numbers, and as the answer repeats it.
-fn part_of(partial: Option<(u32, NonZeroU32)>) -> (Option<(u32, u32)>, String) {
-    match partial {
-        Some((origin, length)) => (Some((origin, length.get())), format!("<{origin}>")),
-        None => (None, String::new()),
-    }
-}
-
-fn numbers_label(numbers: &[NonZeroU32]) -> String {
-    let numbers = numbers.iter().map(ToString::to_string);
-    numbers.collect::<Vec<_>>().join(".")
-}
-
-fn section_label(section: Option<&Section<'_>>) -> String {
-    let Some(section) = section else {
-        return String::new();
-    };
-    let numbers = |part: &Part| numbers_label(part.0.as_ref());
-    let after = |part: &Option<Part>, word: &str| match part {
-        Some(part) => format!("{}.{word}", numbers(part)),
-        None => word.to_owned(),
-    };
-    match section {
-        Section::Part(part) => numbers(part),
-        Section::Mime(part) => format!("{}.MIME", numbers(part)),
-        Section::Header(part) => after(part, "HEADER"),
-        Section::Text(part) => after(part, "TEXT"),
-        Section::HeaderFields(part, names) => {
-            format!(
-                "{} ({})",
-                after(part, "HEADER.FIELDS"),
-                field_names(names.as_ref())
-            )
-        }
-        Section::HeaderFieldsNot(part, names) => {
-            format!(
-                "{} ({})",
-                after(part, "HEADER.FIELDS.NOT"),
-                field_names(names.as_ref())
-            )
-        }
-    }
-}
-
-fn field_names(names: &[AString<'_>]) -> String {
-    let one = |name: &AString<'_>| {
-        let name = String::from_utf8_lossy(name.as_ref()).into_owned();
-        let is_atom = !name.is_empty()
-            && name
-                .bytes()
-                .all(|b| b.is_ascii_graphic() && !b"(){%*\"\\]".contains(&b));
-        // A name with other octets is no field's: it is told back as blanks.
-        let safe = |c: char| {
-            if (' '..='~').contains(&c) && !"\"\\".contains(c) {
-                c
-            } else {
-                ' '
-            }
-        };
-        match is_atom {
-            true => name,
-            false => format!("\"{}\"", name.chars().map(safe).collect::<String>()),
-        }
-    };
-    names.iter().map(one).collect::<Vec<_>>().join(" ")
-}
-
 /// A FETCH that goes on.
 struct Fetching {
     tag: String,
@@ -398,47 +149,6 @@ enum Ending {
     Fetch(Telling),
     /// Of a SELECT.
     Select(&'static str),
-}
-
-/// A message in the middle of its answer.
-struct Literal {
-    octets: Arc<dyn Octets>,
-    structure: Arc<Structure>,
-    /// The item that comes next: what an item picks is in memory only while it is written.
-    item: usize,
-    /// What is left of its octets in the message.
-    left: std::ops::Range<u64>,
-    /// They are decoded on their way.
-    decoding: Option<Decoding>,
-}
-
-/// A part that is decoded while it is written.
-struct Decoding {
-    decoder: Decoder,
-    /// Decoded octets that are not wanted before those that are.
-    skip: u64,
-    /// Decoded octets that are wanted still.
-    most: u64,
-}
-
-impl Decoding {
-    /// The next decoded octets that are wanted; `is_last`: nothing comes after `piece`.
-    fn next(&mut self, piece: &[u8], is_last: bool) -> Vec<u8> {
-        let mut decoded = Vec::new();
-        self.decoder.push(piece, &mut decoded);
-        if is_last {
-            self.decoder.finish(&mut decoded);
-        }
-        let length = decoded.len() as u64;
-        // Both are at most the vector's length.
-        let start = self.skip.min(length);
-        let end = length.min(start.saturating_add(self.most));
-        self.skip -= start;
-        self.most -= end - start;
-        decoded.truncate(end as usize);
-        decoded.drain(..start as usize);
-        decoded
-    }
 }
 
 impl Work for Fetching {
@@ -787,72 +497,6 @@ impl Fetching {
         self.next += 1;
         Ok(())
     }
-}
-
-fn write_row_item(out: &mut Output, item: &Item, target: &Target, keywords: &[String]) {
-    let row = &target.row;
-    match item {
-        Item::Flags => out.text("FLAGS ").flags(row.flags, keywords),
-        Item::InternalDate => out.text("INTERNALDATE ").internal_date(row.internal_date),
-        Item::Size => out.text("RFC822.SIZE ").number(row.size),
-        Item::Uid => out.text("UID ").number(row.uid.into()),
-        Item::Modseq => out.text("MODSEQ (").number(row.modseq).text(")"),
-        Item::EmailId => {
-            let id = object::message_id(row.content);
-            out.text("EMAILID (").text(&id).text(")")
-        }
-        Item::ThreadId => out.text("THREADID NIL"),
-        Item::SaveDate => match row.saved {
-            Some(at) => out.text("SAVEDATE ").internal_date(at),
-            None => out.text("SAVEDATE NIL"),
-        },
-        _ => out,
-    };
-}
-
-/// Announces the content of a part and sets `at` to write it; `false`: there is nothing to write.
-fn write_binary(
-    out: &mut Output,
-    wanted: &WantedBinary,
-    at: &mut Literal,
-    size: u64,
-) -> Result<bool, ReadError> {
-    out.text(&wanted.label).text(" ");
-    let (range, coding) = match binary::find(&wanted.numbers, &at.structure, size) {
-        Content::Plain(range) => (range, None),
-        Content::Coded(range, coding) => (range, Some(coding)),
-        Content::Nothing | Content::Unknown => {
-            out.text("NIL");
-            return Ok(false);
-        }
-    };
-    let Some(coding) = coding else {
-        let found = match wanted.partial {
-            Some((origin, length)) => Found::Range(range).partial(origin, length),
-            None => Found::Range(range),
-        };
-        if let Found::Range(range) = found {
-            out.announce(range.end - range.start);
-            (at.left, at.decoding) = (range, None);
-        }
-        return Ok(true);
-    };
-    let (length, has_nul) = binary::measure(&*at.octets, range.clone(), coding)?;
-    let (origin, most) = wanted.partial.unwrap_or((0, u32::MAX));
-    let skip = length.min(origin.into());
-    let most = match wanted.partial {
-        Some(_) => (length - skip).min(most.into()),
-        None => length,
-    };
-    // RFC 3516 §4.2: what holds a NUL cannot be a plain literal.
-    out.text(if has_nul { "~" } else { "" }).announce(most);
-    at.left = range;
-    at.decoding = Some(Decoding {
-        decoder: Decoder::new(coding),
-        skip,
-        most,
-    });
-    Ok(true)
 }
 
 /// What a FETCH says when a part cannot be decoded (RFC 3516 §4.3).
