@@ -68,6 +68,10 @@ impl Desk<'_> {
                 self.edit(&address, "holder's data changed", |row| row.holder = holder)
             }
             RegistryOrder::SetOrdinary(address, policy) => self.set_ordinary(&address, policy),
+            RegistryOrder::ForwardTried(target, delivered) => self.forward_tried(target, delivered),
+            RegistryOrder::EndForward(target, identifier, told) => {
+                self.end_forward(target, identifier, told)
+            }
             RegistryOrder::SettleServiceMailbox => self.settle_service_mailbox(),
             RegistryOrder::ReadQuarantine {
                 name,
