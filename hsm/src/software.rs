@@ -18,6 +18,7 @@ use crate::limits::KEY_FILE_BYTES_MAX;
 use crate::pool::{PoolName, SessionSource, SigningPool, SigningSession};
 use crate::protected::{read_secret, refused, write_secret};
 use crate::public_key::PublicKey;
+use crate::vector::VectorKey;
 
 /// How a software key is shown.
 pub const SOFTWARE_KEY_WORDS: &str = "software key (evaluation only)";
@@ -82,6 +83,15 @@ impl SoftwareKey {
             .map_err(|_| bug("a key cannot be written"))?;
         let text = Zeroizing::new(pem("PRIVATE KEY", pkcs8.as_ref()));
         write_secret(path, text.as_bytes())
+    }
+
+    /// The same key for the vector signer.
+    pub fn for_vectors(&self) -> Result<VectorKey, HsmError> {
+        let pkcs8: Pkcs8V1Der<'_> = self
+            .pair
+            .as_der()
+            .map_err(|_| bug("a key cannot be written"))?;
+        VectorKey::from_pkcs8(pkcs8.as_ref())
     }
 
     /// Its public half.
