@@ -30,7 +30,7 @@ mod signer;
 mod tests;
 
 pub use key::VectorKey;
-pub use signer::{VECTOR_KEY_WORDS, VectorSigner};
+pub use signer::{VectorSigner, words};
 
 /// Signatures made at once.
 pub const LANES: usize = 8;

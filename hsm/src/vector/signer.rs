@@ -7,62 +7,65 @@ use ceralacca_core::ports::{Signature, Signer, SignerDescription, SignerError, S
 use ceralacca_core::smime::SigningCertificate;
 
 use super::key::VectorWork;
-use super::{LANES, VectorKey};
+use super::{LANES, VectorKey, is_supported};
 use crate::error::HsmError;
 use crate::limits::VECTOR_REQUESTS_MIN;
 use crate::pool::{PoolName, SessionSource, SigningPool, SigningSession};
 use crate::software::{SoftwareKey, check_owner};
 
-/// How a key of the vector signer is shown: it is in this computer's memory (HS-01).
-pub const VECTOR_KEY_WORDS: &str = "vector signer (software key, not a certified HSM)";
+/// How a key that is sealed in the appliance itself is shown (HS-01).
+pub fn words() -> &'static str {
+    match is_supported() {
+        true => "vector signer (software key, not a certified HSM)",
+        false => "sealed key (software key, not a certified HSM)",
+    }
+}
 
 /// Signs eight at a time, on all cores.
 pub struct VectorSigner(SigningPool);
 
 impl VectorSigner {
-    /// The certificate must be the key's. Memory of this process is left out of core dumps from here on.
+    /// The certificate must be the key's. Where the processor lacks the instructions, all is signed one by one.
     pub fn start(
         key: Arc<SoftwareKey>,
         certificate: Arc<SigningCertificate>,
     ) -> Result<Self, HsmError> {
         check_owner(&key, &certificate)?;
-        let vector = key.for_vectors()?;
-        // aws-lc-rs holds the key too, in ordinary memory.
-        let behavior = rustix::process::DumpableBehavior::NotDumpable;
-        rustix::process::set_dumpable_behavior(behavior)
-            .map_err(|error| HsmError::NotPossible(format!("core dumps stay on: {error}")))?;
+        let vector = match is_supported() {
+            true => Some(Arc::new(key.for_vectors()?)),
+            false => None,
+        };
         let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
         let name = PoolName {
-            name: VECTOR_KEY_WORDS.to_owned(),
+            name: words().to_owned(),
             is_software: true,
         };
-        let source = Source {
-            key,
-            vector: Arc::new(vector),
-        };
+        let source = Source { key, vector };
         Ok(Self(SigningPool::start(source, cores, certificate, name)?))
     }
 }
 
 struct Source {
     key: Arc<SoftwareKey>,
-    vector: Arc<VectorKey>,
+    /// `None`: the processor lacks the instructions.
+    vector: Option<Arc<VectorKey>>,
 }
 
 struct Session {
     key: Arc<SoftwareKey>,
-    vector: Arc<VectorKey>,
-    work: VectorWork,
+    vector: Option<(Arc<VectorKey>, VectorWork)>,
 }
 
 impl SessionSource for Source {
     type Session = Session;
 
     fn open(&self) -> Result<Session, HsmError> {
+        let with_work = |vector: &Arc<VectorKey>| -> Result<_, HsmError> {
+            Ok((Arc::clone(vector), vector.work()?))
+        };
         Ok(Session {
             key: Arc::clone(&self.key),
-            vector: Arc::clone(&self.vector),
-            work: self.vector.work()?,
+            vector: self.vector.as_ref().map(with_work).transpose()?,
         })
     }
 }
@@ -75,14 +78,15 @@ impl SigningSession for Session {
     }
 
     fn sign_all(&mut self, attributes: &[&[u8]]) -> Vec<Result<Vec<u8>, HsmError>> {
-        if attributes.len() < VECTOR_REQUESTS_MIN {
-            return attributes
+        match &mut self.vector {
+            Some((vector, work)) if attributes.len() >= VECTOR_REQUESTS_MIN => {
+                vector.sign(work, attributes).into_iter().map(Ok).collect()
+            }
+            _ => attributes
                 .iter()
                 .map(|octets| self.key.sign(octets))
-                .collect();
+                .collect(),
         }
-        let made = self.vector.sign(&mut self.work, attributes);
-        made.into_iter().map(Ok).collect()
     }
 }
 
