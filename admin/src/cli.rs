@@ -238,6 +238,24 @@ pub enum MailboxCommand {
         #[command(flatten)]
         holder: HolderArguments,
     },
+    /// List messages that were removed and can still be restored: key, since when, size, folder.
+    Deleted {
+        /// Whose.
+        #[arg(value_parser = parse_address)]
+        address: Address,
+    },
+    /// Put removed messages back into their folders; they count in the mailbox's use again.
+    Restore {
+        /// Whose.
+        #[arg(value_parser = parse_address)]
+        address: Address,
+        /// Keys, as `mailbox deleted` prints them.
+        #[arg(required_unless_present = "all")]
+        keys: Vec<String>,
+        /// All that are listed.
+        #[arg(long, conflicts_with = "keys")]
+        all: bool,
+    },
     /// What was changed, when and by whom.
     History {
         /// Which.

@@ -105,6 +105,7 @@ impl Appliance {
                 submission: at(ports.submission),
                 submissions: at(ports.submission_tls),
                 imaps: at(ports.imaps),
+                pop3s: at(ports.pop3s),
             },
             rings: self.settings.rings(),
         })
@@ -204,6 +205,7 @@ impl Serving {
             "submission_tls": text(&listeners.submissions),
             "submission": text(&listeners.submission),
             "imaps": text(&listeners.imaps),
+            "pop3s": text(&listeners.pop3s),
             "https": self.https().iter().map(SocketAddr::to_string).collect::<Vec<_>>(),
         })
     }

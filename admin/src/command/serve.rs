@@ -52,6 +52,7 @@ fn words(serving: &Serving) -> String {
         ("submission, TLS", &addresses.submissions),
         ("submission, STARTTLS", &addresses.submission),
         ("IMAP, TLS", &addresses.imaps),
+        ("POP3, TLS", &addresses.pop3s),
     ] {
         for address in list {
             words.push_str(&format!("listens on {address} ({what})\n"));

@@ -105,6 +105,18 @@ pub enum MailboxRequest {
         /// What to change.
         holder: HolderChange,
     },
+    /// Removed messages that can be restored.
+    Deleted {
+        /// Address.
+        address: String,
+    },
+    /// Put removed messages back.
+    Restore {
+        /// Address.
+        address: String,
+        /// Keys; none stands for all.
+        keys: Vec<String>,
+    },
     /// The history.
     History {
         /// Address.

@@ -36,6 +36,8 @@ impl Desk<'_> {
             MailboxRequest::Quota { address, octets } => self.set_quota(&address, octets),
             MailboxRequest::Ordinary { address, policy } => self.set_ordinary(&address, &policy),
             MailboxRequest::Holder { address, holder } => self.holder(&address, holder),
+            MailboxRequest::Deleted { address } => self.deleted(&address),
+            MailboxRequest::Restore { address, keys } => self.restore(&address, &keys),
             MailboxRequest::History { address } => self.history(&address),
         }
     }
@@ -162,7 +164,7 @@ impl Desk<'_> {
         ))
     }
 
-    fn find(&self, text: &str) -> Result<std::sync::Arc<MailboxRow>, Failure> {
+    pub(super) fn find(&self, text: &str) -> Result<std::sync::Arc<MailboxRow>, Failure> {
         let address = super::address(text)?;
         let row = self.state.view().mailbox_of(&address);
         row.ok_or_else(|| Failure::Refused(format!("{text} does not exist")))

@@ -138,6 +138,25 @@ pub enum MailboxOrder {
         /// `UID EXPUNGE`.
         uids: Option<Vec<Uid>>,
     },
+    /// POP3's QUIT: the named messages, whatever their flags, in one group of the journal.
+    Remove {
+        /// In.
+        folder: FolderId,
+        /// Which; unknown ones are passed over.
+        uids: Vec<Uid>,
+    },
+    /// Put removed messages that were kept back into their folders (AC-13).
+    Restore {
+        /// Folder and the UID that it had; unknown ones are passed over.
+        messages: Vec<(FolderId, Uid)>,
+        /// Who does it.
+        author: String,
+    },
+    /// Really remove what was kept since before this, a record at a time (AC-13).
+    Purge {
+        /// Not later ones.
+        before: Instant,
+    },
     /// CREATE.
     CreateFolder {
         /// Full name, UTF-8, `/` between levels.
@@ -296,6 +315,8 @@ pub enum Outcome {
     Flagged(Vec<Uid>, Vec<Uid>),
     /// UIDs that were removed.
     Expunged(Vec<Uid>),
+    /// Folder and old UID of what was put back.
+    Restored(Vec<(FolderId, Uid)>),
 }
 
 /// Why a command was not done. `Display` is for operators; nothing was written.

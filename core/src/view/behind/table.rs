@@ -166,7 +166,7 @@ pub fn cell(row: &Row) -> Option<(Vec<u8>, Option<Vec<u8>>)> {
             at.as_ref().map(|at| encode((mark, at))),
         ),
         Row::Counter(..) | Row::Modseq(..) | Row::Message(..) | Row::Flags(..) => return None,
-        Row::Gone(..) | Row::Usage(..) => return None,
+        Row::Gone(..) | Row::SetAside(..) | Row::Usage(..) => return None,
     })
 }
 
