@@ -18,6 +18,7 @@ use crate::directory::refresh::{Refresher, Source};
 use crate::directory::revocation::ListKeeper;
 use crate::keys::{Keys, dkim};
 use crate::report::Failure;
+use crate::web::{self, Reach, Site};
 
 /// Threads that hash passwords (see *Threads*).
 const PASSWORD_THREADS: usize = 2;
@@ -30,6 +31,7 @@ pub struct Serving {
     relay: Arc<relay::Running>,
     publication: Arc<Publication>,
     source: Option<Arc<Source>>,
+    reach: Arc<Reach>,
     https: Option<WebServer>,
     refresher: Option<Refresher>,
     lists: Option<ListKeeper>,
@@ -58,6 +60,7 @@ impl Appliance {
         ));
         let running = ceralacca_net::serve(self.server()?).map_err(Failure::refused)?;
         let own = running.addresses().incoming.clone();
+        let reach = Reach::serving(&self.settings, running.addresses());
         let relay = relay::start(self.relay(own)?, self.state.clone()).map_err(Failure::refused)?;
         let mut serving = Serving {
             appliance: Arc::new(self),
@@ -66,6 +69,7 @@ impl Appliance {
             relay: Arc::new(relay),
             publication,
             source,
+            reach: Arc::new(reach),
             https: None,
             refresher: None,
             lists: None,
@@ -141,8 +145,11 @@ impl Serving {
         let settings = &appliance.settings;
         if settings.publishes() {
             let address = SocketAddr::new(settings.listen.bind, settings.listen.ports().https);
+            let site = Arc::new(self.site());
             let router = publication::router(self.publication.clone());
+            let router = router.merge(web::router(site));
             let server = WebServer::start(address, Some(appliance.tls()?), router)?;
+            self.reach.set_https(server.address().port());
             self.https = Some(server);
         }
         if appliance.state.directory().is_used() {
@@ -156,6 +163,14 @@ impl Serving {
         Ok(())
     }
 
+    fn site(&self) -> Site {
+        let settings = &self.appliance.settings;
+        let name = settings.provider.name.clone();
+        let is_evaluation = self.signer.describe().is_software;
+        let state = self.appliance.state.clone();
+        Site::new(state, name, self.reach.clone(), is_evaluation)
+    }
+
     fn start_control(&self) -> Result<ControlServer, Failure> {
         let appliance = self.appliance.clone();
         let about = perform::Run {
@@ -164,6 +179,7 @@ impl Serving {
             relay: self.relay.clone(),
             publication: self.publication.clone(),
             source: self.source.clone(),
+            reach: self.reach.clone(),
         };
         let answer = move |request: Request, author: &str| -> Answer {
             perform::perform(&appliance, Some(&about), request, author).into()
