@@ -9,6 +9,7 @@ use ceralacca_firmware::ScannerSettings;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::conformance::settings::Server;
+use crate::control::ReceiptTypeWord;
 
 /// An open certified-mail (PEC, RFC 6109) appliance.
 #[derive(Debug, Parser)]
@@ -237,6 +238,15 @@ pub enum MailboxCommand {
         /// What to change.
         #[command(flatten)]
         holder: HolderArguments,
+    },
+    /// Which delivery receipt its messages ask for where the program asks for none.
+    ReceiptType {
+        /// Which mailbox.
+        #[arg(value_parser = parse_address)]
+        address: Address,
+        /// Which type.
+        #[arg(value_enum)]
+        what: ReceiptTypeWord,
     },
     /// List messages that were removed and can still be restored: key, since when, size, folder.
     Deleted {

@@ -92,6 +92,9 @@ pub const RECEIPT_QUEUE_MS: i64 = 5 * 24 * 60 * 60 * 1000;
 pub const ENVELOPE_QUEUE_MS: i64 = 24 * 60 * 60 * 1000;
 /// Arrivals and messages sent are remembered for a week (IP-18, MX-07).
 pub const REMEMBERED_MS: i64 = 7 * 24 * 60 * 60 * 1000;
+/// AP-28: a submission under the same key is the same one for a day.
+pub const SUBMISSION_KEY_MS: i64 = 24 * 60 * 60 * 1000;
+const _: () = assert!(SUBMISSION_KEY_MS <= REMEMBERED_MS);
 /// Between two looks for what is older.
 pub const SWEEP_MS: i64 = 10 * 60 * 1000;
 /// Identifiers and marks dropped in one record: some 60 octets each.

@@ -196,6 +196,7 @@ fn hs_05_the_backlog_has_a_bound_and_places_come_back() {
             sender: address.clone(),
             recipients: vec![address.clone()],
             body: body.unwrap(),
+            key: None,
             received_from: "from a by b with ESMTPSA".to_owned(),
         };
         let (answer, wait) = crossbeam_channel::bounded(1);

@@ -73,6 +73,10 @@ fn request(order: MailboxCommand) -> Result<MailboxRequest, Failure> {
             address: address.to_string(),
             holder: holder.into(),
         },
+        MailboxCommand::ReceiptType { address, what } => MailboxRequest::ReceiptType {
+            address: address.to_string(),
+            what,
+        },
         MailboxCommand::Deleted { address } => MailboxRequest::Deleted {
             address: address.to_string(),
         },

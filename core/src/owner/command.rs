@@ -2,6 +2,7 @@
 
 use crate::address::{Address, Domain};
 use crate::blob::BlobRef;
+use crate::certification::DeliveryDetail;
 use crate::instant::Instant;
 use crate::journal::record::{
     Accepted, Answered, Certified, Forgotten, Paths, Received, Refused, Reported, TimerFired,
@@ -13,6 +14,11 @@ use crate::proof::Durable;
 use crate::queue::{Dispatch, DispatchKey, DispatchOutcome, QueueOrder};
 use crate::registry::{Holder, MailboxState, OrdinaryPolicy};
 use crate::view::row::RecipientKey;
+
+/// The header field with which a program marks a submission that it may repeat (AP-28): any text of its
+/// own, for one message in one mailbox. What comes again with it within a day is answered as the first
+/// was, and dropped, whatever it holds.
+pub const SUBMISSION_KEY_FIELD: &str = "X-Idempotency-Key";
 
 /// A message taken in at the submission port.
 #[derive(Debug, Clone)]
@@ -28,6 +34,9 @@ pub struct Submission {
     /// `from … ([address]) by … with …`: the text of the `Received:` field between its name and
     /// ` id …; date`, which the owner adds.
     pub received_from: String,
+    /// The value of [`SUBMISSION_KEY_FIELD`]: within a day the mailbox's next one with the same key is this
+    /// one (AP-28).
+    pub key: Option<Vec<u8>>,
 }
 
 /// Orders of an operator about the registry.
@@ -69,6 +78,8 @@ pub enum RegistryOrder {
     SetHolder(Address, Holder),
     /// What the mailbox does with ordinary mail (MX-08).
     SetOrdinary(Address, OrdinaryPolicy),
+    /// Which delivery receipt messages ask for where the program asks for none (DR-21).
+    SetReceiptType(Address, Option<DeliveryDetail>),
     /// Make the service mailbox of the provider's own domain, where it is not there yet.
     SettleServiceMailbox,
     /// Log that a message of the quarantine is read (VI-09).

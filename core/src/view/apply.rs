@@ -8,14 +8,14 @@ use crate::journal::record::{
     Accepted, Answered, Certified, DeliveryOutcome, DomainChanged, Evidence, Expunged, Filing,
     Flagged, FolderChanged, Forgotten, GivenUp, Landed, MailboxChanged, Matched, Placed, Placement,
     Purged, Received, RecipientErrand, Refused, Relayed, Reported, Restored, SentRow, Stored,
-    Struck, TakenInCharge, TimerFired,
+    Struck, Submitted, TakenInCharge, TimerFired,
 };
 use crate::message_id::Identifier;
 
 /// The rows of `record`, in the order in which they are published.
 pub fn apply(record: &Record) -> Vec<Row> {
     match record {
-        Record::Submitted(r) => vec![Row::Submission(r.identifier.clone(), Some(r.clone()))],
+        Record::Submitted(r) => submitted(r),
         Record::Accepted(r) => accepted(r),
         Record::Refused(r) => refused(r),
         Record::Stored(r) => stored(r),
@@ -82,6 +82,15 @@ fn filing(filing: &Filing) -> [Row; 3] {
 
 fn filed(placed: Option<&Filing>) -> impl Iterator<Item = Row> {
     placed.into_iter().flat_map(filing)
+}
+
+fn submitted(r: &Submitted) -> Vec<Row> {
+    let mut rows = vec![Row::Submission(
+        r.identifier.clone(),
+        Some(Box::new(r.clone())),
+    )];
+    rows.extend(r.key.map(|mark| Row::Seen(mark, Some(r.at))));
+    rows
 }
 
 fn accepted(r: &Accepted) -> Vec<Row> {

@@ -72,6 +72,7 @@ fn row(state: MailboxState) -> MailboxRow {
         created: Instant::from_millis(NOW),
         changes: 1,
         ordinary: OrdinaryPolicy::Reject,
+        receipt_type: None,
         service: false,
     }
 }
