@@ -9,6 +9,7 @@ mod decide;
 mod message;
 mod relay;
 mod repeat;
+mod task;
 #[cfg(test)]
 mod tests;
 mod thread;

@@ -72,6 +72,10 @@ impl Desk<'_> {
             RegistryOrder::SetReceiptType(address, wanted) => {
                 self.set_receipt_type(&address, wanted)
             }
+            RegistryOrder::ForwardTried(target, delivered) => self.forward_tried(target, delivered),
+            RegistryOrder::EndForward(target, identifier, told) => {
+                self.end_forward(target, identifier, told)
+            }
             RegistryOrder::SettleServiceMailbox => self.settle_service_mailbox(),
             RegistryOrder::ReadQuarantine {
                 name,

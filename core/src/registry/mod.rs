@@ -1,10 +1,13 @@
 //! Provider, domains, mailboxes and their holders: the rows, and the typed commands on them.
 
 mod decide;
+mod forward;
 mod ordinary;
 mod passwords;
 
 pub use decide::Desk;
+pub use forward::ForwardTargetRow;
+pub(crate) use forward::{ended as ended_forwards, orders as forward_orders};
 pub use passwords::{PasswordError, PasswordReply, Passwords, hash};
 
 use crate::address::{Address, Domain};

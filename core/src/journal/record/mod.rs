@@ -9,6 +9,7 @@ mod mailbox;
 mod message;
 mod registry;
 mod relay;
+mod task;
 
 pub use arrival::{
     Anomaly, Answered, ArrivalKind, Declined, ForeignEnvelope, ForeignReceipt, Matched, Peer,
@@ -23,10 +24,13 @@ pub use message::{
     Accepted, Certified, DeliveryOutcome, Landed, Paths, RecipientErrand, Refused, Stored, Struck,
     Submitted,
 };
-pub use registry::{Change, DomainChanged, MailboxChanged, ProviderChanged};
+pub use registry::{
+    Change, DomainChanged, ForwardTargetChanged, HolderTold, MailboxChanged, ProviderChanged,
+};
 pub use relay::{
     Dispatched, Forgotten, GivenUp, Relayed, Reported, SentRow, TakenInCharge, TimerFired,
 };
+pub use task::{TaskOpened, TaskSettled};
 
 /// A record that this version does not know or cannot read.
 #[derive(Debug, thiserror::Error)]
@@ -119,4 +123,8 @@ kinds! {
     60 Started "The appliance started."
     61 QuarantineRead "An operator read what the quarantine keeps."
     62 QuarantineRemoved "A message was removed from the quarantine, its term being over."
+    43 ForwardTargetChanged "A forward target fails, or does no more."
+    44 HolderTold "Plain messages of the house are owed to holders."
+    70 TaskOpened "An operator has to look into something."
+    71 TaskSettled "An operator has looked into it."
 }
