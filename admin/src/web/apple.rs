@@ -51,7 +51,7 @@ const PROFILE: &str = r#"<?xml version="1.0" encoding="UTF-8"?>
 pub fn profile(site: &Site, form: &str) -> Option<Response> {
     let address = site.address(&form::value(form, "emailaddress")?)?;
     let reach = &site.reach;
-    let words = pages::PROFILE.replace("{indirizzo}", address.as_str());
+    let words = pages::PROFILE.replace("{address}", address.as_str());
     let text = fill(
         PROFILE,
         &[

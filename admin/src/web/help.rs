@@ -24,7 +24,7 @@ pub fn page(site: &Site) -> Response {
     let domain = domain.map_or_else(|| reach.host.clone(), |row| row.domain.to_string());
     let kept = match policy.deleted_kept_days {
         0 => pages::NOT_KEPT.to_owned(),
-        days => pages::KEPT.replace("{giorni}", &days.to_string()),
+        days => pages::KEPT.replace("{days}", &days.to_string()),
     };
     let banner = match site.is_evaluation {
         true => format!("<p class=\"banner\">{}</p>", pages::SANDBOX),
@@ -34,20 +34,20 @@ pub fn page(site: &Site) -> Response {
     let template = pages::HELP
         .replace("{seal}", SEAL)
         .replace("{banner}", &banner)
-        .replace("{recupero}", &format!("<p>{kept}</p>"));
+        .replace("{deleted}", &format!("<p>{kept}</p>"));
     let text = fill(
         &template,
         &[
-            ("gestore", &site.provider),
-            ("dominio", &domain),
+            ("provider", &site.provider),
+            ("domain", &domain),
             ("host", &reach.host),
             ("imaps", &port(reach.imaps)),
             ("pop3s", &port(reach.pop3s)),
             ("submission_tls", &port(reach.submission_tls)),
             ("submission", &port(reach.submission)),
-            ("messaggio", &megabytes(policy.message_bytes_max)),
-            ("prodotto", &megabytes(policy.message_product_max)),
-            ("destinatari", &policy.recipients_max.to_string()),
+            ("message_mb", &megabytes(policy.message_bytes_max)),
+            ("product_mb", &megabytes(policy.message_product_max)),
+            ("recipients_max", &policy.recipients_max.to_string()),
         ],
     );
     told("text/html; charset=utf-8", text)

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use ceralacca_tests::appliance::{Appliance, HOST};
@@ -51,6 +51,14 @@ fn all_are_genuine(appliance: &Appliance, folder: &Path) {
 fn write_private(path: &Path, text: &str, mode: u32) {
     std::fs::write(path, text).unwrap();
     std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
+}
+
+/// A program that files what it is given in `mail`, as both fetchmail and getmail call one.
+fn deliverer(folder: &Path, mail: &Path) -> PathBuf {
+    let path = folder.join("deliver.sh");
+    let script = format!("#!/bin/sh\ncat > \"$(mktemp -p {})\"\n", arg(mail));
+    write_private(&path, &script, 0o700);
+    path
 }
 
 #[test]
@@ -125,9 +133,7 @@ fn fetchmail_fetches_each_message_once_and_removes_when_told() {
     let folder = workspace::scratch();
     let mail = folder.path().join("mail");
     std::fs::create_dir(&mail).unwrap();
-    let deliver = folder.path().join("deliver.sh");
-    let script = format!("#!/bin/sh\ncat > \"$(mktemp -p {})\"\n", arg(&mail));
-    write_private(&deliver, &script, 0o700);
+    let deliver = deliverer(folder.path(), &mail);
     let config = format!(
         "set no bouncemail\npoll 127.0.0.1 protocol POP3 port {} uidl no dns no envelope\n\
          user \"{}\" password \"{}\" mda \"{}\" ssl sslcertck sslcertfile \"{}\" \
@@ -171,20 +177,19 @@ fn getmail_fetches_each_message_once() {
     let appliance = Appliance::shared();
     let to = filled(appliance);
     let folder = workspace::scratch();
-    let maildir = folder.path().join("Maildir");
-    for part in ["new", "cur", "tmp"] {
-        std::fs::create_dir_all(maildir.join(part)).unwrap();
-    }
+    let mail = folder.path().join("mail");
+    std::fs::create_dir(&mail).unwrap();
+    let deliver = deliverer(folder.path(), &mail);
     let config = format!(
         "[retriever]\ntype = SimplePOP3SSLRetriever\nserver = 127.0.0.1\nport = {}\nusername = {}\n\
          password = {}\nca_certs = {}\nssl_cert_hostname = {HOST}\n\
-         [destination]\ntype = Maildir\npath = {}/\n\
+         [destination]\ntype = MDA_external\npath = {}\nallow_root_commands = true\n\
          [options]\nread_all = false\ndelete = false\ndelivered_to = false\nreceived = false\n",
         appliance.port(995),
         to.address,
         to.password,
         arg(&appliance.anchors()),
-        arg(&maildir),
+        arg(&deliver),
     );
     let file = folder.path().join("getmailrc");
     write_private(&file, &config, 0o600);
@@ -196,11 +201,10 @@ fn getmail_fetches_each_message_once() {
     };
     let held: BTreeSet<Vec<u8>> = to.messages().iter().map(|m| lf(m)).collect();
     getmail();
-    let new = maildir.join("new");
-    assert_eq!(files(&new), held);
-    all_are_genuine(appliance, &new);
+    assert_eq!(files(&mail), held);
+    all_are_genuine(appliance, &mail);
     getmail();
-    assert_eq!(files(&new).len(), 3, "its UIDL memory holds");
+    assert_eq!(files(&mail).len(), 3, "its UIDL memory holds");
 }
 
 /// A terminal of its own, gone with the value.
