@@ -287,7 +287,7 @@ impl<'a> Keys<'a> {
         let label = self.label_in_use();
         let listed = self.operations().list(&[]).and_then(|keys| {
             let found = keys.into_iter().find(|key| key.label == label);
-            found.ok_or_else(|| HsmError::NoKey(label))
+            found.ok_or(HsmError::NoKey(label))
         });
         match listed {
             Ok(key) if key.is_software => {

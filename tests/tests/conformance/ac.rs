@@ -209,20 +209,6 @@ fn ac_03_pop3_on_995_is_tls_first() {
     assert!(pop(&mut wire, "STLS").starts_with("-ERR"));
 }
 
-/// Kills the server and starts it, until it takes commands too.
-fn served_again(appliance: &mut Appliance) {
-    appliance.kill();
-    appliance.serve();
-    let end = Instant::now() + ARRIVAL_WAIT;
-    while appliance
-        .said_by(&["mailbox", "list"])
-        .contains("control socket yet")
-    {
-        assert!(Instant::now() < end, "it takes no commands");
-        std::thread::sleep(Duration::from_millis(20));
-    }
-}
-
 #[test]
 fn ac_13_what_pop3_deletes_can_be_restored_for_the_policys_term() {
     let mut appliance = Appliance::initialised(&["--sandbox-clock"]);
@@ -248,7 +234,8 @@ fn ac_13_what_pop3_deletes_can_be_restored_for_the_policys_term() {
     let used = appliance.json(&["mailbox", "show", &address])["used"].clone();
     assert_eq!(used, 0, "it takes no room");
     // A dead process forgets nothing.
-    served_again(&mut appliance);
+    appliance.kill();
+    appliance.serve();
     let kept = deleted(&appliance);
     assert_eq!(kept.len(), 3);
     assert!(mailbox(&appliance).is_empty());
@@ -274,8 +261,9 @@ fn ac_13_what_pop3_deletes_can_be_restored_for_the_policys_term() {
             .contains("0 restored")
     );
     // Where the policy keeps nothing, what is deleted is gone.
+    appliance.kill();
     appliance.set_policy("deleted_kept_days", 0);
-    served_again(&mut appliance);
+    appliance.serve();
     let user = Mailbox::new(&appliance, &address, PASSWORD);
     user.send_well(&[&address], &to_itself(&user));
     user.wait_until("receipts and envelope", |m| m.len() == 3);
