@@ -13,7 +13,7 @@
 //!
 //! Rooms, pure first: [`address`], [`message_id`], [`instant`] are parsed once at the edge; [`mime`]
 //! scans and [`rope`] describes a message without copying it; [`certification`], [`envelope`],
-//! [`receipt`] and [`notice`] make the messages of RFC 6109, [`smime`] signs and verifies them;
+//! [`receipt`] and [`mod@notice`] make the messages of RFC 6109, [`smime`] signs and verifies them;
 //! [`delivery_report`] and [`srs`] serve ordinary mail; [`point`] decides, [`intake`] takes in, [`queue`]
 //! says when mail for other servers is tried; [`scanning`] watches the virus scanner, [`quarantine`]
 //! keeps what it found, [`encrypted`]; a [`task`] is what an operator has to look into, [`log`] what is

@@ -85,10 +85,10 @@ fn sent(federation: &Federation, [anna, bruno]: &[String; 2], number: usize) -> 
     sender.send_well(&[bruno], &draft.bytes());
     let envelope = at(&federation.beta, bruno).wait_for(number).pop().unwrap();
     let receipts = sender.wait_for(2 * number);
-    let acceptance = receipts
+    let mut acceptance = receipts
         .into_iter()
         .filter(|r| r.type_field() == "accettazione");
-    vec![envelope, acceptance.last().unwrap()]
+    vec![envelope, acceptance.next_back().unwrap()]
 }
 
 /// DI-09, HS-07; DI-07 on the other side.
