@@ -20,6 +20,7 @@ use zeroize::Zeroizing;
 
 use crate::conn::within;
 use crate::pace::Pace;
+use crate::pop3::maildrop::Maildrops;
 use crate::ring::changes::{Changes, Watch};
 use crate::ring::slots::{Slot, Slots};
 use crate::ring::spool::Spool;
@@ -44,6 +45,8 @@ pub struct Shared {
     under_way_from: Slots<IpAddr>,
     /// Of all rings together.
     pace: Arc<Mutex<Pace<IpAddr>>>,
+    /// POP3 sessions of all rings together.
+    pub(crate) maildrops: Arc<Maildrops>,
     /// `None` on a machine that does not say whom to ask.
     pub(crate) sender_domains: Option<Rc<SenderDomains>>,
     examiner: Arc<dyn Examiner>,
@@ -56,7 +59,7 @@ impl Shared {
     /// Made on the ring's thread, inside its runtime.
     pub(crate) fn start(
         server: &crate::Server,
-        pace: Arc<Mutex<Pace<IpAddr>>>,
+        (pace, maildrops): (Arc<Mutex<Pace<IpAddr>>>, Arc<Maildrops>),
         stopping: watch::Receiver<bool>,
     ) -> Rc<Self> {
         Rc::new(Self {
@@ -70,6 +73,7 @@ impl Shared {
             under_way: Slots::new(limits::BODIES_PER_RING_MAX, limits::BODIES_PER_MAILBOX_MAX),
             under_way_from: Slots::new(limits::BODIES_PER_RING_MAX, limits::BODIES_PER_SOURCE_MAX),
             pace,
+            maildrops,
             sender_domains: SenderDomains::new(server.dns).ok().map(Rc::new),
             examiner: Arc::clone(&server.examiner),
             examined: Arc::new(Semaphore::new(

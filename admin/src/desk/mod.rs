@@ -1,6 +1,7 @@
 //! Where orders about the registry and the relay's queue are carried out, over the socket or offline: each is turned into a
 //! typed command for the owner, who decides; answers are read from the published view.
 
+mod deleted;
 mod domain;
 mod mailbox;
 mod quarantine;

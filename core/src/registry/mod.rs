@@ -11,6 +11,7 @@ pub(crate) use forward::{ended as ended_forwards, orders as forward_orders};
 pub use passwords::{PasswordError, PasswordReply, Passwords, hash};
 
 use crate::address::{Address, Domain};
+use crate::certification::DeliveryDetail;
 use crate::instant::Instant;
 use crate::journal::Partition;
 use crate::mailbox::MailboxId;
@@ -182,6 +183,9 @@ pub struct MailboxRow {
     /// stays in service.
     #[cbor(n(10), default)]
     pub service: bool,
+    /// The delivery receipt that its messages ask for where its program asks for none (DR-21).
+    #[cbor(n(20), default)]
+    pub receipt_type: Option<DeliveryDetail>,
 }
 
 impl std::fmt::Debug for MailboxRow {

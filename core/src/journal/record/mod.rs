@@ -17,7 +17,9 @@ pub use arrival::{
 };
 pub use evidence::Evidence;
 pub use house::{QuarantineRead, QuarantineRemoved, Started};
-pub use mailbox::{Appended, Expunged, Filing, FlagChange, Flagged, FolderChanged};
+pub use mailbox::{
+    Appended, Expunged, Filing, FlagChange, Flagged, FolderChanged, Purged, Restored,
+};
 pub use message::{
     Accepted, Certified, DeliveryOutcome, Landed, Paths, RecipientErrand, Refused, Stored, Struck,
     Submitted,
@@ -111,8 +113,10 @@ kinds! {
     18 Forgotten "What was kept for a term is dropped."
     20 Appended "A message was put into a folder by its holder."
     21 Flagged "Flags of messages changed."
-    22 Expunged "Messages were removed for good."
+    22 Expunged "Messages were removed, for good or to be restored for a term."
     23 FolderChanged "A folder was made, renamed, removed or got a keyword."
+    24 Purged "Removed messages that were kept are gone."
+    25 Restored "A removed message is in its folder again."
     40 ProviderChanged "The provider's own record."
     41 DomainChanged "A domain was added or its state changed."
     42 MailboxChanged "A mailbox or its holder was added or changed."
