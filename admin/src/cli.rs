@@ -9,6 +9,7 @@ use ceralacca_firmware::ScannerSettings;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::conformance::settings::Server;
+use crate::control::ReceiptTypeWord;
 
 /// An open certified-mail (PEC, RFC 6109) appliance.
 #[derive(Debug, Parser)]
@@ -49,6 +50,9 @@ pub enum Command {
     /// Infected messages, kept encrypted for 30 months.
     #[command(subcommand)]
     Quarantine(QuarantineCommand),
+    /// What an operator has to look into.
+    #[command(subcommand)]
+    Task(TaskCommand),
     /// The index of all providers, and our own part of it.
     #[command(subcommand)]
     Directory(DirectoryCommand),
@@ -113,8 +117,8 @@ pub struct InitArguments {
     /// Label of the token.
     #[arg(long, value_name = "LABEL", required_if_eq("signer", "pkcs11"))]
     pub token: Option<String>,
-    /// File with the PIN, mode 600.
-    #[arg(long, value_name = "F", required_if_eq("signer", "pkcs11"))]
+    /// File with the PIN of the token, or of the sealed key; mode 600.
+    #[arg(long, value_name = "F", required_if_eq_any([("signer", "pkcs11"), ("signer", "vector")]))]
     pub pin_file: Option<PathBuf>,
     /// Label of the key pair on the token.
     #[arg(long, value_name = "LABEL")]
@@ -138,6 +142,8 @@ pub struct InitArguments {
 pub enum SignerKind {
     /// A key in software, for tests and evaluation only.
     Soft,
+    /// A key in the appliance itself, sealed with a PIN, eight signatures at once; no certified HSM.
+    Vector,
     /// A PKCS#11 module.
     Pkcs11,
 }
@@ -237,6 +243,33 @@ pub enum MailboxCommand {
         /// What to change.
         #[command(flatten)]
         holder: HolderArguments,
+    },
+    /// Which delivery receipt its messages ask for where the program asks for none.
+    ReceiptType {
+        /// Which mailbox.
+        #[arg(value_parser = parse_address)]
+        address: Address,
+        /// Which type.
+        #[arg(value_enum)]
+        what: ReceiptTypeWord,
+    },
+    /// List messages that were removed and can still be restored: key, since when, size, folder.
+    Deleted {
+        /// Whose.
+        #[arg(value_parser = parse_address)]
+        address: Address,
+    },
+    /// Put removed messages back into their folders; they count in the mailbox's use again.
+    Restore {
+        /// Whose.
+        #[arg(value_parser = parse_address)]
+        address: Address,
+        /// Keys, as `mailbox deleted` prints them.
+        #[arg(required_unless_present = "all")]
+        keys: Vec<String>,
+        /// All that are listed.
+        #[arg(long, conflicts_with = "keys")]
+        all: bool,
     },
     /// What was changed, when and by whom.
     History {
@@ -389,16 +422,40 @@ pub enum HsmCommand {
         #[arg(long, value_name = "LABEL")]
         label: Option<String>,
     },
-    /// Take the certificate that the authority gave; refused when it breaks the profile.
+    /// Take the certificate that the authority gave; refused when it breaks the profile. Where the index of
+    /// providers shows the one in use, the new one waits until the index has shown it too.
     ImportCert {
         /// PEM, with the certificates of the issuers.
         file: PathBuf,
         /// For the key with this label.
         #[arg(long, value_name = "LABEL")]
         label: Option<String>,
+        /// Not to be used before, such as 2026-12-01T06:00:00+01:00.
+        #[arg(long, value_name = "INSTANT")]
+        from: Option<String>,
+        /// Do not wait for the index: others may not know it yet.
+        #[arg(long, conflicts_with = "from")]
+        at_next_start: bool,
     },
+    /// Take back the certificate that waits to be used.
+    Recall,
     /// List keys, with what holds them.
     List,
+}
+
+/// `task …`
+#[derive(Debug, Clone, Subcommand)]
+pub enum TaskCommand {
+    /// List what is open, the oldest first.
+    List,
+    /// Settle one; who and what was found go into the log.
+    Settle {
+        /// Its key, as `task list` prints it.
+        key: String,
+        /// What was found and done.
+        #[arg(long, value_name = "TEXT")]
+        note: String,
+    },
 }
 
 /// `quarantine …`

@@ -7,6 +7,7 @@ mod imap;
 mod load;
 mod memory;
 mod provider;
+mod signers;
 mod signing;
 mod sums;
 
@@ -29,6 +30,8 @@ enum What {
     Imap(imap::Settings),
     /// Concurrent large submissions; prints the largest resident size.
     Memory(memory::Settings),
+    /// The vector signer beside aws-lc-rs and OpenSSL.
+    Signers(signers::Settings),
 }
 
 fn main() -> ExitCode {
@@ -40,6 +43,7 @@ fn main() -> ExitCode {
         What::Chain(settings) => chain::run(&settings),
         What::Imap(settings) => imap::run(&settings),
         What::Memory(settings) => memory::run(&settings),
+        What::Signers(settings) => signers::run(&settings),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

@@ -84,6 +84,7 @@ impl Page {
             ("submission_tls", 465, listen.submission_tls),
             ("submission", 587, listen.submission),
             ("imaps", 993, listen.imaps),
+            ("pop3s", 995, listen.pop3s),
             ("https", 443, listen.https),
         ] {
             match port {
@@ -99,7 +100,19 @@ impl Page {
         self.say(
             "\"pkcs11\": a security module; also module, token, pin_file, key_label, sessions.",
         );
+        self.say("\"vector\": a key in the appliance itself, sealed; fast, no certified HSM; also pin_file,");
+        self.say("key_label.");
         match signer {
+            SignerSettings::Vector {
+                pin_file,
+                key_label,
+            } => {
+                self.set("kind", "\"vector\"");
+                self.say("A file of mode 600 that holds the PIN which opens the sealed key.");
+                self.set("pin_file", &quoted(&pin_file.to_string_lossy()));
+                self.say("Label of the key.");
+                self.set("key_label", &quoted(key_label));
+            }
             SignerSettings::Soft {} => self.set("kind", "\"soft\""),
             SignerSettings::Pkcs11 {
                 module,
@@ -165,6 +178,16 @@ impl Page {
             usual.lost_domains_percent.into(),
         );
         self.say(
+            "Hours for which the fetched index must have shown a new certificate of ours before it",
+        );
+        self.say("signs; until then `ceralacca hsm recall` takes it back.");
+        let hours = directory.certificate_shown_hours.into();
+        self.number(
+            "certificate_shown_hours",
+            hours,
+            usual.certificate_shown_hours.into(),
+        );
+        self.say(
             "Where the centre fetches our own part of the index: listen.https answers with it",
         );
         self.say("at /directory/own.p7m.");
@@ -225,6 +248,23 @@ impl Page {
             "mailbox_bytes_default",
             policy.mailbox_bytes_default,
             usual.mailbox_bytes_default,
+        );
+        self.say(
+            "Days that a message deleted over POP3 can be restored (`ceralacca mailbox restore`);",
+        );
+        self.say(
+            "0: it is gone at once. It takes no room of the mailbox meanwhile. And whether what",
+        );
+        self.say("IMAP expunges is kept too.");
+        self.number(
+            "deleted_kept_days",
+            policy.deleted_kept_days.into(),
+            usual.deleted_kept_days.into(),
+        );
+        self.switch(
+            "expunged_is_kept",
+            policy.expunged_is_kept,
+            usual.expunged_is_kept,
         );
         self.say("Holders may take ordinary mail, as anomalies; or have it forwarded.");
         self.switch(

@@ -73,6 +73,9 @@ pub struct ListenSettings {
     /// IMAPS; port base plus 993 when left out, 0: the system picks.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub imaps: Option<u16>,
+    /// POP3S; port base plus 995 when left out, 0: the system picks. Nothing listens on 110 (AC-04).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pop3s: Option<u16>,
     /// HTTPS, where our part of the index is published; port base plus 443 when left out, 0: the system
     /// picks.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -90,6 +93,8 @@ pub struct Ports {
     pub submission: u16,
     /// IMAPS (AC-02).
     pub imaps: u16,
+    /// POP3S (AC-03).
+    pub pop3s: u16,
     /// HTTPS (DI-08).
     pub https: u16,
 }
@@ -110,6 +115,15 @@ pub struct TlsSettings {
 pub enum SignerSettings {
     /// A key in software: for tests and evaluation only (HS-01).
     Soft {},
+    /// A key in the appliance itself, sealed with a PIN and signed with eight at a time: fast, and no certified
+    /// HSM.
+    Vector {
+        /// What opens the sealed key, in a file that only its owner may read.
+        pin_file: PathBuf,
+        /// Label of the key.
+        #[serde(default = "default_key_label")]
+        key_label: String,
+    },
     /// A PKCS#11 module.
     Pkcs11 {
         /// The vendor's library.
@@ -156,7 +170,7 @@ impl SignerSettings {
     pub fn key_label(&self) -> &str {
         match self {
             Self::Soft {} => Self::KEY_LABEL,
-            Self::Pkcs11 { key_label, .. } => key_label,
+            Self::Vector { key_label, .. } | Self::Pkcs11 { key_label, .. } => key_label,
         }
     }
 }
@@ -178,6 +192,7 @@ impl Default for ListenSettings {
             submission_tls: None,
             submission: None,
             imaps: None,
+            pop3s: None,
             https: None,
         }
     }
@@ -192,6 +207,7 @@ impl ListenSettings {
             submission_tls: Some(0),
             submission: Some(0),
             imaps: Some(0),
+            pop3s: Some(0),
             ..Self::default()
         }
     }
@@ -206,6 +222,7 @@ impl ListenSettings {
             submission_tls: self.port(self.submission_tls, 465)?,
             submission: self.port(self.submission, 587)?,
             imaps: self.port(self.imaps, 993)?,
+            pop3s: self.port(self.pop3s, 995)?,
             https: self.port(self.https, 443)?,
         })
     }
@@ -218,6 +235,7 @@ impl ListenSettings {
             submission_tls: 0,
             submission: 0,
             imaps: 0,
+            pop3s: 0,
             https: 0,
         })
     }
@@ -247,10 +265,10 @@ impl Settings {
             return Err(Fault::new(
                 "listen.port_base",
                 format!(
-                    "{} leaves no room for port 993 above it",
+                    "{} leaves no room for port 995 above it",
                     self.listen.port_base
                 ),
-                format!("take {} or less", u16::MAX - 993),
+                format!("take {} or less", u16::MAX - 995),
             ));
         }
         for (key, file) in [
@@ -302,6 +320,14 @@ impl ProviderSettings {
 
 impl SignerSettings {
     fn check(&self, data: &Path) -> Result<(), Fault> {
+        if let Self::Vector {
+            pin_file,
+            key_label,
+        } = self
+        {
+            protected("signer.pin_file", &data.join(pin_file))?;
+            return labelled(key_label);
+        }
         let Self::Pkcs11 {
             module,
             token,
@@ -321,15 +347,20 @@ impl SignerSettings {
                 format!("write the token's label in 1 to {TOKEN_LABEL_BYTES_MAX} octets"),
             ));
         }
-        if key_label.is_empty() {
-            return Err(Fault::new(
-                "signer.key_label",
-                "the label is empty",
-                "write the label of the key pair",
-            ));
-        }
+        labelled(key_label)?;
         bounded("signer.sessions", *sessions)
     }
+}
+
+fn labelled(key_label: &str) -> Result<(), Fault> {
+    if key_label.is_empty() {
+        return Err(Fault::new(
+            "signer.key_label",
+            "the label is empty",
+            "write the label of the key pair",
+        ));
+    }
+    Ok(())
 }
 
 fn bounded(key: &'static str, threads: u16) -> Result<(), Fault> {

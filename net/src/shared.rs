@@ -21,6 +21,7 @@ use zeroize::Zeroizing;
 use crate::conn::within;
 use crate::imap::message::Summaries;
 use crate::pace::Pace;
+use crate::pop3::maildrop::Maildrops;
 use crate::ring::changes::{Changes, Watch};
 use crate::ring::slots::{Slot, Slots};
 use crate::ring::spool::Spool;
@@ -49,6 +50,8 @@ pub struct Shared {
     compressed: Slots<MailboxId>,
     /// Of all rings together.
     pace: Arc<Mutex<Pace<IpAddr>>>,
+    /// POP3 sessions of all rings together.
+    pub(crate) maildrops: Arc<Maildrops>,
     /// `None` on a machine that does not say whom to ask.
     pub(crate) sender_domains: Option<Rc<SenderDomains>>,
     examiner: Arc<dyn Examiner>,
@@ -61,7 +64,7 @@ impl Shared {
     /// Made on the ring's thread, inside its runtime.
     pub(crate) fn start(
         server: &crate::Server,
-        pace: Arc<Mutex<Pace<IpAddr>>>,
+        (pace, maildrops): (Arc<Mutex<Pace<IpAddr>>>, Arc<Maildrops>),
         stopping: watch::Receiver<bool>,
     ) -> Rc<Self> {
         Rc::new(Self {
@@ -84,6 +87,7 @@ impl Shared {
                 limits::IMAP_COMPRESSED_PER_RING_MAX,
             ),
             pace,
+            maildrops,
             sender_domains: SenderDomains::new(server.dns).ok().map(Rc::new),
             examiner: Arc::clone(&server.examiner),
             examined: Arc::new(Semaphore::new(

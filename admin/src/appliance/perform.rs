@@ -12,8 +12,9 @@ use crate::desk::Desk;
 use crate::directory::publication::Publication;
 use crate::directory::refresh::Source;
 use crate::directory::requests::Office;
-use crate::keys::{Keys, dkim};
+use crate::keys::{Changeover, Keys, dkim};
 use crate::report::{Failure, Report};
+use crate::web::{Reach, records};
 
 /// Steps of one answer; the cursor asks for more.
 const STEPS_PER_ANSWER_MAX: usize = 20_000;
@@ -25,6 +26,17 @@ pub(super) struct Run {
     pub(super) relay: Arc<ceralacca_net::relay::Running>,
     pub(super) publication: Arc<Publication>,
     pub(super) source: Option<Arc<Source>>,
+    pub(super) reach: Arc<Reach>,
+    pub(super) changeover: Option<Arc<Changeover>>,
+}
+
+impl Run {
+    /// The index, or what waits for it, may have changed.
+    fn look_at_keys(&self) {
+        if let Some(changeover) = &self.changeover {
+            changeover.look();
+        }
+    }
 }
 
 pub(super) fn perform(
@@ -43,7 +55,10 @@ pub(super) fn perform(
         Request::Mailbox(request) => Desk::of(&appliance.state, author).mailbox(request),
         Request::Domain(request) => {
             let record = |domain: &str| dkim::record(&appliance.data, &appliance.settings, domain);
-            Desk::of(&appliance.state, author).domain(request, record)
+            let offline = Reach::of(&appliance.settings);
+            let reach = run.map_or(&offline, |run| &*run.reach);
+            let clients = |domain: &str| records::of(domain, reach);
+            Desk::of(&appliance.state, author).domain(request, record, clients)
         }
         Request::Queue(request) => {
             let states = run.map(|run| run.relay.destinations()).unwrap_or_default();
@@ -51,8 +66,18 @@ pub(super) fn perform(
         }
         Request::SandboxClock { advance_ms } => sandbox_clock(appliance, advance_ms),
         Request::Quarantine(request) => Desk::of(&appliance.state, author).quarantine(request),
-        Request::Hsm(request) => Keys::of(&appliance.data, &appliance.settings).perform(request),
-        Request::Directory(request) => office(appliance, run).perform(request),
+        Request::Task(request) => Desk::of(&appliance.state, author).task(request),
+        Request::Hsm(request) => {
+            let keys = Keys::of(&appliance.data, &appliance.settings);
+            let report = keys.perform(request, &appliance.state);
+            run.inspect(|run| run.look_at_keys());
+            report
+        }
+        Request::Directory(request) => {
+            let report = office(appliance, run).perform(request);
+            run.inspect(|run| run.look_at_keys());
+            report
+        }
     }
 }
 

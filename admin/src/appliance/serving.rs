@@ -16,8 +16,9 @@ use crate::directory::https::WebServer;
 use crate::directory::publication::{self, Publication};
 use crate::directory::refresh::{Refresher, Source};
 use crate::directory::revocation::ListKeeper;
-use crate::keys::{Keys, dkim};
+use crate::keys::{Changeover, ChangingSigner, Keys, dkim};
 use crate::report::Failure;
+use crate::web::{self, Reach, Site};
 
 /// Threads that hash passwords (see *Threads*).
 const PASSWORD_THREADS: usize = 2;
@@ -30,6 +31,8 @@ pub struct Serving {
     relay: Arc<relay::Running>,
     publication: Arc<Publication>,
     source: Option<Arc<Source>>,
+    reach: Arc<Reach>,
+    changeover: Option<Arc<Changeover>>,
     https: Option<WebServer>,
     refresher: Option<Refresher>,
     lists: Option<ListKeeper>,
@@ -39,12 +42,24 @@ pub struct Serving {
 impl Appliance {
     /// Starts to serve.
     pub fn serve(self) -> Result<Serving, Failure> {
-        let signer = Keys::of(&self.data, &self.settings).signer()?;
-        self.serve_signing(signer)
+        let keys = Keys::of(&self.data, &self.settings);
+        keys.settle(&self.state)?;
+        let signer = Arc::new(ChangingSigner::new(keys.signer()?));
+        let (data, settings) = (self.data.clone(), self.settings.clone());
+        let changeover = Changeover::new(data, settings, self.state.clone(), signer.clone());
+        self.serve_with(signer, Some(Arc::new(changeover)))
     }
 
     /// As [`Appliance::serve`], with another signer: the sandbox's broken provider has its own.
     pub(crate) fn serve_signing(self, signer: Arc<dyn Signer>) -> Result<Serving, Failure> {
+        self.serve_with(signer, None)
+    }
+
+    fn serve_with(
+        self,
+        signer: Arc<dyn Signer>,
+        changeover: Option<Arc<Changeover>>,
+    ) -> Result<Serving, Failure> {
         let scanner = scanning::scanner(&self.settings);
         self.state
             .start_pipeline(signer.clone(), scanner)
@@ -58,6 +73,7 @@ impl Appliance {
         ));
         let running = ceralacca_net::serve(self.server()?).map_err(Failure::refused)?;
         let own = running.addresses().incoming.clone();
+        let reach = Reach::serving(&self.settings, running.addresses());
         let relay = relay::start(self.relay(own)?, self.state.clone()).map_err(Failure::refused)?;
         let mut serving = Serving {
             appliance: Arc::new(self),
@@ -66,6 +82,8 @@ impl Appliance {
             relay: Arc::new(relay),
             publication,
             source,
+            reach: Arc::new(reach),
+            changeover,
             https: None,
             refresher: None,
             lists: None,
@@ -105,6 +123,7 @@ impl Appliance {
                 submission: at(ports.submission),
                 submissions: at(ports.submission_tls),
                 imaps: at(ports.imaps),
+                pop3s: at(ports.pop3s),
             },
             rings: self.settings.rings(),
         })
@@ -140,12 +159,19 @@ impl Serving {
         let settings = &appliance.settings;
         if settings.publishes() {
             let address = SocketAddr::new(settings.listen.bind, settings.listen.ports().https);
+            let site = Arc::new(self.site());
             let router = publication::router(self.publication.clone());
+            let router = router.merge(web::router(site));
             let server = WebServer::start(address, Some(appliance.tls()?), router)?;
+            self.reach.set_https(server.address().port());
             self.https = Some(server);
         }
         if appliance.state.directory().is_used() {
-            let refresher = Refresher::start(appliance.state.clone(), self.source.clone())?;
+            let refresher = Refresher::start(
+                appliance.state.clone(),
+                self.source.clone(),
+                self.changeover.clone(),
+            )?;
             self.refresher = Some(refresher);
             let every = Duration::from_secs(settings.directory.crl_refresh_s.into());
             let (state, source) = (appliance.state.clone(), self.source.clone());
@@ -153,6 +179,14 @@ impl Serving {
             self.lists = Some(lists);
         }
         Ok(())
+    }
+
+    fn site(&self) -> Site {
+        let settings = &self.appliance.settings;
+        let name = settings.provider.name.clone();
+        let is_evaluation = self.signer.describe().is_software;
+        let state = self.appliance.state.clone();
+        Site::new(state, name, self.reach.clone(), is_evaluation)
     }
 
     fn start_control(&self) -> Result<ControlServer, Failure> {
@@ -163,6 +197,8 @@ impl Serving {
             relay: self.relay.clone(),
             publication: self.publication.clone(),
             source: self.source.clone(),
+            reach: self.reach.clone(),
+            changeover: self.changeover.clone(),
         };
         let answer = move |request: Request, author: &str| -> Answer {
             perform::perform(&appliance, Some(&about), request, author).into()
@@ -204,6 +240,7 @@ impl Serving {
             "submission_tls": text(&listeners.submissions),
             "submission": text(&listeners.submission),
             "imaps": text(&listeners.imaps),
+            "pop3s": text(&listeners.pop3s),
             "https": self.https().iter().map(SocketAddr::to_string).collect::<Vec<_>>(),
         })
     }

@@ -10,7 +10,8 @@ mod socket;
 pub use client::{ControlError, Link};
 pub use protocol::{
     Answer, DirectoryRequest, DomainRequest, HolderChange, HsmRequest, MailboxRequest,
-    OrdinaryWord, QuarantineRequest, QueueRequest, QueueWhich, QueueWord, Request, StateWord,
+    OrdinaryWord, QuarantineRequest, QueueRequest, QueueWhich, QueueWord, ReceiptTypeWord, Request,
+    StateWord, TaskRequest,
 };
 pub(crate) use server::operator;
 pub use server::{ControlServer, Perform};

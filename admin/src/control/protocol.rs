@@ -32,6 +32,8 @@ pub enum Request {
         /// Milliseconds; 0 to ask only.
         advance_ms: u64,
     },
+    /// About tasks of operators.
+    Task(TaskRequest),
     /// About infected messages that are kept.
     Quarantine(QuarantineRequest),
     /// About the index of providers.
@@ -104,6 +106,25 @@ pub enum MailboxRequest {
         address: String,
         /// What to change.
         holder: HolderChange,
+    },
+    /// Which delivery receipt to ask for.
+    ReceiptType {
+        /// Address.
+        address: String,
+        /// Which.
+        what: ReceiptTypeWord,
+    },
+    /// Removed messages that can be restored.
+    Deleted {
+        /// Address.
+        address: String,
+    },
+    /// Put removed messages back.
+    Restore {
+        /// Address.
+        address: String,
+        /// Keys; none stands for all.
+        keys: Vec<String>,
     },
     /// The history.
     History {
@@ -218,9 +239,32 @@ pub enum HsmRequest {
         label: Option<String>,
         /// PEM, with the issuers.
         chain: String,
+        /// Not before this instant (RFC 3339).
+        #[serde(default)]
+        from: Option<String>,
+        /// The index is not waited for.
+        #[serde(default)]
+        at_next_start: bool,
     },
+    /// Forget the certificate that waits to be used.
+    Recall,
     /// List keys.
     List,
+}
+
+/// About tasks of operators.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub enum TaskRequest {
+    /// List what is open.
+    List,
+    /// Settle one.
+    Settle {
+        /// Its key.
+        key: String,
+        /// What was found.
+        note: String,
+    },
 }
 
 /// About infected messages that are kept.
@@ -300,6 +344,20 @@ pub enum OrdinaryWord {
     Accept,
     /// Hand it on to this address.
     Forward(String),
+}
+
+/// A mailbox's type of delivery receipt, in words.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub enum ReceiptTypeWord {
+    /// With the whole message.
+    Complete,
+    /// With the message, attachments replaced by their hashes.
+    Brief,
+    /// Without the message.
+    Concise,
+    /// As the program asks; complete where it does not.
+    None,
 }
 
 /// What to set of a holder; what is `None` or empty stays.

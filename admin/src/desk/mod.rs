@@ -1,10 +1,12 @@
 //! Where orders about the registry and the relay's queue are carried out, over the socket or offline: each is turned into a
 //! typed command for the owner, who decides; answers are read from the published view.
 
+mod deleted;
 mod domain;
 mod mailbox;
 mod quarantine;
 mod queue;
+mod task;
 
 use ceralacca_core::address::{Address, Domain};
 use ceralacca_core::owner::{Command, Outcome, RegistryOrder};

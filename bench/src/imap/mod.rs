@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use self::client::Trusted;
 use self::dovecot::Dovecot;
 use self::work::{Measured, Sizes};
-use crate::provider::{self, Provider};
+use crate::provider::{self, Holder, Provider};
 use crate::sums::Trouble;
 
 /// What to run.
@@ -86,7 +86,7 @@ impl Server for Ours {
 
 /// Runs all and prints what was measured.
 pub fn run(settings: &Settings) -> Result<(), Trouble> {
-    let provider = Provider::start(work::MAILBOXES)?;
+    let provider = Provider::start(work::MAILBOXES, Holder::Soft)?;
     let trusted = Trusted::new(&provider.authority(), provider::HOST)?;
     let ours = Ours { provider, trusted };
     let other = match settings.against {

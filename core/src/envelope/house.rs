@@ -16,16 +16,35 @@ pub(crate) fn quarantined_receipt(
     received: &Received,
     at: Instant,
 ) -> Vec<u8> {
-    let kind = received
-        .receipt
-        .as_ref()
-        .map_or("", |receipt| receipt.kind.word());
+    let receipt = received.receipt.as_ref();
+    let kind = receipt.map_or("", |receipt| receipt.kind.word());
     let lines = house::quarantined_receipt(kind, received.evidence.identifier.as_str());
+    letter(provider, holder, house::QUARANTINED_SUBJECT, &lines, at)
+}
+
+/// MX-09: tells `holder` that ordinary mail is forwarded to `target` no more.
+pub(crate) fn forward_ended(
+    provider: &ProviderRow,
+    holder: &Address,
+    target: &Address,
+    at: Instant,
+) -> Vec<u8> {
+    let lines = house::forward_ended(target.as_str());
+    letter(provider, holder, house::FORWARD_ENDED_SUBJECT, &lines, at)
+}
+
+fn letter(
+    provider: &ProviderRow,
+    holder: &Address,
+    subject: &str,
+    lines: &[String],
+    at: Instant,
+) -> Vec<u8> {
     let mut header = Header::default();
     header.field("Date", &at.header_date());
     header.field("From", &provider.service_address());
     header.field("To", holder.as_str());
-    header.field("Subject", house::QUARANTINED_SUBJECT);
+    header.field("Subject", subject);
     let word = Seed(crate::random::bytes()).word("message-id");
     header.field("Message-ID", &format!("<n{word}@{}>", provider.domain));
     header.field("Auto-Submitted", "auto-generated");

@@ -1,8 +1,11 @@
 //! Folders, messages and flags of a mailbox, as every reader sees them.
 
 mod decide;
+mod kept;
 
-pub use decide::{birth_folders, decide, filing_after};
+pub use decide::{Keeping, birth_folders, decide, decide_keeping, filing_after};
+
+use std::sync::Arc;
 
 use crate::blob::BlobRef;
 use crate::instant::Instant;
@@ -100,6 +103,15 @@ pub struct MessageRow {
     pub internal_date: Instant,
     /// When it came into this folder, in whole seconds (RFC 8514); of old ones that is not known.
     pub saved: Option<Instant>,
+}
+
+/// A removed message that no client sees and that can be restored for a term (AC-13).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SetAside {
+    /// As it was in its folder.
+    pub row: Arc<MessageRow>,
+    /// Since when.
+    pub at: Instant,
 }
 
 /// Flags of a message as bits: the system flags of RFC 9051 §2.3.2, then the folder's keywords.

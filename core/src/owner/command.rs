@@ -2,9 +2,11 @@
 
 use crate::address::{Address, Domain};
 use crate::blob::BlobRef;
+use crate::certification::DeliveryDetail;
 use crate::instant::Instant;
 use crate::journal::record::{
-    Accepted, Answered, Certified, Forgotten, Paths, Received, Refused, Reported, TimerFired,
+    Accepted, Answered, Certified, Forgotten, Paths, Placement, Received, Refused, Reported,
+    TimerFired,
 };
 use crate::mailbox::{Content, FlagAction, FlagName, FolderId, MailboxId, SpecialUse, Uid};
 use crate::message_id::Identifier;
@@ -13,6 +15,11 @@ use crate::proof::Durable;
 use crate::queue::{Dispatch, DispatchKey, DispatchOutcome, QueueOrder};
 use crate::registry::{Holder, MailboxState, OrdinaryPolicy};
 use crate::view::row::RecipientKey;
+
+/// The header field with which a program marks a submission that it may repeat (AP-28): any text of its
+/// own, for one message in one mailbox. What comes again with it within a day is answered as the first
+/// was, and dropped, whatever it holds.
+pub const SUBMISSION_KEY_FIELD: &str = "X-Idempotency-Key";
 
 /// A message taken in at the submission port.
 #[derive(Debug, Clone)]
@@ -28,6 +35,9 @@ pub struct Submission {
     /// `from … ([address]) by … with …`: the text of the `Received:` field between its name and
     /// ` id …; date`, which the owner adds.
     pub received_from: String,
+    /// The value of [`SUBMISSION_KEY_FIELD`]: within a day the mailbox's next one with the same key is this
+    /// one (AP-28).
+    pub key: Option<Vec<u8>>,
 }
 
 /// Orders of an operator about the registry.
@@ -69,6 +79,12 @@ pub enum RegistryOrder {
     SetHolder(Address, Holder),
     /// What the mailbox does with ordinary mail (MX-08).
     SetOrdinary(Address, OrdinaryPolicy),
+    /// Which delivery receipt messages ask for where the program asks for none (DR-21).
+    SetReceiptType(Address, Option<DeliveryDetail>),
+    /// Something was delivered to a forward target, or given up (MX-09).
+    ForwardTried(Address, bool),
+    /// A forward target is given up: holders are told by these messages, under this identifier (MX-09).
+    EndForward(Address, Identifier, Vec<Placement>),
     /// Make the service mailbox of the provider's own domain, where it is not there yet.
     SettleServiceMailbox,
     /// Log that a message of the quarantine is read (VI-09).
@@ -137,6 +153,25 @@ pub enum MailboxOrder {
         folder: FolderId,
         /// `UID EXPUNGE`.
         uids: Option<Vec<Uid>>,
+    },
+    /// POP3's QUIT: the named messages, whatever their flags, in one group of the journal.
+    Remove {
+        /// In.
+        folder: FolderId,
+        /// Which; unknown ones are passed over.
+        uids: Vec<Uid>,
+    },
+    /// Put removed messages that were kept back into their folders (AC-13).
+    Restore {
+        /// Folder and the UID that it had; unknown ones are passed over.
+        messages: Vec<(FolderId, Uid)>,
+        /// Who does it.
+        author: String,
+    },
+    /// Really remove what was kept since before this, a record at a time (AC-13).
+    Purge {
+        /// Not later ones.
+        before: Instant,
     },
     /// CREATE.
     CreateFolder {
@@ -211,6 +246,8 @@ pub enum Command {
     /// Queue what is owed to a recipient outside certified mail and lies in no queue: accepted by a
     /// version that had no relay.
     Dispatch(Box<Dispatch>),
+    /// An operator settles a task: who, and what was found.
+    SettleTask(crate::task::TaskKey, String, String),
     /// Drop what was kept for a term.
     Forget(Box<Forgotten>),
 }
@@ -224,6 +261,8 @@ pub struct MatchOrder {
     pub recipients: Vec<u16>,
     /// Whose evidence; the owner sets the instant.
     pub evidence: crate::journal::record::Evidence,
+    /// The virus scanner in use, in words: what missed a detected virus (VI-07).
+    pub scanner: String,
 }
 
 /// A recipient that another provider's server refused.
@@ -296,6 +335,8 @@ pub enum Outcome {
     Flagged(Vec<Uid>, Vec<Uid>),
     /// UIDs that were removed.
     Expunged(Vec<Uid>),
+    /// Folder and old UID of what was put back.
+    Restored(Vec<(FolderId, Uid)>),
 }
 
 /// Why a command was not done. `Display` is for operators; nothing was written.

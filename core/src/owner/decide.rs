@@ -66,6 +66,7 @@ pub fn decide(
         Command::Report(reported, leaving) => desk.report(*reported, leaving)?,
         Command::FireTimer(fired, notice) => desk.fire(*fired, notice)?,
         Command::Dispatch(entry) => desk.dispatch(*entry)?,
+        Command::SettleTask(key, author, note) => desk.settle_task(key, author, note)?,
         Command::Forget(forgotten) => desk.forget(*forgotten)?,
         Command::Registry(order, author) => {
             // Partitions 1 to 255 hold mail; drawn at birth, never computed again.
@@ -84,7 +85,9 @@ pub fn decide(
         Command::Mailbox(id, order) => {
             let row = newest.mailbox(id);
             let row = row.ok_or_else(|| CommandError::NotFound("the mailbox".to_owned()))?;
-            let (records, outcome) = mailbox::decide(newest, id, order, given.now)?;
+            let keeping = given.policy.keeping();
+            let (records, outcome) =
+                mailbox::decide_keeping(newest, id, order, given.now, keeping)?;
             (row.partition, records, outcome)
         }
     };

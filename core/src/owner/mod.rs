@@ -8,6 +8,8 @@ mod command;
 mod decide;
 mod message;
 mod relay;
+mod repeat;
+mod task;
 #[cfg(test)]
 mod tests;
 mod thread;
@@ -15,7 +17,7 @@ mod timer;
 
 pub use command::{
     Command, CommandError, FailOrder, MailboxOrder, MatchOrder, Outcome, ReceiptContent,
-    RegistryOrder, Reply, StoreOrder, Submission,
+    RegistryOrder, Reply, SUBMISSION_KEY_FIELD, StoreOrder, Submission,
 };
 pub use decide::{Circumstances, Decision, decide};
 pub use thread::Message;

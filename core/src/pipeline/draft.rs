@@ -162,7 +162,7 @@ impl Drafter {
     fn warn(&self, reason: String) {
         let mut last = self.last_warning.lock();
         if *last != reason {
-            eprintln!("warning: {reason}; will be tried again until it goes well");
+            crate::warning!("{reason}; will be tried again until it goes well");
             *last = reason;
         }
     }
@@ -316,7 +316,10 @@ impl Drafter {
         let blobs = &*self.shared.blobs;
         blobs.verify(row.body)?;
         let scan = Scan::of(blobs, row.body)?;
-        let described = access::describe(&scan);
+        let mut described = access::describe(&scan);
+        let sender = self.shared.view.mailbox(row.mailbox);
+        let usual = sender.and_then(|sender| sender.receipt_type);
+        described.detail = described.detail.or(usual);
         let original = self.original_facts(row, &described)?;
         let recipients: Vec<Address> = original
             .recipients
@@ -338,7 +341,7 @@ impl Drafter {
             ScanVerdict::Clean => self.acceptance(work, row, &scan, original, described, at),
             ScanVerdict::OverBounds(bound) if self.shared.policy.over_bounds_passes => {
                 let identifier = &row.identifier;
-                eprintln!("notice: {identifier} passes unscanned in part, as policy says: {bound}");
+                crate::notice!("{identifier} passes unscanned in part, as policy says: {bound}");
                 self.acceptance(work, row, &scan, original, described, at)
             }
             ScanVerdict::OverBounds(_) => {
@@ -660,8 +663,8 @@ fn note_forged(row: &Submitted, described: &Described) {
     if !described.forged_fields.is_empty() {
         let fields = described.forged_fields.join(", ");
         let identifier: &Identifier = &row.identifier;
-        eprintln!(
-            "notice: {identifier} from {} came with {fields} in its header",
+        crate::notice!(
+            "{identifier} from {} came with {fields} in its header",
             row.sender
         );
     }

@@ -11,11 +11,11 @@ use rayon::{ThreadPool, ThreadPoolBuilder};
 
 use super::draft::{Drafted, Drafter, Setback};
 use super::work::Work;
-use super::{Held, commit, sabotage};
+use super::{Held, commit, forwards, sabotage};
 use crate::instant::Instant;
 use crate::journal::record::Forgotten;
 use crate::limits;
-use crate::owner::{Command, CommandError, Outcome};
+use crate::owner::{Command, CommandError, MailboxOrder, Outcome};
 use crate::ports::{Signature, Signer, SignerError, SigningRequest, VirusScanner};
 use crate::state::Shared;
 
@@ -113,6 +113,7 @@ impl Clocks {
         if self.is_sweep_due(now) {
             self.swept = Some(now);
             sweep(shared, now);
+            forwards::end(shared, now);
         }
     }
 
@@ -142,6 +143,16 @@ fn sweep(shared: &Arc<Shared>, now: Instant) {
     });
     if !forgotten.sent.is_empty() || !forgotten.seen.is_empty() {
         let command = Command::Forget(Box::new(forgotten));
+        shared.send_waiting(command, Box::new(drop));
+    }
+    purge(shared, now);
+}
+
+/// AC-13: removed messages that were kept long enough, a record of each mailbox at a time.
+fn purge(shared: &Arc<Shared>, now: Instant) {
+    let before = shared.policy.kept_since(now);
+    for mailbox in shared.view.mailboxes_keeping_past(before) {
+        let command = Command::Mailbox(mailbox, MailboxOrder::Purge { before });
         shared.send_waiting(command, Box::new(drop));
     }
 }
@@ -267,7 +278,7 @@ fn sign_all(shared: &Shared, signer: &dyn Signer, batch: Vec<Drafted>) -> Option
         }
     }
     if told {
-        eprintln!("the signer is back; receipts go on");
+        crate::notice!("the signer is back; receipts go on");
     }
     Some(signing.signed())
 }
@@ -324,7 +335,7 @@ impl Signing {
 
 fn wait_for_signer(shared: &Shared, error: &SignerError, told: &mut bool) {
     if !*told {
-        eprintln!("warning: {error}; accepted messages wait, receipts come when it is back");
+        crate::warning!("{error}; accepted messages wait, receipts come when it is back");
         *told = true;
     }
     shared.work.pause(RETRY);

@@ -6,6 +6,7 @@ use super::{
     ProviderRow,
 };
 use crate::address::{Address, Domain};
+use crate::certification::DeliveryDetail;
 use crate::instant::Instant;
 use crate::journal::Partition;
 use crate::journal::record::{
@@ -68,6 +69,13 @@ impl Desk<'_> {
                 self.edit(&address, "holder's data changed", |row| row.holder = holder)
             }
             RegistryOrder::SetOrdinary(address, policy) => self.set_ordinary(&address, policy),
+            RegistryOrder::SetReceiptType(address, wanted) => {
+                self.set_receipt_type(&address, wanted)
+            }
+            RegistryOrder::ForwardTried(target, delivered) => self.forward_tried(target, delivered),
+            RegistryOrder::EndForward(target, identifier, told) => {
+                self.end_forward(target, identifier, told)
+            }
             RegistryOrder::SettleServiceMailbox => self.settle_service_mailbox(),
             RegistryOrder::ReadQuarantine {
                 name,
@@ -92,6 +100,16 @@ impl Desk<'_> {
                 Ok((vec![record.into()], Outcome::Done))
             }
         }
+    }
+
+    /// DR-21.
+    fn set_receipt_type(&self, address: &Address, wanted: Option<DeliveryDetail>) -> Decided {
+        let row = self.holders_mailbox(address)?;
+        if row.receipt_type == wanted {
+            return Ok((Vec::new(), Outcome::Already));
+        }
+        let what = format!("delivery receipts: {}", detail_word(wanted));
+        self.edit(address, &what, |row| row.receipt_type = wanted)
     }
 
     fn change(&self, what: &str) -> Change {
@@ -233,6 +251,7 @@ impl Desk<'_> {
             changes: 1,
             ordinary: OrdinaryPolicy::Reject,
             service: false,
+            receipt_type: None,
         }
     }
 
@@ -311,5 +330,15 @@ impl Desk<'_> {
         row.changes += 1;
         let change = self.change(what);
         Ok((vec![MailboxChanged { row, change }.into()], Outcome::Done))
+    }
+}
+
+/// A type of delivery receipt, in English.
+fn detail_word(detail: Option<DeliveryDetail>) -> &'static str {
+    match detail {
+        None => "as the program asks",
+        Some(DeliveryDetail::Complete) => "complete",
+        Some(DeliveryDetail::Brief) => "brief",
+        Some(DeliveryDetail::Concise) => "concise",
     }
 }

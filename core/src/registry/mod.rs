@@ -1,13 +1,17 @@
 //! Provider, domains, mailboxes and their holders: the rows, and the typed commands on them.
 
 mod decide;
+mod forward;
 mod ordinary;
 mod passwords;
 
 pub use decide::Desk;
+pub use forward::ForwardTargetRow;
+pub(crate) use forward::{ended as ended_forwards, orders as forward_orders};
 pub use passwords::{PasswordError, PasswordReply, Passwords, hash};
 
 use crate::address::{Address, Domain};
+use crate::certification::DeliveryDetail;
 use crate::instant::Instant;
 use crate::journal::Partition;
 use crate::mailbox::MailboxId;
@@ -179,6 +183,9 @@ pub struct MailboxRow {
     /// stays in service.
     #[cbor(n(10), default)]
     pub service: bool,
+    /// The delivery receipt that its messages ask for where its program asks for none (DR-21).
+    #[cbor(n(20), default)]
+    pub receipt_type: Option<DeliveryDetail>,
 }
 
 impl std::fmt::Debug for MailboxRow {

@@ -8,15 +8,15 @@ use crate::journal::Record;
 use crate::journal::record::{
     Accepted, Answered, Certified, DeliveryOutcome, DomainChanged, Evidence, Expunged, Filing,
     Flagged, FolderChanged, Forgotten, GivenUp, Landed, MailboxChanged, Matched, Placed, Placement,
-    Received, RecipientErrand, Refused, Relayed, Reported, SentRow, Stored, Struck, TakenInCharge,
-    TimerFired,
+    Purged, Received, RecipientErrand, Refused, Relayed, Reported, Restored, SentRow, Stored,
+    Struck, Submitted, TakenInCharge, TimerFired,
 };
 use crate::message_id::Identifier;
 
 /// The rows of `record`, in the order in which they are published.
 pub fn apply(record: &Record) -> Vec<Row> {
     match record {
-        Record::Submitted(r) => vec![Row::Submission(r.identifier.clone(), Some(r.clone()))],
+        Record::Submitted(r) => submitted(r),
         Record::Accepted(r) => accepted(r),
         Record::Refused(r) => refused(r),
         Record::Stored(r) => stored(r),
@@ -27,6 +27,8 @@ pub fn apply(record: &Record) -> Vec<Row> {
         Record::Flagged(r) => flagged(r),
         Record::Expunged(r) => expunged(r),
         Record::FolderChanged(r) => folder_changed(r),
+        Record::Purged(r) => purged(r),
+        Record::Restored(r) => restored(r),
         Record::ProviderChanged(r) => vec![Row::Provider(r.row.clone())],
         Record::DomainChanged(r) => domain_changed(r),
         Record::MailboxChanged(r) => mailbox_changed(r),
@@ -46,6 +48,10 @@ pub fn apply(record: &Record) -> Vec<Row> {
         Record::TakenInCharge(r) => taken_in_charge(r),
         Record::TimerFired(r) => timer_fired(r),
         Record::Forgotten(r) => forgotten(r),
+        Record::ForwardTargetChanged(r) => vec![Row::ForwardTarget(r.target.clone(), r.row)],
+        Record::HolderTold(r) => placements(&r.identifier, &r.placements).collect(),
+        Record::TaskOpened(r) => vec![Row::Task(r.key.clone(), Some(Box::new(r.row.clone())))],
+        Record::TaskSettled(r) => vec![Row::Task(r.key.clone(), None)],
         Record::Started(_) | Record::QuarantineRead(_) | Record::QuarantineRemoved(_) => Vec::new(),
     }
 }
@@ -87,6 +93,15 @@ fn filing(filing: &Filing) -> [Row; 3] {
 
 fn filed(placed: Option<&Filing>) -> impl Iterator<Item = Row> {
     placed.into_iter().flat_map(filing)
+}
+
+fn submitted(r: &Submitted) -> Vec<Row> {
+    let mut rows = vec![Row::Submission(
+        r.identifier.clone(),
+        Some(Box::new(r.clone())),
+    )];
+    rows.extend(r.key.map(|mark| Row::Seen(mark, Some(r.at))));
+    rows
 }
 
 fn accepted(r: &Accepted) -> Vec<Row> {
@@ -325,10 +340,25 @@ fn flagged(r: &Flagged) -> Vec<Row> {
 }
 
 fn expunged(r: &Expunged) -> Vec<Row> {
-    let gone = |uid| Row::Gone(r.mailbox, r.folder, uid, r.modseq);
+    let gone = |uid| match r.kept {
+        Some(at) => Row::SetAside(r.mailbox, r.folder, uid, (at, r.modseq)),
+        None => Row::Gone(r.mailbox, r.folder, uid, r.modseq),
+    };
     let mut rows: Vec<Row> = r.uids.iter().copied().map(gone).collect();
     rows.push(Row::Modseq(r.mailbox, r.folder, r.modseq));
     rows.push(Row::Usage(r.mailbox, r.usage));
+    rows
+}
+
+/// For clients they went when they were set aside.
+fn purged(r: &Purged) -> Vec<Row> {
+    let gone = |uid| Row::Gone(r.mailbox, r.folder, uid, 0);
+    r.uids.iter().copied().map(gone).collect()
+}
+
+fn restored(r: &Restored) -> Vec<Row> {
+    let mut rows = vec![Row::Gone(r.filing.mailbox, r.filing.folder, r.uid, 0)];
+    rows.extend(filing(&r.filing));
     rows
 }
 
@@ -446,6 +476,7 @@ mod tests {
                 modseq: 21,
                 uids: vec![1],
                 usage: 5,
+                kept: None,
             },
         );
         let folder = view.folder(MAILBOX, FolderId::INBOX).unwrap();
@@ -458,6 +489,36 @@ mod tests {
             highest_modseq: 21,
         };
         assert_eq!((folder.counter, view.usage(MAILBOX)), (counter, 5));
+        assert_eq!(folder.gone.since(20), Some(vec![1]));
+    }
+
+    #[test]
+    fn ac_13_for_clients_a_message_is_gone_once_when_it_is_set_aside() {
+        let view = with_inbox();
+        put(&view, Appended { filing: place(1) });
+        put(
+            &view,
+            Expunged {
+                mailbox: MAILBOX,
+                folder: FolderId::INBOX,
+                modseq: 21,
+                uids: vec![1],
+                usage: 0,
+                kept: Some(Instant::from_millis(7)),
+            },
+        );
+        let purged = Purged {
+            mailbox: MAILBOX,
+            folder: FolderId::INBOX,
+            uids: vec![1],
+        };
+        let gone = || {
+            let folder = view.folder(MAILBOX, FolderId::INBOX).unwrap();
+            (folder.gone.since(20), folder.set_aside.size())
+        };
+        assert_eq!(gone(), (Some(vec![1]), 1));
+        put(&view, purged);
+        assert_eq!(gone(), (Some(vec![1]), 0));
     }
 
     #[test]

@@ -37,8 +37,9 @@ impl Gone {
         }
     }
 
-    /// Nothing is known of what went up to `modseq`.
+    /// Nothing is known of what went up to `modseq`, the highest so far.
     pub(super) fn forget(&mut self, modseq: u64) {
+        self.kept = RedBlackTreeSetSync::new_sync();
         self.floor = self.floor.max(modseq);
     }
 

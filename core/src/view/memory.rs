@@ -13,10 +13,11 @@ use super::row::{AnswerRow, DeliveryRow, ErrandRow, FolderCounter, JourneyRow, R
 use crate::address::{Address, Domain};
 use crate::instant::Instant;
 use crate::journal::record::{Change, GivenUp, Placement, Received, SeenMark, SentRow, Submitted};
-use crate::mailbox::{Flags, FolderId, FolderRow, MailboxId, MessageRow, Uid};
+use crate::mailbox::{Flags, FolderId, FolderRow, MailboxId, MessageRow, SetAside, Uid};
 use crate::message_id::Identifier;
 use crate::queue::{DispatchKey, DispatchRow};
-use crate::registry::{DomainRow, MailboxRow, ProviderRow};
+use crate::registry::{DomainRow, ForwardTargetRow, MailboxRow, ProviderRow};
+use crate::task::{TaskKey, TaskRow};
 
 /// A folder as it was at one moment.
 #[derive(Debug, Clone)]
@@ -31,6 +32,8 @@ pub struct FolderView {
     pub messages: RedBlackTreeMapSync<Uid, Arc<MessageRow>>,
     /// Messages that went lately.
     pub gone: Gone,
+    /// Removed messages that can be restored (AC-13), by the UID that they had; no client sees them.
+    pub set_aside: RedBlackTreeMapSync<Uid, SetAside>,
 }
 
 #[derive(Debug, Default, Clone)]
@@ -85,6 +88,10 @@ pub struct OpenWork {
     pub sent: BTreeMap<Identifier, SentRow>,
     /// Arrivals seen in the last days (IP-18).
     pub seen: HashMap<SeenMark, Instant>,
+    /// What operators have to look into.
+    pub tasks: BTreeMap<TaskKey, Arc<TaskRow>>,
+    /// Forward targets that fail, by [`Address::key`] (MX-09).
+    pub forward_targets: BTreeMap<String, (Address, ForwardTargetRow)>,
 }
 
 impl OpenWork {
@@ -201,6 +208,19 @@ impl View {
     pub fn last_folder(&self, id: MailboxId) -> LastFolder {
         let folders = self.folders_of(id);
         folders.map_or_else(LastFolder::default, |folders| folders.read().last)
+    }
+
+    /// Mailboxes that keep removed messages since before `term` (AC-13), by number.
+    pub fn mailboxes_keeping_past(&self, term: Instant) -> Vec<MailboxId> {
+        let mailboxes = self.mailboxes.read();
+        let is_past = |folder: &Arc<FolderView>| folder.set_aside.values().any(|m| m.at < term);
+        let mut found: Vec<MailboxId> = mailboxes
+            .iter()
+            .filter(|(_, folders)| folders.read().folders.values().any(is_past))
+            .map(|(id, _)| *id)
+            .collect();
+        found.sort_unstable();
+        found
     }
 
     /// Octets used in a mailbox.
@@ -347,6 +367,11 @@ impl View {
             Row::Seen(mark, None) => {
                 self.work.write().seen.remove(&mark);
             }
+            Row::Task(key, row) => set(&mut self.work.write().tasks, key, row.map(Arc::from)),
+            Row::ForwardTarget(target, row) => {
+                let targets = &mut self.work.write().forward_targets;
+                set(targets, target.key(), row.map(|row| (target, row)));
+            }
             Row::Folder(id, folder, row) => return self.change(id, |f| f.set_folder(folder, row)),
             Row::Counter(id, folder, counter) => {
                 return self.change(id, |f| f.edit(folder, |view| view.counter = counter));
@@ -369,6 +394,11 @@ impl View {
             // No session is told: nothing of what they see changes.
             Row::Marks(id, folder, uid, marks) => {
                 self.change(id, |f| f.mark(folder, uid, &marks));
+            }
+            Row::SetAside(id, folder, uid, (at, modseq)) => {
+                return self.change(id, |f| {
+                    f.edit(folder, |view| view.put_aside(uid, at, modseq))
+                });
             }
             Row::Usage(id, usage) => return self.change(id, |f| f.usage = usage),
         }
@@ -405,6 +435,7 @@ impl Folders {
                     counter: FolderCounter::default(),
                     messages,
                     gone: Gone::default(),
+                    set_aside: RedBlackTreeMapSync::new_sync(),
                 };
                 self.folders.insert(id, Arc::new(view));
             }
@@ -427,6 +458,17 @@ impl Folders {
 impl FolderView {
     fn remove(&mut self, uid: Uid, modseq: u64) {
         if self.messages.remove_mut(&uid) {
+            self.gone.note(uid, modseq);
+        }
+        self.set_aside.remove_mut(&uid);
+    }
+
+    /// For clients it is gone.
+    fn put_aside(&mut self, uid: Uid, at: Instant, modseq: u64) {
+        if let Some(row) = self.messages.get(&uid) {
+            let row = Arc::clone(row);
+            self.set_aside.insert_mut(uid, SetAside { row, at });
+            self.messages.remove_mut(&uid);
             self.gone.note(uid, modseq);
         }
     }

@@ -10,7 +10,8 @@ use crate::journal::record::{
 use crate::mailbox::{Content, FolderId, FolderRow, MailboxId, Uid};
 use crate::message_id::Identifier;
 use crate::queue::{DispatchKey, DispatchRow};
-use crate::registry::{DomainRow, MailboxRow, ProviderRow};
+use crate::registry::{DomainRow, ForwardTargetRow, MailboxRow, ProviderRow};
+use crate::task::{TaskKey, TaskRow};
 
 /// Key of what concerns one recipient of one message.
 #[derive(
@@ -139,7 +140,10 @@ pub enum Row {
     Message(MailboxId, FolderId, crate::mailbox::MessageRow),
     /// New flags of a message that is there.
     Flags(MailboxId, FolderId, FlagChange, u64),
-    /// A message removed, and the mod-sequence of that.
+    /// A message of a folder removed, and kept where no client sees it: since when, and the mod-sequence of
+    /// that.
+    SetAside(MailboxId, FolderId, Uid, (Instant, u64)),
+    /// A message gone, from its folder or from where it was kept, and the mod-sequence of that.
     Gone(MailboxId, FolderId, Uid, u64),
     /// What header search knows of a message; follows from its octets, not from a record.
     Marks(MailboxId, FolderId, Uid, super::marks::Marks),
@@ -167,6 +171,10 @@ pub enum Row {
     Sent(Identifier, Option<SentRow>),
     /// An arrival that was seen, and when.
     Seen(SeenMark, Option<Instant>),
+    /// What an operator has to look into.
+    Task(TaskKey, Option<Box<TaskRow>>),
+    /// A forward target that fails.
+    ForwardTarget(Address, Option<ForwardTargetRow>),
 }
 
 /// A folder's counters.

@@ -348,9 +348,9 @@ async fn give_up(body: Option<Body>) {
 }
 
 /// The appliance's state as a session reads it.
-struct Stored {
-    state: Arc<State>,
-    summaries: Arc<Summaries>,
+pub(crate) struct Stored {
+    pub(crate) state: Arc<State>,
+    pub(crate) summaries: Arc<Summaries>,
 }
 
 impl Store for Stored {

@@ -95,6 +95,7 @@ impl House {
             quota: 1_000_000,
             created: Instant::from_millis(NOW),
             ordinary: OrdinaryPolicy::Reject,
+            receipt_type: None,
             service: false,
             changes: 1,
         };
@@ -228,6 +229,7 @@ impl Player {
                     self.session.resume(Answer::Ordered(answer))
                 }
                 Step::Produce(_) => self.session.resume(Answer::Go),
+                Step::Compress => self.session.resume(Answer::Compressed(true)),
                 other => {
                     let waits = matches!(other, Step::Line | Step::Idle);
                     self.reader.expect_line(waits);

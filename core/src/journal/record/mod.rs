@@ -9,6 +9,7 @@ mod mailbox;
 mod message;
 mod registry;
 mod relay;
+mod task;
 
 pub use arrival::{
     Anomaly, Answered, ArrivalKind, Declined, ForeignEnvelope, ForeignReceipt, Matched, Peer,
@@ -16,15 +17,20 @@ pub use arrival::{
 };
 pub use evidence::Evidence;
 pub use house::{QuarantineRead, QuarantineRemoved, Started};
-pub use mailbox::{Appended, Expunged, Filing, FlagChange, Flagged, FolderChanged};
+pub use mailbox::{
+    Appended, Expunged, Filing, FlagChange, Flagged, FolderChanged, Purged, Restored,
+};
 pub use message::{
     Accepted, Certified, DeliveryOutcome, Landed, Paths, RecipientErrand, Refused, Stored, Struck,
     Submitted,
 };
-pub use registry::{Change, DomainChanged, MailboxChanged, ProviderChanged};
+pub use registry::{
+    Change, DomainChanged, ForwardTargetChanged, HolderTold, MailboxChanged, ProviderChanged,
+};
 pub use relay::{
     Dispatched, Forgotten, GivenUp, Relayed, Reported, SentRow, TakenInCharge, TimerFired,
 };
+pub use task::{TaskOpened, TaskSettled};
 
 /// A record that this version does not know or cannot read.
 #[derive(Debug, thiserror::Error)]
@@ -107,12 +113,18 @@ kinds! {
     18 Forgotten "What was kept for a term is dropped."
     20 Appended "A message was put into a folder by its holder."
     21 Flagged "Flags of messages changed."
-    22 Expunged "Messages were removed for good."
+    22 Expunged "Messages were removed, for good or to be restored for a term."
     23 FolderChanged "A folder was made, renamed, removed or got a keyword."
+    24 Purged "Removed messages that were kept are gone."
+    25 Restored "A removed message is in its folder again."
     40 ProviderChanged "The provider's own record."
     41 DomainChanged "A domain was added or its state changed."
     42 MailboxChanged "A mailbox or its holder was added or changed."
     60 Started "The appliance started."
     61 QuarantineRead "An operator read what the quarantine keeps."
     62 QuarantineRemoved "A message was removed from the quarantine, its term being over."
+    43 ForwardTargetChanged "A forward target fails, or does no more."
+    44 HolderTold "Plain messages of the house are owed to holders."
+    70 TaskOpened "An operator has to look into something."
+    71 TaskSettled "An operator has looked into it."
 }

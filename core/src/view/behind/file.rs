@@ -3,7 +3,8 @@
 //!
 //! ```text
 //!  0 kind   1 blob is a rope   4 folder   8 uid or UIDNEXT   16 modseq   24 flags
-//! 32 segment   40 offset   48 length   56 size or usage   64 internal date   72 saved   76 CRC-32C of 0..76
+//! 32 segment   40 offset   48 length   56 size or usage   64 internal date, or since when set aside
+//! 72 saved   76 CRC-32C of 0..76
 //!
 //! Marks: 1 their number, or 255: open   16 marks of 4 octets
 //! ```
@@ -28,7 +29,8 @@ const COUNTER: u8 = 4;
 const MODSEQ: u8 = 5;
 const USAGE: u8 = 6;
 const FOLDER_GONE: u8 = 7;
-const MARKS: u8 = 8;
+const SET_ASIDE: u8 = 8;
+const MARKS: u8 = 9;
 /// In place of a number of marks.
 const OPEN: u8 = u8::MAX;
 const _: () = assert!(16 + 4 * limits::MARKS_PER_MESSAGE_MAX <= ROW_BYTES - 4);
@@ -38,6 +40,7 @@ const _: () = assert!(16 + 4 * limits::MARKS_PER_MESSAGE_MAX <= ROW_BYTES - 4);
 pub struct Index {
     messages: BTreeMap<(FolderId, Uid), MessageRow>,
     marks: BTreeMap<(FolderId, Uid), Marks>,
+    set_aside: BTreeMap<(FolderId, Uid), (MessageRow, Instant)>,
     counters: BTreeMap<FolderId, FolderCounter>,
     usage: u64,
 }
@@ -47,7 +50,7 @@ pub fn deaths(row: &Row) -> u64 {
     match row {
         // Itself, the message, mostly its marks.
         Row::Gone(..) => 3,
-        Row::Message(..) | Row::Marks(..) => 0,
+        Row::Message(..) | Row::SetAside(..) | Row::Marks(..) => 0,
         _ => 1,
     }
 }
@@ -91,6 +94,14 @@ pub fn write_row(row: &Row) -> Option<(MailboxId, [u8; ROW_BYTES])> {
             put(4, &folder.0.to_le_bytes());
             put(8, &uid.to_le_bytes());
             put(16, &modseq.to_le_bytes());
+            mailbox
+        }
+        Row::SetAside(mailbox, folder, uid, (at, modseq)) => {
+            put(0, &[SET_ASIDE]);
+            put(4, &folder.0.to_le_bytes());
+            put(8, &uid.to_le_bytes());
+            put(16, &modseq.to_le_bytes());
+            put(64, &at.as_millis().to_le_bytes());
             mailbox
         }
         Row::Counter(mailbox, folder, counter) => {
@@ -193,6 +204,14 @@ impl Index {
             GONE => {
                 self.messages.remove(&(folder, uid));
                 self.marks.remove(&(folder, uid));
+                self.set_aside.remove(&(folder, uid));
+            }
+            SET_ASIDE => {
+                self.marks.remove(&(folder, uid));
+                if let Some(message) = self.messages.remove(&(folder, uid)) {
+                    let at = Instant::from_millis(word64(64)? as i64);
+                    self.set_aside.insert((folder, uid), (message, at));
+                }
             }
             COUNTER => {
                 let counter = FolderCounter {
@@ -207,6 +226,7 @@ impl Index {
                 self.counters.remove(&folder);
                 self.messages.retain(|(of, _), _| *of != folder);
                 self.marks.retain(|(of, _), _| *of != folder);
+                self.set_aside.retain(|(of, _), _| *of != folder);
             }
             MARKS => {
                 let marks = (0..usize::from(row[1])).map(|n| word32(16 + 4 * n));
@@ -226,8 +246,17 @@ impl Index {
         let marks = self.leading_marks();
         let messages = self.messages.into_iter();
         let counters = self.counters.into_iter();
+        let set_aside = self.set_aside.into_iter();
+        let set_aside = set_aside.flat_map(move |((folder, uid), (message, at))| {
+            [
+                Row::Message(mailbox, folder, message),
+                // When it went is not known any more: see `Gone`.
+                Row::SetAside(mailbox, folder, uid, (at, 0)),
+            ]
+        });
         messages
             .map(move |((folder, _), message)| Row::Message(mailbox, folder, message))
+            .chain(set_aside)
             .chain(counters.map(move |(folder, counter)| Row::Counter(mailbox, folder, counter)))
             .chain(
                 marks

@@ -28,6 +28,8 @@ enum Key {
     Bounce(DispatchKey),
     Sent(Identifier),
     Seen(SeenMark),
+    Task(crate::task::TaskKey),
+    ForwardTarget(String),
     /// Before what the folder, or a new one of the same number, has afterwards.
     FolderGone(MailboxId, FolderId),
     Folder(MailboxId, FolderId),
@@ -35,6 +37,8 @@ enum Key {
     Message(MailboxId, FolderId, Uid),
     /// After the message.
     Marks(MailboxId, FolderId, Uid),
+    /// After the message itself.
+    SetAside(MailboxId, FolderId, Uid),
     Usage(MailboxId),
 }
 
@@ -84,6 +88,9 @@ impl Pending {
                 }
             }
             Row::Folder(mailbox, folder, None) => self.empty_folder(*mailbox, *folder),
+            Row::Gone(mailbox, folder, uid, _) => {
+                self.0.remove(&Key::SetAside(*mailbox, *folder, *uid));
+            }
             _ => {}
         }
         self.replace(key(&row), row, may_be_stored);
@@ -99,7 +106,10 @@ impl Pending {
         self.0.remove(&Key::Counter(mailbox, folder));
         let messages =
             Key::Message(mailbox, folder, Uid::MIN)..=Key::Message(mailbox, folder, Uid::MAX);
-        let keys: Vec<Key> = self.0.range(messages).map(|(key, _)| key.clone()).collect();
+        let set_aside =
+            Key::SetAside(mailbox, folder, Uid::MIN)..=Key::SetAside(mailbox, folder, Uid::MAX);
+        let both = self.0.range(messages).chain(self.0.range(set_aside));
+        let keys: Vec<Key> = both.map(|(key, _)| key.clone()).collect();
         for key in keys {
             self.0.remove(&key);
         }
@@ -134,6 +144,7 @@ fn key(row: &Row) -> Key {
         Row::Flags(mailbox, folder, change, _) => Key::Message(*mailbox, *folder, change.uid),
         Row::Gone(mailbox, folder, uid, _) => Key::Message(*mailbox, *folder, *uid),
         Row::Marks(mailbox, folder, uid, _) => Key::Marks(*mailbox, *folder, *uid),
+        Row::SetAside(mailbox, folder, uid, _) => Key::SetAside(*mailbox, *folder, *uid),
         Row::Usage(mailbox, _) => Key::Usage(*mailbox),
         Row::Submission(identifier, _) => Key::Submission(identifier.clone()),
         Row::Journey(identifier, _) => Key::Journey(identifier.clone()),
@@ -146,6 +157,8 @@ fn key(row: &Row) -> Key {
         Row::Bounce(key, _) => Key::Bounce(key.clone()),
         Row::Sent(identifier, _) => Key::Sent(identifier.clone()),
         Row::Seen(mark, _) => Key::Seen(*mark),
+        Row::Task(key, _) => Key::Task(key.clone()),
+        Row::ForwardTarget(target, _) => Key::ForwardTarget(target.key()),
     }
 }
 
@@ -166,6 +179,7 @@ fn is_born_once(row: &Row) -> bool {
             | Row::Arrival(_, Some(_))
             | Row::Placement(_, Some(_))
             | Row::Bounce(_, Some(_))
+            | Row::Task(_, Some(_))
             | Row::Message(..)
     )
 }
@@ -184,6 +198,8 @@ fn is_removal(row: &Row) -> bool {
             | Row::Bounce(_, None)
             | Row::Sent(_, None)
             | Row::Seen(_, None)
+            | Row::Task(_, None)
+            | Row::ForwardTarget(_, None)
             | Row::Gone(..)
     )
 }

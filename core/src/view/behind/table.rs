@@ -165,8 +165,16 @@ pub fn cell(row: &Row) -> Option<(Vec<u8>, Option<Vec<u8>>)> {
             table_key(b'q', &[&mark.0]),
             at.as_ref().map(|at| encode((mark, at))),
         ),
+        Row::Task(key, row) => (
+            table_key(b't', &[key.to_string().as_bytes()]),
+            row.as_ref().map(|row| encode((key, &**row))),
+        ),
+        Row::ForwardTarget(target, row) => (
+            table_key(b'u', &[target.key().as_bytes()]),
+            row.as_ref().map(|row| encode((target, row))),
+        ),
         Row::Counter(..) | Row::Modseq(..) | Row::Message(..) | Row::Flags(..) => return None,
-        Row::Gone(..) | Row::Usage(..) | Row::Marks(..) => return None,
+        Row::Gone(..) | Row::SetAside(..) | Row::Usage(..) | Row::Marks(..) => return None,
     })
 }
 
@@ -230,6 +238,14 @@ pub fn read_cell(key: &[u8], value: &[u8]) -> Result<Row, String> {
         Some(b'q') => {
             let (mark, at) = decode(value)?;
             Row::Seen(mark, Some(at))
+        }
+        Some(b'u') => {
+            let (target, row) = decode(value)?;
+            Row::ForwardTarget(target, Some(row))
+        }
+        Some(b't') => {
+            let (key, row) = decode(value)?;
+            Row::Task(key, Some(Box::new(row)))
         }
         other => return Err(format!("a row of the unknown table {other:?}")),
     })
