@@ -16,7 +16,7 @@
 //! [`receipt`] and [`notice`] make the messages of RFC 6109, [`smime`] signs and verifies them;
 //! [`delivery_report`] and [`srs`] serve ordinary mail; [`point`] decides, [`intake`] takes in, [`queue`]
 //! says when mail for other servers is tried; [`scanning`] watches the virus scanner, [`quarantine`]
-//! keeps what it found, [`encrypted`]. State: [`journal`] is the truth, [`blob`] holds bodies, [`view`]
+//! keeps what it found, [`encrypted`]. [`login`] signs in. State: [`journal`] is the truth, [`blob`] holds bodies, [`view`]
 //! answers questions, [`owner`] decides and commits, [`pipeline`] certifies. [`directory`] knows the
 //! other providers. [`stepper`] is an appliance without threads, for simulations.
 //!
@@ -85,6 +85,7 @@ pub mod instant;
 pub mod intake;
 pub mod journal;
 pub mod limits;
+pub mod login;
 pub mod mailbox;
 pub mod message_id;
 pub mod mime;

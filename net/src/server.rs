@@ -10,15 +10,14 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use ceralacca_core::limits;
-use ceralacca_core::registry::Passwords;
+use ceralacca_core::login::LoginRoom;
 use ceralacca_core::state::State;
-use parking_lot::Mutex;
 use rustls::ServerConfig;
 use tokio::sync::watch;
 
 use crate::conn::{Connection, within};
 use crate::imap;
-use crate::pace::Pace;
+use crate::pace::Paces;
 use crate::ring::listener::{Bound, Stop, accept_on, bind, listen};
 use crate::ring::slots::{Slots, source};
 use crate::ring::stream::Stream;
@@ -76,8 +75,8 @@ pub struct Server {
     pub tls: Arc<ServerConfig>,
     /// What judges mail of other servers: the state.
     pub examiner: Arc<dyn Examiner>,
-    /// The password threads.
-    pub passwords: Arc<Passwords>,
+    /// Who signs in, whatever the protocol.
+    pub login: Arc<LoginRoom>,
     /// The server's name in greetings and `Received:` fields.
     pub host: String,
     /// Where.
@@ -104,7 +103,6 @@ enum Service {
 }
 
 type Sockets = Vec<(Service, TcpListener)>;
-type SharedPace = Arc<Mutex<Pace<IpAddr>>>;
 
 /// A ring's thread that waits for its sockets.
 struct Waiting {
@@ -117,10 +115,9 @@ pub fn serve(server: Server) -> Result<Running, NetError> {
     ring::raise_file_limit();
     let rings = server.rings.max(1);
     let (stopping, stop) = watch::channel(false);
-    let per_minute = server.state.policy().arrivals_per_minute_max;
-    let pace: SharedPace = Arc::new(Mutex::new(Pace::new(per_minute, Instant::now())));
+    let paces = Arc::new(Paces::of(&server.state.policy(), Instant::now()));
     let waiting: Vec<Waiting> = (0..rings)
-        .map(|number| start_ring(number, server.clone(), Arc::clone(&pace), stop.clone()))
+        .map(|number| start_ring(number, server.clone(), Arc::clone(&paces), stop.clone()))
         .collect::<Result<_, _>>()?;
     let mut sockets: Vec<Sockets> = (0..rings).map(|_| Vec::new()).collect();
     let mut running = Running {
@@ -207,7 +204,7 @@ impl Drop for Running {
 fn start_ring(
     number: usize,
     server: Server,
-    pace: SharedPace,
+    paces: Arc<Paces>,
     stop: watch::Receiver<bool>,
 ) -> Result<Waiting, NetError> {
     let (told, made) = mpsc::channel();
@@ -220,7 +217,7 @@ fn start_ring(
                 drop(told.send(Ok(())));
                 if let Ok(sockets) = inbox.recv() {
                     let state = Arc::clone(&server.state);
-                    let run = || runtime.block_on(run_ring(server, sockets, pace, stop));
+                    let run = || runtime.block_on(run_ring(server, sockets, paces, stop));
                     if catch_unwind(AssertUnwindSafe(run)).is_err() {
                         state.fatal("a ring thread failed by a bug");
                     }
@@ -233,8 +230,13 @@ fn start_ring(
     Ok(Waiting { thread, sockets })
 }
 
-async fn run_ring(server: Server, sockets: Sockets, pace: SharedPace, stop: watch::Receiver<bool>) {
-    let shared = Shared::start(&server, pace, stop);
+async fn run_ring(
+    server: Server,
+    sockets: Sockets,
+    paces: Arc<Paces>,
+    stop: watch::Receiver<bool>,
+) {
+    let shared = Shared::start(&server, paces, stop);
     let slots = Rc::new(Slots::new(
         limits::CONNECTIONS_PER_RING_MAX,
         limits::CONNECTIONS_PER_SOURCE_MAX,

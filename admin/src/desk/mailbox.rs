@@ -1,8 +1,11 @@
 //! Orders about mailboxes and their holders (AC-05, AC-09, AC-10). Only hashes of passwords come here
 //! (SE-02), and nothing that is shown or kept in the history holds one.
 
+use ceralacca_core::mailbox::quota;
 use ceralacca_core::owner::RegistryOrder;
-use ceralacca_core::registry::{Holder, HolderKind, MailboxRow, MailboxState, OrdinaryPolicy};
+use ceralacca_core::registry::{
+    AccessOrder, Holder, HolderKind, MailboxRow, MailboxState, OrdinaryPolicy,
+};
 use serde_json::{Value, json};
 
 use super::Desk;
@@ -37,6 +40,33 @@ impl Desk<'_> {
             MailboxRequest::Ordinary { address, policy } => self.set_ordinary(&address, &policy),
             MailboxRequest::Holder { address, holder } => self.holder(&address, holder),
             MailboxRequest::History { address } => self.history(&address),
+            MailboxRequest::Protocols { address, switches } => self.protocols(&address, &switches),
+            MailboxRequest::AddAppPassword {
+                address,
+                name,
+                mark,
+                hash,
+                protocols,
+            } => {
+                hashed(&hash)?;
+                let protocols = super::access::protocols(&protocols)?;
+                self.add_app_password(
+                    &address,
+                    AccessOrder::AddAppPassword {
+                        name,
+                        mark,
+                        hash,
+                        protocols,
+                    },
+                )
+            }
+            MailboxRequest::AppPasswords { address } => self.app_passwords(&address),
+            MailboxRequest::RevokeAppPassword { address, number } => {
+                self.revoke_app_password(&address, number)
+            }
+            MailboxRequest::TwoStep { address, step } => self.two_step(&address, step),
+            MailboxRequest::Unlock { address } => self.unlock(&address),
+            MailboxRequest::WarnAt { address, target } => self.warn_at(&address, target.as_deref()),
         }
     }
 
@@ -100,6 +130,7 @@ impl Desk<'_> {
         let mut words = self.line(&row);
         words.push_str(&holder_words(&row.holder));
         words.push_str(&format!("ordinary mail: {}\n", row.ordinary));
+        words.push_str(&self.access_words(&row));
         Ok(Report::done(words, self.object(&row)))
     }
 
@@ -162,14 +193,14 @@ impl Desk<'_> {
         ))
     }
 
-    fn find(&self, text: &str) -> Result<std::sync::Arc<MailboxRow>, Failure> {
+    pub(super) fn find(&self, text: &str) -> Result<std::sync::Arc<MailboxRow>, Failure> {
         let address = super::address(text)?;
         let row = self.state.view().mailbox_of(&address);
         row.ok_or_else(|| Failure::Refused(format!("{text} does not exist")))
     }
 
     /// Words, and the mailbox as it is now.
-    fn told(&self, text: &str, words: String) -> Result<Report, Failure> {
+    pub(super) fn told(&self, text: &str, words: String) -> Result<Report, Failure> {
         let row = self.find(text)?;
         Ok(Report::done(words, self.object(&row)))
     }
@@ -190,7 +221,7 @@ impl Desk<'_> {
         )
     }
 
-    fn object(&self, row: &MailboxRow) -> Value {
+    pub(super) fn object(&self, row: &MailboxRow) -> Value {
         json!({
             "id": row.id.0,
             "address": row.address.as_str(),
@@ -201,6 +232,8 @@ impl Desk<'_> {
             "password": row.password.is_some(),
             "service": row.service,
             "ordinary": ordinary_object(&row.ordinary),
+            "access": self.access_object(row),
+            "warned_percent": quota::percent(self.state.view().warned(row.id)),
             "holder": {
                 "kind": kind_word(row.holder.kind),
                 "name": row.holder.name,

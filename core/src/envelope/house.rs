@@ -6,7 +6,7 @@ use super::header::Header;
 use crate::address::Address;
 use crate::instant::Instant;
 use crate::journal::record::Received;
-use crate::registry::ProviderRow;
+use crate::registry::{MailboxRow, ProviderRow};
 use crate::wording::house;
 
 /// VI-13: tells `holder` that a receipt was kept apart, and how to ask for a statement.
@@ -21,11 +21,33 @@ pub(crate) fn quarantined_receipt(
         .as_ref()
         .map_or("", |receipt| receipt.kind.word());
     let lines = house::quarantined_receipt(kind, received.evidence.identifier.as_str());
+    plain(provider, holder, house::QUARANTINED_SUBJECT, &lines, at)
+}
+
+/// AC-17: tells the holder that the mailbox is filling up; `percent` of it and more are in use.
+pub(crate) fn quota_warning(
+    provider: &ProviderRow,
+    row: &MailboxRow,
+    (percent, used): (u8, u64),
+    at: Instant,
+) -> Vec<u8> {
+    let lines = house::quota_warning(row.address.as_str(), percent, used, row.quota);
+    let subject = house::quota_subject(percent);
+    plain(provider, &row.address, &subject, &lines, at)
+}
+
+fn plain(
+    provider: &ProviderRow,
+    holder: &Address,
+    subject: &str,
+    lines: &[String],
+    at: Instant,
+) -> Vec<u8> {
     let mut header = Header::default();
     header.field("Date", &at.header_date());
     header.field("From", &provider.service_address());
     header.field("To", holder.as_str());
-    header.field("Subject", house::QUARANTINED_SUBJECT);
+    header.field("Subject", subject);
     let word = Seed(crate::random::bytes()).word("message-id");
     header.field("Message-ID", &format!("<n{word}@{}>", provider.domain));
     header.field("Auto-Submitted", "auto-generated");

@@ -1,6 +1,7 @@
 //! Folders, messages and flags of a mailbox, as every reader sees them.
 
 mod decide;
+pub mod quota;
 
 pub use decide::{birth_folders, decide, filing_after};
 

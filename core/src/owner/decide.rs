@@ -66,6 +66,7 @@ pub fn decide(
         Command::Report(reported, leaving) => desk.report(*reported, leaving)?,
         Command::FireTimer(fired, notice) => desk.fire(*fired, notice)?,
         Command::Dispatch(entry) => desk.dispatch(*entry)?,
+        Command::Warn(order) => desk.warn(*order)?,
         Command::Forget(forgotten) => desk.forget(*forgotten)?,
         Command::Registry(order, author) => {
             // Partitions 1 to 255 hold mail; drawn at birth, never computed again.

@@ -12,10 +12,11 @@ mod relay;
 mod tests;
 mod thread;
 mod timer;
+mod warning;
 
 pub use command::{
     Command, CommandError, FailOrder, MailboxOrder, MatchOrder, Outcome, ReceiptContent,
-    RegistryOrder, Reply, StoreOrder, Submission,
+    RegistryOrder, Reply, StoreOrder, Submission, WarnOrder,
 };
 pub use decide::{Circumstances, Decision, decide};
 pub use thread::Message;

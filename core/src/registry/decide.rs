@@ -2,7 +2,7 @@
 //! record of partition 0 each, with the whole row as it is afterwards.
 
 use super::{
-    DomainRow, DomainState, Holder, HolderKind, MailboxRow, MailboxState, OrdinaryPolicy,
+    Access, DomainRow, DomainState, Holder, HolderKind, MailboxRow, MailboxState, OrdinaryPolicy,
     ProviderRow,
 };
 use crate::address::{Address, Domain};
@@ -68,6 +68,7 @@ impl Desk<'_> {
                 self.edit(&address, "holder's data changed", |row| row.holder = holder)
             }
             RegistryOrder::SetOrdinary(address, policy) => self.set_ordinary(&address, policy),
+            RegistryOrder::Access(address, order) => self.access(&address, order),
             RegistryOrder::SettleServiceMailbox => self.settle_service_mailbox(),
             RegistryOrder::ReadQuarantine {
                 name,
@@ -233,6 +234,7 @@ impl Desk<'_> {
             changes: 1,
             ordinary: OrdinaryPolicy::Reject,
             service: false,
+            access: Access::default(),
         }
     }
 

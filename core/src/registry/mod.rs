@@ -1,11 +1,13 @@
 //! Provider, domains, mailboxes and their holders: the rows, and the typed commands on them.
 
+mod access;
 mod decide;
 mod ordinary;
 mod passwords;
 
+pub use access::{Access, AccessOrder};
 pub use decide::Desk;
-pub use passwords::{PasswordError, PasswordReply, Passwords, hash};
+pub use passwords::{Checked, PasswordError, PasswordReply, Passwords, hash};
 
 use crate::address::{Address, Domain};
 use crate::instant::Instant;
@@ -179,6 +181,9 @@ pub struct MailboxRow {
     /// stays in service.
     #[cbor(n(10), default)]
     pub service: bool,
+    /// How it is opened (AC-14, AC-15).
+    #[cbor(n(11), default)]
+    pub access: Access,
 }
 
 impl std::fmt::Debug for MailboxRow {

@@ -42,6 +42,7 @@ struct Registry {
 struct Folders {
     folders: BTreeMap<FolderId, Arc<FolderView>>,
     usage: u64,
+    warned: u8,
     last: LastFolder,
 }
 
@@ -198,6 +199,12 @@ impl View {
             .map_or(0, |folders| folders.read().usage)
     }
 
+    /// Of how many thresholds of its capacity the holder was warned ([`crate::mailbox::quota`]).
+    pub fn warned(&self, id: MailboxId) -> u8 {
+        self.folders_of(id)
+            .map_or(0, |folders| folders.read().warned)
+    }
+
     /// Looks at the open work under a read lock; `look` must be short.
     pub fn with_work<T>(&self, look: impl FnOnce(&OpenWork) -> T) -> T {
         look(&self.work.read())
@@ -281,7 +288,7 @@ impl View {
         self.mailboxes.read().get(&id).cloned()
     }
 
-    /// Puts one row; answers the mailbox whose folders it changed.
+    /// Puts one row; answers the mailbox that it changed.
     fn put(&self, row: Row) -> Option<MailboxId> {
         match row {
             Row::Provider(row) => self.registry.write().provider = Some(Arc::new(row)),
@@ -296,8 +303,11 @@ impl View {
             }
             Row::Mailbox(row) => {
                 let mut registry = self.registry.write();
-                registry.addresses.insert(row.address.key(), row.id);
-                registry.mailboxes.insert(row.id, Arc::new(*row));
+                let id = row.id;
+                registry.addresses.insert(row.address.key(), id);
+                registry.mailboxes.insert(id, Arc::new(*row));
+                // Sessions ask whether they may stay (AC-14).
+                return Some(id);
             }
             Row::History(id, number, change) => {
                 self.registry.write().history.insert((id, number), change);
@@ -349,6 +359,7 @@ impl View {
                     });
                 });
             }
+            Row::Warned(id, level) => return self.change(id, |f| f.warned = level),
             Row::Usage(id, usage) => return self.change(id, |f| f.usage = usage),
         }
         None

@@ -16,12 +16,12 @@ pub use arrival::{
 };
 pub use evidence::Evidence;
 pub use house::{QuarantineRead, QuarantineRemoved, Started};
-pub use mailbox::{Appended, Expunged, Filing, FlagChange, Flagged, FolderChanged};
+pub use mailbox::{Appended, Expunged, Filing, FlagChange, Flagged, FolderChanged, QuotaWarned};
 pub use message::{
     Accepted, Certified, DeliveryOutcome, Landed, Paths, RecipientErrand, Refused, Stored, Struck,
     Submitted,
 };
-pub use registry::{Change, DomainChanged, MailboxChanged, ProviderChanged};
+pub use registry::{Change, DomainChanged, MailboxChanged, MailboxTouched, ProviderChanged};
 pub use relay::{
     Dispatched, Forgotten, GivenUp, Relayed, Reported, SentRow, TakenInCharge, TimerFired,
 };
@@ -109,9 +109,11 @@ kinds! {
     21 Flagged "Flags of messages changed."
     22 Expunged "Messages were removed for good."
     23 FolderChanged "A folder was made, renamed, removed or got a keyword."
+    28 QuotaWarned "The holder was warned of the mailbox's capacity, or it has room again."
     40 ProviderChanged "The provider's own record."
     41 DomainChanged "A domain was added or its state changed."
     42 MailboxChanged "A mailbox or its holder was added or changed."
+    43 MailboxTouched "A mailbox was used: no change by anybody."
     60 Started "The appliance started."
     61 QuarantineRead "An operator read what the quarantine keeps."
     62 QuarantineRemoved "A message was removed from the quarantine, its term being over."

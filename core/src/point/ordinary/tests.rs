@@ -31,6 +31,7 @@ fn row(ordinary: OrdinaryPolicy, state: MailboxState) -> MailboxRow {
         changes: 1,
         ordinary,
         service: false,
+        access: Default::default(),
     }
 }
 

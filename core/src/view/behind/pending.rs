@@ -34,6 +34,7 @@ enum Key {
     Counter(MailboxId, FolderId),
     Message(MailboxId, FolderId, Uid),
     Usage(MailboxId),
+    Warned(MailboxId),
 }
 
 #[derive(Debug)]
@@ -132,6 +133,7 @@ fn key(row: &Row) -> Key {
         Row::Flags(mailbox, folder, change, _) => Key::Message(*mailbox, *folder, change.uid),
         Row::Gone(mailbox, folder, uid) => Key::Message(*mailbox, *folder, *uid),
         Row::Usage(mailbox, _) => Key::Usage(*mailbox),
+        Row::Warned(mailbox, _) => Key::Warned(*mailbox),
         Row::Submission(identifier, _) => Key::Submission(identifier.clone()),
         Row::Journey(identifier, _) => Key::Journey(identifier.clone()),
         Row::Errand(key, _) => Key::Errand(key.clone()),

@@ -165,6 +165,10 @@ pub fn cell(row: &Row) -> Option<(Vec<u8>, Option<Vec<u8>>)> {
             table_key(b'q', &[&mark.0]),
             at.as_ref().map(|at| encode((mark, at))),
         ),
+        Row::Warned(id, level) => (
+            table_key(b'w', &[&id.0.to_be_bytes()]),
+            Some(encode((id, level))),
+        ),
         Row::Counter(..) | Row::Modseq(..) | Row::Message(..) | Row::Flags(..) => return None,
         Row::Gone(..) | Row::Usage(..) => return None,
     })
@@ -230,6 +234,10 @@ pub fn read_cell(key: &[u8], value: &[u8]) -> Result<Row, String> {
         Some(b'q') => {
             let (mark, at) = decode(value)?;
             Row::Seen(mark, Some(at))
+        }
+        Some(b'w') => {
+            let (id, level) = decode(value)?;
+            Row::Warned(id, level)
         }
         other => return Err(format!("a row of the unknown table {other:?}")),
     })
