@@ -51,6 +51,9 @@ pub enum Command {
     /// Infected messages, kept encrypted for 30 months.
     #[command(subcommand)]
     Quarantine(QuarantineCommand),
+    /// What an operator has to look into.
+    #[command(subcommand)]
+    Task(TaskCommand),
     /// The index of all providers, and our own part of it.
     #[command(subcommand)]
     Directory(DirectoryCommand),
@@ -514,16 +517,40 @@ pub enum HsmCommand {
         #[arg(long, value_name = "LABEL")]
         label: Option<String>,
     },
-    /// Take the certificate that the authority gave; refused when it breaks the profile.
+    /// Take the certificate that the authority gave; refused when it breaks the profile. Where the index of
+    /// providers shows the one in use, the new one waits until the index has shown it too.
     ImportCert {
         /// PEM, with the certificates of the issuers.
         file: PathBuf,
         /// For the key with this label.
         #[arg(long, value_name = "LABEL")]
         label: Option<String>,
+        /// Not to be used before, such as 2026-12-01T06:00:00+01:00.
+        #[arg(long, value_name = "INSTANT")]
+        from: Option<String>,
+        /// Do not wait for the index: others may not know it yet.
+        #[arg(long, conflicts_with = "from")]
+        at_next_start: bool,
     },
+    /// Take back the certificate that waits to be used.
+    Recall,
     /// List keys, with what holds them.
     List,
+}
+
+/// `task …`
+#[derive(Debug, Clone, Subcommand)]
+pub enum TaskCommand {
+    /// List what is open, the oldest first.
+    List,
+    /// Settle one; who and what was found go into the log.
+    Settle {
+        /// Its key, as `task list` prints it.
+        key: String,
+        /// What was found and done.
+        #[arg(long, value_name = "TEXT")]
+        note: String,
+    },
 }
 
 /// `quarantine …`

@@ -100,6 +100,12 @@ impl Instant {
             .to_string()
     }
 
+    /// Reads an instant of RFC 3339, with any offset.
+    pub fn from_rfc3339(text: &str) -> Option<Self> {
+        let stamp: Timestamp = text.parse().ok()?;
+        Some(Self(stamp.as_millisecond()))
+    }
+
     fn timestamp(self) -> Timestamp {
         Timestamp::from_millisecond(self.0).unwrap_or(Timestamp::UNIX_EPOCH)
     }

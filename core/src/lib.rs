@@ -13,10 +13,11 @@
 //!
 //! Rooms, pure first: [`address`], [`message_id`], [`instant`] are parsed once at the edge; [`mime`]
 //! scans and [`rope`] describes a message without copying it; [`certification`], [`envelope`],
-//! [`receipt`] and [`notice`] make the messages of RFC 6109, [`smime`] signs and verifies them;
+//! [`receipt`] and [`mod@notice`] make the messages of RFC 6109, [`smime`] signs and verifies them;
 //! [`delivery_report`] and [`srs`] serve ordinary mail; [`point`] decides, [`intake`] takes in, [`queue`]
 //! says when mail for other servers is tried; [`scanning`] watches the virus scanner, [`quarantine`]
-//! keeps what it found, [`encrypted`]. [`login`] signs in. State: [`journal`] is the truth, [`blob`] holds bodies, [`view`]
+//! keeps what it found, [`encrypted`]; a [`task`] is what an operator has to look into, [`log`] what is
+//! said aloud; [`login`] signs in. State: [`journal`] is the truth, [`blob`] holds bodies, [`view`]
 //! answers questions, [`owner`] decides and commits, [`pipeline`] certifies. [`directory`] knows the
 //! other providers. [`stepper`] is an appliance without threads, for simulations.
 //!
@@ -85,6 +86,7 @@ pub mod instant;
 pub mod intake;
 pub mod journal;
 pub mod limits;
+pub mod log;
 pub mod login;
 pub mod mailbox;
 pub mod message_id;
@@ -108,6 +110,7 @@ pub mod srs;
 pub mod state;
 pub mod stepper;
 pub mod steps;
+pub mod task;
 pub mod timer;
 pub mod trust;
 pub mod verdict;

@@ -314,6 +314,19 @@ pub const STEPS_KEPT_MAX: usize = 200_000;
 /// Free disk below which intake answers `451`: enough to finish all accepted work.
 pub const DISK_RESERVE_BYTES: u64 = 256 * MEGABYTE;
 
+/// Days for which a certificate that signs no more stays published: longer than anything it signed is
+/// under way (DI-09).
+pub const CERTIFICATE_OVERLAP_DAYS: i64 = 7;
+/// Days of failures only, after which a forward is switched off (MX-09).
+pub const FORWARD_FAILING_DAYS: i64 = 7;
+/// Holders told by one record.
+pub const HOLDERS_TOLD_PER_RECORD_MAX: usize = 100;
+/// Open tasks of operators; further ones are said aloud only.
+pub const TASKS_OPEN_MAX: usize = 10_000;
+/// Characters that say what a task is about.
+pub const TASK_CHARS_MAX: usize = 1_000;
+/// Characters of the note that settles a task.
+pub const TASK_NOTE_CHARS_MAX: usize = 1_000;
 /// Sentences about held work that the operator is shown; the log has all of them.
 pub const HELD_SENTENCES_MAX: usize = 100;
 /// Facts of messages under way that the certifier keeps at hand: some kilobytes each.

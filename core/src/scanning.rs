@@ -58,11 +58,11 @@ impl ScannerGate {
         let before = self.last.lock().replace(found.clone());
         let was_alarm = before.and_then(|health| health.alarm);
         if let Some(alarm) = alarm.filter(|alarm| was_alarm.as_ref() != Some(alarm)) {
-            eprintln!("warning: virus scanner: {alarm}");
+            crate::warning!("virus scanner: {alarm}");
         }
         match (was_closed, found.reachable) {
-            (false, false) => eprintln!("warning: no virus scanner works: intake answers 451"),
-            (true, true) => eprintln!("the virus scanner works again; intake goes on"),
+            (false, false) => crate::warning!("no virus scanner works: intake answers 451"),
+            (true, true) => crate::notice!("the virus scanner works again; intake goes on"),
             _ => {}
         }
     }

@@ -25,6 +25,7 @@ use crate::ports::{
     Clock, Sabotage, ScanVerdict, ScannerAway, ScannerHealth, Signer, VirusScanner,
 };
 use crate::quarantine::Quarantine;
+use crate::queue::{DispatchKey, DispatchOutcome};
 use crate::scanning::{Prober, ScannerGate};
 use crate::srs::Rewriter;
 use crate::steps::Steps;
@@ -270,7 +271,7 @@ impl State {
             && let Err(error) = behind.stop()
         {
             // The journal is the truth: the next start rebuilds the views.
-            eprintln!("warning: {error}");
+            crate::warning!("{error}");
         }
     }
 
@@ -399,6 +400,12 @@ impl State {
         self.shared.send(command, reply);
     }
 
+    /// How tries of the relay ended, all of one message; what they say about forward targets is noted after
+    /// them (MX-09).
+    pub fn dispatched(&self, outcomes: Vec<(DispatchKey, DispatchOutcome)>, reply: Reply) {
+        self.shared.dispatched(outcomes, reply);
+    }
+
     /// Sends and waits: for threads that may block.
     pub fn ask(&self, command: Command) -> Result<Outcome, CommandError> {
         let (answer, wait) = bounded(1);
@@ -429,6 +436,28 @@ impl Shared {
         } else {
             self.put(command, reply);
         }
+    }
+
+    /// As [`State::dispatched`].
+    pub(crate) fn dispatched(
+        self: &Arc<Self>,
+        outcomes: Vec<(DispatchKey, DispatchOutcome)>,
+        reply: Reply,
+    ) {
+        let orders = crate::registry::forward_orders(&self.view, &outcomes);
+        let then = self.clone();
+        let reply: Reply = match orders.is_empty() {
+            true => reply,
+            false => Box::new(move |answer| {
+                if answer.is_ok() {
+                    orders
+                        .into_iter()
+                        .for_each(|order| then.put(order, Box::new(drop)));
+                }
+                reply(answer);
+            }),
+        };
+        self.send(Command::Dispatched(outcomes), reply);
     }
 
     /// The certifier's commands: they wait for room, and are never refused for want of it.

@@ -132,7 +132,7 @@ impl Stepper {
 
     /// How tries of the relay ended, all of one message; recorded by later steps.
     pub fn dispatched(&self, outcomes: Vec<(DispatchKey, DispatchOutcome)>) {
-        self.send(Command::Dispatched(outcomes), Box::new(drop));
+        self.shared.dispatched(outcomes, Box::new(drop));
     }
 
     /// From now on `watcher` is told of the entries of the relay's queue that change.

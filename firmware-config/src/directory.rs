@@ -13,6 +13,9 @@ const REFRESH_S_MAX: u32 = 24 * 60 * 60;
 /// More often helps nobody.
 const REFRESH_S_MIN: u32 = 60;
 
+/// A month: longer helps nobody.
+const SHOWN_HOURS_MAX: u32 = 720;
+
 /// `[directory]`; relative paths start at the data directory.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -41,6 +44,8 @@ pub struct DirectorySettings {
     pub crl_refresh_s: u32,
     /// A new index that loses more of the domains is held (DI-11).
     pub lost_domains_percent: u32,
+    /// Hours for which the fetched index must have shown a new own certificate before it signs (DI-09).
+    pub certificate_shown_hours: u32,
     /// Where the centre fetches our own part; stands in our record (DI-08).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub publish_url: Option<String>,
@@ -61,6 +66,7 @@ impl Default for DirectorySettings {
             refresh_s: 20 * 60 * 60,
             crl_refresh_s: 60 * 60,
             lost_domains_percent: 5,
+            certificate_shown_hours: 72,
             publish_url: None,
             secondary: None,
         }
@@ -94,6 +100,13 @@ impl DirectorySettings {
                 "directory.lost_domains_percent",
                 format!("{} percent", self.lost_domains_percent),
                 "write 0 to 100",
+            ));
+        }
+        if self.certificate_shown_hours > SHOWN_HOURS_MAX {
+            return Err(Fault::new(
+                "directory.certificate_shown_hours",
+                format!("{} hours", self.certificate_shown_hours),
+                format!("write 0 to {SHOWN_HOURS_MAX}"),
             ));
         }
         Ok(())

@@ -183,6 +183,7 @@ mod tests {
             refresh_s: 3600,
             crl_refresh_s: 60,
             lost_domains_percent: 7,
+            certificate_shown_hours: 48,
             publish_url: Some("https://pec.example/directory/own.p7m".to_owned()),
             secondary: Some("tls.crt".into()),
         }
@@ -195,7 +196,7 @@ mod tests {
         good.directory = directory();
         assert!(good.clone().checked(&data).is_ok());
         type Change = fn(&mut DirectorySettings);
-        let cases: [(Change, &str); 7] = [
+        let cases: [(Change, &str); 8] = [
             (
                 |d| d.url = Some("http://index.example".to_owned()),
                 "directory.url",
@@ -206,6 +207,10 @@ mod tests {
             (|d| d.client_key = Some("tls.crt".into()), "chmod 600"),
             (|d| d.refresh_s = 86_401, "directory.refresh_s"),
             (|d| d.lost_domains_percent = 101, "lost_domains_percent"),
+            (
+                |d| d.certificate_shown_hours = 721,
+                "certificate_shown_hours",
+            ),
         ];
         for (change, named) in cases {
             let mut bad = good.clone();

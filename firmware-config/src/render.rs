@@ -166,6 +166,16 @@ impl Page {
             usual.lost_domains_percent.into(),
         );
         self.say(
+            "Hours for which the fetched index must have shown a new certificate of ours before it",
+        );
+        self.say("signs; until then `ceralacca hsm recall` takes it back.");
+        let hours = directory.certificate_shown_hours.into();
+        self.number(
+            "certificate_shown_hours",
+            hours,
+            usual.certificate_shown_hours.into(),
+        );
+        self.say(
             "Where the centre fetches our own part of the index: listen.https answers with it",
         );
         self.say("at /directory/own.p7m.");

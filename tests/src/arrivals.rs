@@ -15,13 +15,14 @@ use ceralacca_core::disk::{DataFolder, Disk};
 use ceralacca_core::encrypted::MasterKey;
 use ceralacca_core::instant::Instant;
 use ceralacca_core::intake::{Arrival, Spf, TakenIn};
-use ceralacca_core::journal::Partition;
+use ceralacca_core::journal::lane::Lane;
+use ceralacca_core::journal::{LaneStore, Partition, Position, Record};
 use ceralacca_core::mailbox::{Content, SpecialUse};
 use ceralacca_core::owner::{Command, Outcome, RegistryOrder, Submission};
 use ceralacca_core::policy::Policy;
 use ceralacca_core::ports::{Clock, Signer, SigningRequest};
 use ceralacca_core::quarantine::Quarantine;
-use ceralacca_core::queue::{DispatchOutcome, Purpose};
+use ceralacca_core::queue::{DispatchKey, DispatchOutcome, Purpose};
 use ceralacca_core::registry::{Holder, HolderKind, OrdinaryPolicy};
 use ceralacca_core::rope::RopeReader;
 use ceralacca_core::smime::certificate::Certificate;
@@ -29,6 +30,7 @@ use ceralacca_core::smime::cms;
 use ceralacca_core::srs::Rewriter;
 use ceralacca_core::state::Options;
 use ceralacca_core::stepper::Stepper;
+use ceralacca_core::task::TaskKey;
 use ceralacca_core::trust::TrustRoom;
 use ceralacca_hsm::{Authority, SoftwareKey, SoftwareSigner};
 
@@ -401,11 +403,21 @@ pub fn letter(from: &str, to: &[&str], subject: &str, text: &str) -> Vec<u8> {
     .into_bytes()
 }
 
-fn sent() -> DispatchOutcome {
+/// Another server has it.
+pub fn sent() -> DispatchOutcome {
     DispatchOutcome::Sent {
         host: "mx.test".to_owned(),
         reply: "250 2.0.0 OK".to_owned(),
         tls: Some("TLSv1.3".to_owned()),
+    }
+}
+
+/// Another server refused it for good.
+pub fn refused() -> DispatchOutcome {
+    DispatchOutcome::Refused {
+        host: "mx.test".to_owned(),
+        status: "5.1.1".to_owned(),
+        reply: "550 5.1.1 No such user".to_owned(),
     }
 }
 
@@ -655,6 +667,30 @@ impl Station {
         queue
     }
 
+    /// Open tasks of its operators: key, provider, words.
+    pub fn tasks(&mut self) -> Vec<(TaskKey, Option<String>, String)> {
+        self.stepper().view().with_work(|work| {
+            let tasks = work.tasks.iter();
+            tasks
+                .map(|(key, row)| (key.clone(), row.provider.clone(), row.words.clone()))
+                .collect()
+        })
+    }
+
+    /// All that its journal says.
+    pub fn journal(&self) -> Vec<Record> {
+        let disk: Arc<dyn Disk> = Arc::new(self.disk.restart());
+        let folder = DataFolder(PathBuf::from("/data")).journal();
+        let (lane, _) = Lane::open(disk, &folder).expect("a journal");
+        let mut records = Vec::new();
+        let read = lane.replay(Position::default(), &mut |entry| {
+            records.push(entry.record.clone());
+            Ok(())
+        });
+        read.expect("a whole journal");
+        records
+    }
+
     /// What leaves for one purpose.
     pub fn leaving(&mut self, purpose: Purpose) -> Vec<Leaving> {
         let mut queue = self.queue();
@@ -664,12 +700,18 @@ impl Station {
 
     /// The relay has sent all that waits.
     pub fn drain(&mut self) {
+        self.end_all(|_| sent());
+    }
+
+    /// The relay has tried all that waits, with this end each.
+    pub fn end_all(&mut self, end: impl Fn(&DispatchKey) -> DispatchOutcome) {
         let keys = self.stepper().view().with_work(|work| {
             let keys = work.dispatches.keys();
             keys.cloned().collect::<Vec<_>>()
         });
         for key in keys {
-            self.stepper().dispatched(vec![(key, sent())]);
+            let outcome = end(&key);
+            self.stepper().dispatched(vec![(key, outcome)]);
         }
         self.settle();
     }

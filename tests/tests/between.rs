@@ -17,6 +17,8 @@ mod failures;
 mod ordinary;
 #[path = "between/replay.rs"]
 mod replay;
+#[path = "between/rotation.rs"]
+mod rotation;
 #[path = "between/timers.rs"]
 mod timers;
 #[path = "between/virus.rs"]

@@ -32,6 +32,7 @@ pub fn health(appliance: &Appliance, signer: Option<&dyn Signer>) -> Vec<Finding
     findings.push(views(appliance));
     findings.push(queue(appliance));
     findings.push(relay(appliance));
+    findings.push(tasks(appliance));
     findings.push(key(appliance, signer));
     findings.push(certificate(appliance));
     findings.extend(directory::requests::findings(&appliance.state));
@@ -127,6 +128,16 @@ fn relay(appliance: &Appliance) -> Finding {
     } else {
         Finding::warning(subject, sentence)
     }
+}
+
+fn tasks(appliance: &Appliance) -> Finding {
+    let subject = "tasks";
+    let open = appliance.state.view().with_work(|work| work.tasks.len());
+    if open == 0 {
+        return Finding::good(subject, "none is open");
+    }
+    let words = format!("{open} to look into: `ceralacca task list` says what");
+    Finding::warning(subject, words)
 }
 
 /// What is said of the relay's queue; `None` when it is empty.

@@ -13,7 +13,7 @@ use crate::desk::Desk;
 use crate::directory::publication::Publication;
 use crate::directory::refresh::Source;
 use crate::directory::requests::Office;
-use crate::keys::{Keys, dkim};
+use crate::keys::{Changeover, Keys, dkim};
 use crate::report::{Failure, Report};
 
 /// Steps of one answer; the cursor asks for more.
@@ -27,6 +27,16 @@ pub(super) struct Run {
     pub(super) relay: Arc<ceralacca_net::relay::Running>,
     pub(super) publication: Arc<Publication>,
     pub(super) source: Option<Arc<Source>>,
+    pub(super) changeover: Option<Arc<Changeover>>,
+}
+
+impl Run {
+    /// The index, or what waits for it, may have changed.
+    fn look_at_keys(&self) {
+        if let Some(changeover) = &self.changeover {
+            changeover.look();
+        }
+    }
 }
 
 pub(super) fn perform(
@@ -58,8 +68,18 @@ pub(super) fn perform(
         }
         Request::SandboxClock { advance_ms } => sandbox_clock(appliance, advance_ms),
         Request::Quarantine(request) => Desk::of(&appliance.state, author).quarantine(request),
-        Request::Hsm(request) => Keys::of(&appliance.data, &appliance.settings).perform(request),
-        Request::Directory(request) => office(appliance, run).perform(request),
+        Request::Task(request) => Desk::of(&appliance.state, author).task(request),
+        Request::Hsm(request) => {
+            let keys = Keys::of(&appliance.data, &appliance.settings);
+            let report = keys.perform(request, &appliance.state);
+            run.inspect(|run| run.look_at_keys());
+            report
+        }
+        Request::Directory(request) => {
+            let report = office(appliance, run).perform(request);
+            run.inspect(|run| run.look_at_keys());
+            report
+        }
     }
 }
 

@@ -27,11 +27,11 @@ pub fn scanner_words(settings: &Settings, health: Option<&ScannerHealth>) -> Str
     }
     let mut words = format!("virus scanner: {}\n", scanner(settings).describe());
     if let ScannerSettings::Clamd(addresses) = &settings.scanner {
-        for far in addresses.in_clear() {
-            words.push_str(&format!(
-                "warning: messages reach the virus scanner {far} in clear; lead them through a tunnel\n"
-            ));
-        }
+        let far = addresses.in_clear();
+        words.extend(
+            far.iter()
+                .map(|far| format!("warning: {}\n", in_clear(far))),
+        );
     }
     match health {
         Some(found) if !found.reachable => words.push_str(&format!(
@@ -46,6 +46,11 @@ pub fn scanner_words(settings: &Settings, health: Option<&ScannerHealth>) -> Str
     words
 }
 
+/// SE-16: the one way on which mail may leave this machine for another host of ours.
+fn in_clear(far: &str) -> String {
+    format!("messages reach the virus scanner {far} in clear; lead them through a tunnel")
+}
+
 /// How it is: as the running appliance last saw it, or asked now.
 pub(super) fn finding(appliance: &Appliance) -> Finding {
     let subject = "virus scanner";
@@ -57,7 +62,12 @@ pub(super) fn finding(appliance: &Appliance) -> Finding {
     let seen = appliance.state.scanner_health();
     let health = seen.unwrap_or_else(|| scanner.health(SystemClock.now()));
     let about = scanner.describe();
+    let far = match &settings.scanner {
+        ScannerSettings::Clamd(addresses) => addresses.in_clear(),
+        ScannerSettings::None => Vec::new(),
+    };
     match (health.reachable, health.alarm) {
+        (true, None) if !far.is_empty() => Finding::warning(subject, in_clear(&far.join(", "))),
         (true, None) => Finding::good(subject, format!("{about}, {}", health.version)),
         (true, Some(alarm)) => Finding::warning(subject, format!("{about}: {alarm}")),
         (false, alarm) => Finding::bad(

@@ -17,7 +17,7 @@ use crate::directory::https::WebServer;
 use crate::directory::publication::{self, Publication};
 use crate::directory::refresh::{Refresher, Source};
 use crate::directory::revocation::ListKeeper;
-use crate::keys::{Keys, dkim};
+use crate::keys::{Changeover, ChangingSigner, Keys, dkim};
 use crate::report::Failure;
 
 /// Threads that hash passwords (see *Threads*).
@@ -32,6 +32,7 @@ pub struct Serving {
     relay: Arc<relay::Running>,
     publication: Arc<Publication>,
     source: Option<Arc<Source>>,
+    changeover: Option<Arc<Changeover>>,
     https: Option<WebServer>,
     refresher: Option<Refresher>,
     lists: Option<ListKeeper>,
@@ -41,12 +42,24 @@ pub struct Serving {
 impl Appliance {
     /// Starts to serve.
     pub fn serve(self) -> Result<Serving, Failure> {
-        let signer = Keys::of(&self.data, &self.settings).signer()?;
-        self.serve_signing(signer)
+        let keys = Keys::of(&self.data, &self.settings);
+        keys.settle(&self.state)?;
+        let signer = Arc::new(ChangingSigner::new(keys.signer()?));
+        let (data, settings) = (self.data.clone(), self.settings.clone());
+        let changeover = Changeover::new(data, settings, self.state.clone(), signer.clone());
+        self.serve_with(signer, Some(Arc::new(changeover)))
     }
 
     /// As [`Appliance::serve`], with another signer: the sandbox's broken provider has its own.
     pub(crate) fn serve_signing(self, signer: Arc<dyn Signer>) -> Result<Serving, Failure> {
+        self.serve_with(signer, None)
+    }
+
+    fn serve_with(
+        self,
+        signer: Arc<dyn Signer>,
+        changeover: Option<Arc<Changeover>>,
+    ) -> Result<Serving, Failure> {
         let scanner = scanning::scanner(&self.settings);
         self.state
             .start_pipeline(signer.clone(), scanner)
@@ -72,6 +85,7 @@ impl Appliance {
             relay: Arc::new(relay),
             publication,
             source,
+            changeover,
             https: None,
             refresher: None,
             lists: None,
@@ -150,7 +164,11 @@ impl Serving {
             self.https = Some(server);
         }
         if appliance.state.directory().is_used() {
-            let refresher = Refresher::start(appliance.state.clone(), self.source.clone())?;
+            let refresher = Refresher::start(
+                appliance.state.clone(),
+                self.source.clone(),
+                self.changeover.clone(),
+            )?;
             self.refresher = Some(refresher);
             let every = Duration::from_secs(settings.directory.crl_refresh_s.into());
             let (state, source) = (appliance.state.clone(), self.source.clone());
@@ -169,6 +187,7 @@ impl Serving {
             relay: self.relay.clone(),
             publication: self.publication.clone(),
             source: self.source.clone(),
+            changeover: self.changeover.clone(),
         };
         let answer = move |request: Request, author: &str| -> Answer {
             perform::perform(&appliance, Some(&about), request, author).into()

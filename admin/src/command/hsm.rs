@@ -24,10 +24,22 @@ pub(super) fn hsm(data: &DataFolder, order: HsmCommand) -> Result<Report, Failur
         }
         HsmCommand::Keygen { bits, label } => ask(data, HsmRequest::Keygen { label, bits }),
         HsmCommand::Csr { out, label } => csr(data, label, out.as_deref()),
-        HsmCommand::ImportCert { file, label } => {
+        HsmCommand::ImportCert {
+            file,
+            label,
+            from,
+            at_next_start,
+        } => {
             let chain = read(&file)?;
-            ask(data, HsmRequest::ImportCert { label, chain })
+            let request = HsmRequest::ImportCert {
+                label,
+                chain,
+                from,
+                at_next_start,
+            };
+            ask(data, request)
         }
+        HsmCommand::Recall => ask(data, HsmRequest::Recall),
         HsmCommand::List => ask(data, HsmRequest::List),
     }
 }

@@ -13,6 +13,7 @@ mod quarantine;
 mod queue;
 mod sandbox;
 mod serve;
+mod task;
 mod verify;
 
 use std::path::PathBuf;
@@ -42,6 +43,7 @@ pub fn run(arguments: Arguments, voice: Voice) -> Result<Report, Failure> {
         Command::Hsm(order) => hsm::hsm(&data()?, order),
         Command::Rates => reach::ask(&data()?, Request::Rates),
         Command::Quarantine(order) => quarantine::quarantine(&data()?, order),
+        Command::Task(order) => task::task(&data()?, order),
         Command::Directory(order) => {
             directory::directory(folder.map(DataFolder).as_ref(), order, voice)
         }

@@ -34,6 +34,8 @@ pub enum Request {
         /// Milliseconds; 0 to ask only.
         advance_ms: u64,
     },
+    /// About tasks of operators.
+    Task(TaskRequest),
     /// About infected messages that are kept.
     Quarantine(QuarantineRequest),
     /// About the index of providers.
@@ -296,9 +298,32 @@ pub enum HsmRequest {
         label: Option<String>,
         /// PEM, with the issuers.
         chain: String,
+        /// Not before this instant (RFC 3339).
+        #[serde(default)]
+        from: Option<String>,
+        /// The index is not waited for.
+        #[serde(default)]
+        at_next_start: bool,
     },
+    /// Forget the certificate that waits to be used.
+    Recall,
     /// List keys.
     List,
+}
+
+/// About tasks of operators.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub enum TaskRequest {
+    /// List what is open.
+    List,
+    /// Settle one.
+    Settle {
+        /// Its key.
+        key: String,
+        /// What was found.
+        note: String,
+    },
 }
 
 /// About infected messages that are kept.

@@ -6,6 +6,7 @@ mod domain;
 mod mailbox;
 mod quarantine;
 mod queue;
+mod task;
 
 use ceralacca_core::address::{Address, Domain};
 use ceralacca_core::login::LoginRoom;

@@ -340,10 +340,10 @@ fn tell(round: &Result<Round, Failure>) {
     match round {
         Ok(round) => {
             for trouble in &round.troubles {
-                eprintln!("warning: {trouble}");
+                ceralacca_core::warning!("{trouble}");
             }
         }
-        Err(failure) => eprintln!("warning: {failure}"),
+        Err(failure) => ceralacca_core::warning!("{failure}"),
     }
 }
 

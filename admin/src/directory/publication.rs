@@ -79,8 +79,8 @@ impl Publication {
     }
 }
 
-/// Our part of the index in LDIF. The certificate in use stands in it, and the one that was imported for
-/// the next start, so that both are known before either signs alone (DI-07).
+/// Our part of the index in LDIF. The certificate in use stands in it, the next one before it signs, and the
+/// one before while what it signed is under way (DI-07, DI-09).
 pub fn own_text(
     state: &State,
     data: &DataFolder,
@@ -88,10 +88,10 @@ pub fn own_text(
     in_use: Option<Vec<u8>>,
 ) -> Result<Vec<u8>, Failure> {
     let mut certificates: Vec<Vec<u8>> = in_use.into_iter().collect();
-    if let Ok(imported) = Keys::of(data, settings).certificate()
-        && !certificates.contains(&imported.certificate)
-    {
-        certificates.push(imported.certificate);
+    for other in Keys::of(data, settings).published(state.clock().now()) {
+        if !certificates.contains(&other) {
+            certificates.push(other);
+        }
     }
     let provider = state
         .view()

@@ -17,6 +17,7 @@ use parking_lot::Mutex;
 
 use super::fetch::{Access, FetchError, Fetcher};
 use super::{certificates, read_file};
+use crate::keys::Changeover;
 use crate::report::Failure;
 
 /// The stored copy is looked at so often.
@@ -129,7 +130,11 @@ pub struct Refresher {
 
 impl Refresher {
     /// Starts to look after the index.
-    pub fn start(state: Arc<State>, source: Option<Arc<Source>>) -> Result<Self, Failure> {
+    pub fn start(
+        state: Arc<State>,
+        source: Option<Arc<Source>>,
+        changeover: Option<Arc<Changeover>>,
+    ) -> Result<Self, Failure> {
         let (stop, stopped) = mpsc::channel();
         let (end, ended) = mpsc::channel();
         let inside = source.clone();
@@ -140,6 +145,9 @@ impl Refresher {
                 let mut retry = RETRY;
                 while stopped.recv_timeout(pause) == Err(RecvTimeoutError::Timeout) {
                     pause = round(&state, inside.as_deref(), &mut retry);
+                    // The index may show the next certificate for long enough now (DI-09).
+                    let due = changeover.as_ref().and_then(|changeover| changeover.look());
+                    pause = due.map_or(pause, |due| due.min(pause));
                 }
                 drop(end);
             })
@@ -181,13 +189,13 @@ fn round(state: &State, source: Option<&Source>, retry: &mut Duration) -> Durati
     match source.refresh(state) {
         Ok(taken) => {
             if let Taken::Held(hold) = taken {
-                eprintln!("warning: a new index of providers waits for confirmation: {hold}");
+                ceralacca_core::warning!("a new index of providers waits for confirmation: {hold}");
             }
             *retry = RETRY;
             source.due_in(state, state.clock().now()).min(RECHECK)
         }
         Err(error) => {
-            eprintln!("warning: the index of providers was not fetched: {error}");
+            ceralacca_core::warning!("the index of providers was not fetched: {error}");
             let pause = *retry;
             *retry = (pause * 2).min(RECHECK);
             pause.min(source.every)

@@ -93,14 +93,16 @@ impl Keeper {
             && let Some(source) = &self.source
             && let Err(error) = source.refresh(&self.state)
         {
-            eprintln!("warning: the index, asked for by a new signer, was not fetched: {error}");
+            ceralacca_core::warning!(
+                "the index, asked for by a new signer, was not fetched: {error}"
+            );
         }
         let lists = room.revocation();
         for wanted in lists.wanted(now, self.every) {
             match self.fetched(&wanted.url, now) {
                 Ok(()) => lists.note_fetched(&wanted.url, now),
                 Err(why) => {
-                    eprintln!("warning: no revocation list from {}: {why}", wanted.url);
+                    ceralacca_core::warning!("no revocation list from {}: {why}", wanted.url);
                     lists.note_failure(&wanted.url, &why, now);
                 }
             }

@@ -2,22 +2,38 @@
 
 use std::path::Path;
 
+use ceralacca_core::instant::Instant;
+use ceralacca_core::state::State;
 use ceralacca_hsm::operations::KeyObject;
 use serde_json::{Value, json};
 
-use super::{Keys, marked, read_chain, replace, service_address, signing_file};
+use super::rotation::Standing;
+use super::signing::SigningFile;
+use super::{Keys, marked, service_address, signing_file};
 use crate::control::HsmRequest;
 use crate::report::{Failure, Report};
 
+/// Not before, where that is said; and whether the index is not waited for.
+type When = (Option<Instant>, bool);
+
 impl Keys<'_> {
     /// Carries out a request about keys.
-    pub fn perform(self, request: HsmRequest) -> Result<Report, Failure> {
+    pub fn perform(self, request: HsmRequest, state: &State) -> Result<Report, Failure> {
         match request {
             HsmRequest::Init { so_pin_file } => self.init(so_pin_file.as_deref()),
             HsmRequest::Keygen { label, bits } => self.keygen(label.as_deref(), bits),
             HsmRequest::Csr { label } => self.csr(label.as_deref()),
-            HsmRequest::ImportCert { label, chain } => self.import_cert(label.as_deref(), &chain),
-            HsmRequest::List => self.list(),
+            HsmRequest::ImportCert {
+                label,
+                chain,
+                from,
+                at_next_start,
+            } => {
+                let from = from.as_deref().map(instant).transpose()?;
+                self.import_cert(label, &chain, (from, at_next_start), state)
+            }
+            HsmRequest::Recall => self.recalled(),
+            HsmRequest::List => self.list(state),
         }
     }
 
@@ -61,22 +77,42 @@ impl Keys<'_> {
         Ok(Report::done(request.clone(), json!({ "csr": request })))
     }
 
-    /// `hsm import-cert`: judged (SG-11), then kept for the next start.
-    fn import_cert(self, label: Option<&str>, chain: &str) -> Result<Report, Failure> {
+    /// `hsm import-cert`: judged (SG-11), then kept: for the next start, or, where others know the one in
+    /// use by the index, until the index has shown the new one (DI-09).
+    fn import_cert(
+        self,
+        label: Option<String>,
+        chain: &str,
+        (from, at_next_start): When,
+        state: &State,
+    ) -> Result<Report, Failure> {
         let imported = self
             .operations()
             .import_certificate(
-                self.label(label),
+                self.label(label.as_deref()),
                 chain.as_bytes(),
                 &self.settings.provider.name,
                 &service_address(self.settings),
             )
             .map_err(|error| self.remedy(error))?;
-        replace(&signing_file(self.data), imported.pem.as_bytes())?;
         let issuers = imported.certificate.chain.len();
-        let mut words = format!(
-            "the certificate is kept, with {issuers} of its issuers; used from the next start of serve\n"
-        );
+        let leaf = [imported.certificate.certificate];
+        let new = SigningFile {
+            key: Some(self.label(label.as_deref()).to_owned()),
+            at: from,
+            chain: leaf.into_iter().chain(imported.certificate.chain).collect(),
+        };
+        let waits = !at_next_start && self.must_wait(&new, state)?;
+        let when = if waits {
+            self.stage(&new)?;
+            self.when_it_waits()
+        } else {
+            let new = SigningFile { at: None, ..new };
+            self.replace_in_use(&new, state.clock().now())?;
+            self.recall()?;
+            "used from the next start of serve".to_owned()
+        };
+        let mut words = format!("the certificate is kept, with {issuers} of its issuers; {when}\n");
         if issuers == 0 {
             words.push_str("no issuer was in the file: `verify --data` has nobody to trust\n");
         }
@@ -85,21 +121,61 @@ impl Keys<'_> {
         }
         Ok(Report::done(
             words,
-            json!({ "issuers": issuers, "warnings": imported.warnings }),
+            json!({ "issuers": issuers, "warnings": imported.warnings, "waits": waits }),
         ))
     }
 
+    fn when_it_waits(self) -> String {
+        let hours = self.settings.directory.certificate_shown_hours;
+        let published = match self.settings.publishes() {
+            true => "published beside the one in use",
+            false => "hand the index's centre what `directory export` writes",
+        };
+        format!(
+            "{published}; used once the fetched index has shown it for {hours} hours (`hsm list` says \
+             how far it is, `hsm recall` takes it back)"
+        )
+    }
+
+    /// `hsm recall`
+    fn recalled(self) -> Result<Report, Failure> {
+        if !self.recall()? {
+            let words = "no certificate waits to be used";
+            return Err(Failure::Refused(words.to_owned()));
+        }
+        let words = "recalled: the certificate in use goes on, the other is published no more";
+        Ok(Report::done(words, json!({ "recalled": true })))
+    }
+
     /// `hsm list`: software keys are marked (HS-01).
-    fn list(self) -> Result<Report, Failure> {
-        let certificates = read_chain(&signing_file(self.data)).unwrap_or_default();
+    fn list(self, state: &State) -> Result<Report, Failure> {
+        let in_use = SigningFile::read(&signing_file(self.data)).ok().flatten();
+        let next = self.next()?;
+        let files = in_use.iter().chain(&next);
+        let certificates: Vec<Vec<u8>> = files.flat_map(|file| file.chain.clone()).collect();
         let keys = self
             .operations()
             .list(&certificates)
             .map_err(|error| self.remedy(error))?;
-        let in_use = self.settings.signer.key_label();
-        let words = keys.iter().map(|key| line(key, in_use)).collect::<String>();
-        let objects: Vec<Value> = keys.iter().map(|key| object(key, in_use)).collect();
-        Ok(Report::done(words, json!({ "keys": objects })))
+        let in_use = self.label_in_use();
+        let mut words = keys
+            .iter()
+            .map(|key| line(key, &in_use))
+            .collect::<String>();
+        let objects: Vec<Value> = keys.iter().map(|key| object(key, &in_use)).collect();
+        let mut report = json!({ "keys": objects });
+        if let Some(next) = next {
+            let label = self.label_of(&next);
+            let standing = self.standing(&next, state)?;
+            let said = standing.words();
+            words.push_str(&format!("next certificate, of `{label}`: {said}\n"));
+            report["next"] = json!({
+                "label": label,
+                "ready": standing == Standing::Ready,
+                "words": said,
+            });
+        }
+        Ok(Report::done(words, report))
     }
 
     fn label<'b>(&'b self, label: Option<&'b str>) -> &'b str {
@@ -128,5 +204,13 @@ fn object(key: &KeyObject, in_use: &str) -> Value {
         "software": key.is_software,
         "certificate": key.has_certificate,
         "in_use": key.label == in_use,
+    })
+}
+
+fn instant(text: &str) -> Result<Instant, Failure> {
+    Instant::from_rfc3339(text).ok_or_else(|| {
+        Failure::Refused(format!(
+            "`{text}` is no instant: write one such as 2026-12-01T06:00:00+01:00"
+        ))
     })
 }

@@ -6,6 +6,8 @@
 //! keys/soft/LABEL.key       the signing key in software, for evaluation (HS-01)
 //! keys/quarantine.key       encrypts the infected mail that is kept (VI-09)
 //! keys/signing.pem          the signing certificate with its issuers, for any kind of key
+//! keys/signing-next.pem     the one that waits to be used (DI-09)
+//! keys/signing-previous.pem the one before, published for a while
 //! keys/dkim.pem             signs mail to the Internet (TE-19)
 //! keys/srs.key              rewrites the senders of forwarded mail (MX-06)
 //! ```
@@ -14,8 +16,11 @@
 
 mod commands;
 pub mod dkim;
+mod rotation;
+mod signing;
 mod srs;
 
+pub use rotation::{Changeover, ChangingSigner};
 pub use srs::rewriter;
 
 use std::net::IpAddr;
@@ -35,6 +40,7 @@ use ceralacca_hsm::protected::{read_secret, write_secret};
 use ceralacca_hsm::software::SOFTWARE_KEY_WORDS;
 use ceralacca_hsm::{Authority, HsmError, Operations, Pkcs11Settings};
 
+use self::signing::SigningFile;
 use crate::report::Failure;
 
 /// Name of the authority that `init` makes.
@@ -69,7 +75,10 @@ pub fn tls_files() -> TlsSettings {
 
 /// What this provider's own messages are judged by: the last issuer of its signing certificate.
 pub fn anchors(data: &DataFolder) -> Result<Vec<Vec<u8>>, Failure> {
-    let chain = read_chain(&signing_file(data))?;
+    let file = signing_file(data);
+    let read = SigningFile::read(&file)?;
+    let absent = || Failure::Refused(format!("{} is missing", file.display()));
+    let chain = read.ok_or_else(absent)?.chain;
     Ok(chain.into_iter().skip(1).next_back().into_iter().collect())
 }
 
@@ -196,25 +205,47 @@ impl<'a> Keys<'a> {
 
     /// The signer of the settings, its certificate judged (SG-11).
     pub fn signer(self) -> Result<Arc<dyn Signer>, Failure> {
-        let chain = Arc::new(self.certificate()?);
+        self.signer_of(&self.signing()?)
+    }
+
+    /// The signer with the certificate and the key of a file.
+    fn signer_of(self, file: &SigningFile) -> Result<Arc<dyn Signer>, Failure> {
+        let chain = Arc::new(self.judged(file)?);
         self.operations()
-            .signer(self.settings.signer.key_label(), chain)
+            .signer(self.label_of(file), chain)
             .map_err(|error| self.remedy(error))
+    }
+
+    fn label_of<'b>(&'b self, file: &'b SigningFile) -> &'b str {
+        let label = file.key.as_deref();
+        label.unwrap_or(self.settings.signer.key_label())
+    }
+
+    /// Label of the key in use.
+    fn label_in_use(self) -> String {
+        let file = SigningFile::read(&signing_file(self.data)).ok().flatten();
+        let label = file.and_then(|file| file.key);
+        label.unwrap_or_else(|| self.settings.signer.key_label().to_owned())
     }
 
     /// The signing certificate, judged by the profile (SG-11); where it lacks, the step to take.
     pub fn certificate(self) -> Result<SigningCertificate, Failure> {
-        let file = signing_file(self.data);
-        if !file.exists() {
-            return Err(self.missing_step());
-        }
-        let mut chain = read_chain(&file)?;
-        let leaf = chain.remove(0);
+        self.judged(&self.signing()?)
+    }
+
+    fn signing(self) -> Result<SigningFile, Failure> {
+        let file = SigningFile::read(&signing_file(self.data))?;
+        file.ok_or_else(|| self.missing_step())
+    }
+
+    fn judged(self, file: &SigningFile) -> Result<SigningCertificate, Failure> {
         let provider = &self.settings.provider.name;
-        profile::check(&leaf, Some(provider), Some(&service_address(self.settings)))
-            .map_err(|error| Failure::Refused(format!("{}: {error}", file.display())))?;
+        let service = service_address(self.settings);
+        profile::check(file.leaf(), Some(provider), Some(&service))
+            .map_err(|error| Failure::Refused(format!("the signing certificate: {error}")))?;
+        let chain = file.chain.iter().skip(1).cloned().collect();
         Ok(SigningCertificate {
-            certificate: leaf,
+            certificate: file.leaf().to_vec(),
             chain,
         })
     }
@@ -253,10 +284,10 @@ impl<'a> Keys<'a> {
     /// How the key in use is; asks the token.
     pub fn finding(self) -> Finding {
         let subject = "signing key";
-        let label = self.settings.signer.key_label();
+        let label = self.label_in_use();
         let listed = self.operations().list(&[]).and_then(|keys| {
             let found = keys.into_iter().find(|key| key.label == label);
-            found.ok_or_else(|| HsmError::NoKey(label.to_owned()))
+            found.ok_or(HsmError::NoKey(label))
         });
         match listed {
             Ok(key) if key.is_software => {
@@ -296,17 +327,6 @@ pub fn marked(held_by: &str, is_software: bool) -> String {
         return format!("{held_by}, {SOFTWARE_KEY_WORDS}");
     }
     held_by.to_owned()
-}
-
-/// Certificates of a file, at least one.
-fn read_chain(file: &Path) -> Result<Vec<Vec<u8>>, Failure> {
-    use std::io::Read;
-    let mut octets = Vec::new();
-    std::fs::File::open(file)
-        .and_then(|opened| opened.take(CHAIN_BYTES_MAX).read_to_end(&mut octets))
-        .map_err(|error| told(file, &error))?;
-    certificate::read_file(&octets)
-        .map_err(|error| Failure::Refused(format!("{}: {}", file.display(), error.0)))
 }
 
 /// Puts a whole file in the place of another, durably: a crash leaves the one or the other.

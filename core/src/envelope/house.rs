@@ -16,12 +16,21 @@ pub(crate) fn quarantined_receipt(
     received: &Received,
     at: Instant,
 ) -> Vec<u8> {
-    let kind = received
-        .receipt
-        .as_ref()
-        .map_or("", |receipt| receipt.kind.word());
+    let receipt = received.receipt.as_ref();
+    let kind = receipt.map_or("", |receipt| receipt.kind.word());
     let lines = house::quarantined_receipt(kind, received.evidence.identifier.as_str());
-    plain(provider, holder, house::QUARANTINED_SUBJECT, &lines, at)
+    letter(provider, holder, house::QUARANTINED_SUBJECT, &lines, at)
+}
+
+/// MX-09: tells `holder` that ordinary mail is forwarded to `target` no more.
+pub(crate) fn forward_ended(
+    provider: &ProviderRow,
+    holder: &Address,
+    target: &Address,
+    at: Instant,
+) -> Vec<u8> {
+    let lines = house::forward_ended(target.as_str());
+    letter(provider, holder, house::FORWARD_ENDED_SUBJECT, &lines, at)
 }
 
 /// AC-17: tells the holder that the mailbox is filling up; `percent` of it and more are in use.
@@ -33,10 +42,10 @@ pub(crate) fn quota_warning(
 ) -> Vec<u8> {
     let lines = house::quota_warning(row.address.as_str(), percent, used, row.quota);
     let subject = house::quota_subject(percent);
-    plain(provider, &row.address, &subject, &lines, at)
+    letter(provider, &row.address, &subject, &lines, at)
 }
 
-fn plain(
+fn letter(
     provider: &ProviderRow,
     holder: &Address,
     subject: &str,

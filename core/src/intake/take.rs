@@ -63,10 +63,7 @@ pub(crate) fn judge(shared: &Shared, arrival: &Arrival) -> Judged {
         Ok(judged) => judged,
         Err(BlobError::NoSpace(_)) => refuse(452, "4.3.1", "Insufficient storage"),
         Err(error) => {
-            eprintln!(
-                "error: an arrival from {} cannot be judged: {error}",
-                arrival.peer
-            );
+            crate::error!("an arrival from {} cannot be judged: {error}", arrival.peer);
             refuse(451, "4.3.0", "Local error, try again later")
         }
     }
@@ -108,10 +105,7 @@ impl Desk<'_> {
         let trust = &*shared.trust;
         let examined = examine(&self.scan, &self.rope, &*shared.blobs, trust, self.now)?;
         if let Examined::Later(why) = &examined {
-            eprintln!(
-                "warning: a signed message from {} waits: {why}",
-                self.arrival.peer
-            );
+            crate::warning!("a signed message from {} waits: {why}", self.arrival.peer);
             return Ok(refuse(451, "4.7.5", "The signature cannot be judged now"));
         }
         let infected = match self.scanned() {
@@ -135,10 +129,7 @@ impl Desk<'_> {
         };
         if let Some(why) = verdict.and_then(|verdict| verdict.reason.as_ref()) {
             let why = crate::mime::words::neutralised(why);
-            eprintln!(
-                "notice: {} from {}: {why}",
-                self.identifier, self.arrival.peer
-            );
+            crate::notice!("{} from {}: {why}", self.identifier, self.arrival.peer);
         }
     }
 
@@ -151,14 +142,11 @@ impl Desk<'_> {
             Ok(ScanVerdict::Infected(name)) => Ok(Some(name)),
             // SE-08: an archive over the bounds may pass here, where it is said aloud.
             Ok(ScanVerdict::OverBounds(bound)) => {
-                eprintln!(
-                    "notice: {} passes unscanned in part: {bound}",
-                    self.identifier
-                );
+                crate::notice!("{} passes unscanned in part: {bound}", self.identifier);
                 Ok(None)
             }
             Ok(ScanVerdict::TooLong(remedy)) => {
-                eprintln!("warning: {} cannot be scanned: {remedy}", self.identifier);
+                crate::warning!("{} cannot be scanned: {remedy}", self.identifier);
                 Err(refuse(
                     451,
                     "4.7.1",
@@ -167,7 +155,7 @@ impl Desk<'_> {
             }
             Err(away) => {
                 self.shared.scanner_gate.ring();
-                eprintln!("warning: {away}");
+                crate::warning!("{away}");
                 Err(refuse(451, "4.7.1", "The virus scanner does not answer"))
             }
         }
@@ -177,14 +165,14 @@ impl Desk<'_> {
         if self.arrival.tls.is_none() {
             // IP-26
             let provider = facts.verdict.provider.as_deref().unwrap_or_default();
-            eprintln!("warning: certified mail of {provider} came without TLS");
+            crate::warning!("certified mail of {provider} came without TLS");
         }
         if let Ok(Formed {
             tolerated: Some(why),
             ..
         }) = &facts.form
         {
-            eprintln!("warning: {why}; tolerated by the policy (IP-06)");
+            crate::warning!("{why}; tolerated by the policy (IP-06)");
         }
         match facts.form.clone() {
             Ok(formed) if formed.kind == MessageKind::TransportEnvelope => {
@@ -240,7 +228,6 @@ impl Desk<'_> {
             named.collect::<Vec<_>>()
         };
         let (seen, named) = (marks_of(&facts.digest), marks_of(&ANY_CONTENT));
-        self.report_other_content(original.identifier.as_str(), &seen, &named);
         let mut received = self.received(ArrivalKind::Envelope, Some(facts.verdict.clone()))?;
         received.evidence = self.evidence_of(formed);
         received.seen = seen;
@@ -305,22 +292,6 @@ impl Desk<'_> {
         let mut mark = [0; 32];
         mark.copy_from_slice(context.finish().as_ref());
         SeenMark(mark)
-    }
-
-    /// IP-18: handled as a new one, and told.
-    fn report_other_content(&self, identifier: &str, seen: &[SeenMark], named: &[SeenMark]) {
-        let differs = self.shared.view.with_work(|work| {
-            let knows = |mark: &SeenMark| work.seen.contains_key(mark);
-            let mut both = named.iter().zip(seen);
-            both.any(|(named, seen)| knows(named) && !knows(seen))
-        });
-        if differs {
-            let peer = self.arrival.peer;
-            eprintln!(
-                "warning: {identifier} came again from {peer} with other content; it is handled as \
-                 a new one (IP-18)"
-            );
-        }
     }
 
     /// IP-08: to its addressee, and to the clocks of the message that it speaks of.
@@ -633,9 +604,10 @@ impl Desk<'_> {
             return Ok(());
         };
         let identifier = &received.evidence.identifier;
-        eprintln!(
-            "warning: {identifier} from {} holds a virus ({name}); it is kept apart (VI-07)",
-            self.arrival.peer
+        crate::warning!(
+            "{identifier} from {} holds a virus ({}); it is kept apart",
+            self.arrival.peer,
+            crate::mime::words::neutralised(name)
         );
         if let Some(quarantine) = &self.shared.quarantine {
             let facts = QuarantineFacts {
@@ -685,8 +657,8 @@ impl Desk<'_> {
     fn report_strays(&self, strays: &[Address]) {
         let list: Vec<&str> = strays.iter().map(Address::as_str).collect();
         let list = list.join(", ");
-        eprintln!(
-            "warning: {} came for {list}, whom it does not name (IP-19)",
+        crate::warning!(
+            "{} came for {list}, whom it does not name (IP-19)",
             self.identifier
         );
     }
@@ -694,8 +666,8 @@ impl Desk<'_> {
     /// TC-09: processed all the same.
     fn report_misdirected(&self, recipients: &[Address]) {
         for recipient in recipients.iter().filter(|r| !self.is_service(r)) {
-            eprintln!(
-                "warning: {}, meant for the service mailbox, was sent to {recipient} (TC-09)",
+            crate::warning!(
+                "{}, meant for the service mailbox, was sent to {recipient} (TC-09)",
                 self.identifier
             );
         }

@@ -14,6 +14,7 @@ use crate::mailbox::{Flags, FolderId, SpecialUse, filing_after};
 use crate::message_id::Identifier;
 use crate::queue::Dispatch;
 use crate::registry::MailboxState;
+use crate::task::{TaskKey, TaskKind};
 use crate::view::row::{ErrandRow, JourneyRow, RecipientKey};
 use crate::wording::failures;
 
@@ -22,12 +23,15 @@ impl Desk<'_> {
     pub fn receive(&self, mut received: Received, leaving: Vec<Dispatch>) -> Decided {
         let identifier = received.identifier.clone();
         let partition = partition_of_identifier(&identifier);
+        let is_other = self.comes_with_other_content(&received);
         self.pass_over_seen(&mut received);
         let leaving = match received.kind {
             ArrivalKind::Duplicate => Vec::new(),
             _ => leaving,
         };
-        let records = with_dispatches(received.into(), leaving);
+        let tasks = self.tasks_of(&received, is_other);
+        let mut records = with_dispatches(received.into(), leaving);
+        records.extend(tasks);
         Ok((partition, records, Outcome::Submitted(identifier)))
     }
 
@@ -101,15 +105,22 @@ impl Desk<'_> {
             Some(record) => format!("{} of {}", record.name(), receipt.about),
             None => format!("nothing open of {}", receipt.about),
         };
+        let task = effect
+            .as_ref()
+            .and_then(|_| self.task_of(receipt, &arrival, &order));
         let matched: Record = Matched {
             identifier: order.arrival,
             finding,
         }
         .into();
         Ok(match effect {
-            Some(effect) if own != home => (home, vec![effect], Outcome::Again),
+            Some(effect) if own != home => (
+                home,
+                [effect].into_iter().chain(task).collect(),
+                Outcome::Again,
+            ),
             effect => {
-                let records = effect.into_iter().chain([matched]).collect();
+                let records = effect.into_iter().chain(task).chain([matched]).collect();
                 (own, records, Outcome::Done)
             }
         })
@@ -156,6 +167,32 @@ impl Desk<'_> {
             }
             _ => None,
         }
+    }
+
+    /// VI-07: our scanner missed what another provider found.
+    fn task_of(
+        &self,
+        receipt: &ForeignReceipt,
+        arrival: &Received,
+        order: &MatchOrder,
+    ) -> Option<Record> {
+        if receipt.kind != CertificationKind::VirusDetection {
+            return None;
+        }
+        let verdict = arrival.verdict.as_ref();
+        let provider = verdict.and_then(|verdict| verdict.provider.as_deref());
+        let words = format!(
+            "our scanner ({}) missed {} in a message of {}, found by {}",
+            order.scanner,
+            receipt.extended_error.as_deref().unwrap_or("a virus"),
+            order.evidence.sender.as_ref().map_or("<>", |s| s.as_str()),
+            provider.unwrap_or("another provider"),
+        );
+        let key = TaskKey {
+            identifier: receipt.about.clone(),
+            kind: TaskKind::VirusMissedHere,
+        };
+        self.task(key, &receipt.about, provider, &words)
     }
 
     /// VI-06: the user's notice is made as any other of a delivery that failed.

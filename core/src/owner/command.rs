@@ -4,7 +4,8 @@ use crate::address::{Address, Domain};
 use crate::blob::BlobRef;
 use crate::instant::Instant;
 use crate::journal::record::{
-    Accepted, Answered, Certified, Forgotten, Paths, Received, Refused, Reported, TimerFired,
+    Accepted, Answered, Certified, Forgotten, Paths, Placement, Received, Refused, Reported,
+    TimerFired,
 };
 use crate::mailbox::{Content, FlagAction, FlagName, FolderId, MailboxId, SpecialUse, Uid};
 use crate::message_id::Identifier;
@@ -71,6 +72,10 @@ pub enum RegistryOrder {
     SetOrdinary(Address, OrdinaryPolicy),
     /// How the mailbox is opened (AC-14, AC-15, AC-17).
     Access(Address, AccessOrder),
+    /// Something was delivered to a forward target, or given up (MX-09).
+    ForwardTried(Address, bool),
+    /// A forward target is given up: holders are told by these messages, under this identifier (MX-09).
+    EndForward(Address, Identifier, Vec<Placement>),
     /// Make the service mailbox of the provider's own domain, where it is not there yet.
     SettleServiceMailbox,
     /// Log that a message of the quarantine is read (VI-09).
@@ -215,6 +220,8 @@ pub enum Command {
     Dispatch(Box<Dispatch>),
     /// The certifier: a mailbox is filling up, or has room again (AC-17).
     Warn(Box<WarnOrder>),
+    /// An operator settles a task: who, and what was found.
+    SettleTask(crate::task::TaskKey, String, String),
     /// Drop what was kept for a term.
     Forget(Box<Forgotten>),
 }
@@ -239,6 +246,8 @@ pub struct MatchOrder {
     pub recipients: Vec<u16>,
     /// Whose evidence; the owner sets the instant.
     pub evidence: crate::journal::record::Evidence,
+    /// The virus scanner in use, in words: what missed a detected virus (VI-07).
+    pub scanner: String,
 }
 
 /// A recipient that another provider's server refused.

@@ -8,6 +8,7 @@ mod command;
 mod decide;
 mod message;
 mod relay;
+mod task;
 #[cfg(test)]
 mod tests;
 mod thread;

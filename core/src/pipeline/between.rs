@@ -256,6 +256,7 @@ impl Drafter {
             arrival: arrival.clone(),
             recipients: Vec::new(),
             evidence: row.evidence.clone(),
+            scanner: self.shared.scanner().describe(),
         };
         if let (Some(receipt), Some(journey)) = (&row.receipt, journey) {
             let facts = self.facts(journey.facts)?;

@@ -162,7 +162,7 @@ impl Drafter {
     fn warn(&self, reason: String) {
         let mut last = self.last_warning.lock();
         if *last != reason {
-            eprintln!("warning: {reason}; will be tried again until it goes well");
+            crate::warning!("{reason}; will be tried again until it goes well");
             *last = reason;
         }
     }
@@ -338,7 +338,7 @@ impl Drafter {
             ScanVerdict::Clean => self.acceptance(work, row, &scan, original, described, at),
             ScanVerdict::OverBounds(bound) if self.shared.policy.over_bounds_passes => {
                 let identifier = &row.identifier;
-                eprintln!("notice: {identifier} passes unscanned in part, as policy says: {bound}");
+                crate::notice!("{identifier} passes unscanned in part, as policy says: {bound}");
                 self.acceptance(work, row, &scan, original, described, at)
             }
             ScanVerdict::OverBounds(_) => {
@@ -660,8 +660,8 @@ fn note_forged(row: &Submitted, described: &Described) {
     if !described.forged_fields.is_empty() {
         let fields = described.forged_fields.join(", ");
         let identifier: &Identifier = &row.identifier;
-        eprintln!(
-            "notice: {identifier} from {} came with {fields} in its header",
+        crate::notice!(
+            "{identifier} from {} came with {fields} in its header",
             row.sender
         );
     }

@@ -12,6 +12,7 @@
 mod between;
 mod commit;
 mod draft;
+mod forwards;
 mod sabotage;
 mod stages;
 mod stepped;
@@ -86,7 +87,7 @@ struct Held(Arc<Mutex<Vec<String>>>);
 
 impl Held {
     fn note(&self, sentence: String) {
-        eprintln!("error: {sentence}");
+        crate::error!("{sentence}");
         let mut held = self.0.lock();
         if held.len() < limits::HELD_SENTENCES_MAX {
             held.push(sentence);

@@ -11,7 +11,7 @@ use rayon::{ThreadPool, ThreadPoolBuilder};
 
 use super::draft::{Drafted, Drafter, Setback};
 use super::work::Work;
-use super::{Held, commit, sabotage};
+use super::{Held, commit, forwards, sabotage};
 use crate::instant::Instant;
 use crate::journal::record::Forgotten;
 use crate::limits;
@@ -116,6 +116,7 @@ impl Clocks {
             self.swept = Some(now);
             sweep(shared, now);
             shared.warnings.sweep(&shared.view);
+            forwards::end(shared, now);
         }
         shared.warnings.carry_out(shared);
     }
@@ -271,7 +272,7 @@ fn sign_all(shared: &Shared, signer: &dyn Signer, batch: Vec<Drafted>) -> Option
         }
     }
     if told {
-        eprintln!("the signer is back; receipts go on");
+        crate::notice!("the signer is back; receipts go on");
     }
     Some(signing.signed())
 }
@@ -328,7 +329,7 @@ impl Signing {
 
 fn wait_for_signer(shared: &Shared, error: &SignerError, told: &mut bool) {
     if !*told {
-        eprintln!("warning: {error}; accepted messages wait, receipts come when it is back");
+        crate::warning!("{error}; accepted messages wait, receipts come when it is back");
         *told = true;
     }
     shared.work.pause(RETRY);

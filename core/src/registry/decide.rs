@@ -69,6 +69,10 @@ impl Desk<'_> {
             }
             RegistryOrder::SetOrdinary(address, policy) => self.set_ordinary(&address, policy),
             RegistryOrder::Access(address, order) => self.access(&address, order),
+            RegistryOrder::ForwardTried(target, delivered) => self.forward_tried(target, delivered),
+            RegistryOrder::EndForward(target, identifier, told) => {
+                self.end_forward(target, identifier, told)
+            }
             RegistryOrder::SettleServiceMailbox => self.settle_service_mailbox(),
             RegistryOrder::ReadQuarantine {
                 name,

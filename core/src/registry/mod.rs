@@ -2,11 +2,14 @@
 
 mod access;
 mod decide;
+mod forward;
 mod ordinary;
 mod passwords;
 
 pub use access::{Access, AccessOrder};
 pub use decide::Desk;
+pub use forward::ForwardTargetRow;
+pub(crate) use forward::{ended as ended_forwards, orders as forward_orders};
 pub use passwords::{Checked, PasswordError, PasswordReply, Passwords, hash};
 
 use crate::address::{Address, Domain};

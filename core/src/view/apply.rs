@@ -47,6 +47,10 @@ pub fn apply(record: &Record) -> Vec<Row> {
         Record::TakenInCharge(r) => taken_in_charge(r),
         Record::TimerFired(r) => timer_fired(r),
         Record::Forgotten(r) => forgotten(r),
+        Record::ForwardTargetChanged(r) => vec![Row::ForwardTarget(r.target.clone(), r.row)],
+        Record::HolderTold(r) => placements(&r.identifier, &r.placements).collect(),
+        Record::TaskOpened(r) => vec![Row::Task(r.key.clone(), Some(Box::new(r.row.clone())))],
+        Record::TaskSettled(r) => vec![Row::Task(r.key.clone(), None)],
         Record::Started(_) | Record::QuarantineRead(_) | Record::QuarantineRemoved(_) => Vec::new(),
     }
 }

@@ -14,7 +14,8 @@ use crate::journal::record::{Change, GivenUp, Placement, Received, SeenMark, Sen
 use crate::mailbox::{Flags, FolderId, FolderRow, MailboxId, MessageRow, Uid};
 use crate::message_id::Identifier;
 use crate::queue::{DispatchKey, DispatchRow};
-use crate::registry::{DomainRow, MailboxRow, ProviderRow};
+use crate::registry::{DomainRow, ForwardTargetRow, MailboxRow, ProviderRow};
+use crate::task::{TaskKey, TaskRow};
 
 /// A folder as it was at one moment.
 #[derive(Debug, Clone)]
@@ -80,6 +81,10 @@ pub struct OpenWork {
     pub sent: BTreeMap<Identifier, SentRow>,
     /// Arrivals seen in the last days (IP-18).
     pub seen: HashMap<SeenMark, Instant>,
+    /// What operators have to look into.
+    pub tasks: BTreeMap<TaskKey, Arc<TaskRow>>,
+    /// Forward targets that fail, by [`Address::key`] (MX-09).
+    pub forward_targets: BTreeMap<String, (Address, ForwardTargetRow)>,
 }
 
 impl OpenWork {
@@ -335,6 +340,11 @@ impl View {
             }
             Row::Seen(mark, None) => {
                 self.work.write().seen.remove(&mark);
+            }
+            Row::Task(key, row) => set(&mut self.work.write().tasks, key, row.map(Arc::from)),
+            Row::ForwardTarget(target, row) => {
+                let targets = &mut self.work.write().forward_targets;
+                set(targets, target.key(), row.map(|row| (target, row)));
             }
             Row::Folder(id, folder, row) => return self.change(id, |f| f.set_folder(folder, row)),
             Row::Counter(id, folder, counter) => {

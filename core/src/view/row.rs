@@ -10,7 +10,8 @@ use crate::journal::record::{
 use crate::mailbox::{Content, FolderId, FolderRow, MailboxId, Uid};
 use crate::message_id::Identifier;
 use crate::queue::{DispatchKey, DispatchRow};
-use crate::registry::{DomainRow, MailboxRow, ProviderRow};
+use crate::registry::{DomainRow, ForwardTargetRow, MailboxRow, ProviderRow};
+use crate::task::{TaskKey, TaskRow};
 
 /// Key of what concerns one recipient of one message.
 #[derive(
@@ -167,6 +168,10 @@ pub enum Row {
     Sent(Identifier, Option<SentRow>),
     /// An arrival that was seen, and when.
     Seen(SeenMark, Option<Instant>),
+    /// What an operator has to look into.
+    Task(TaskKey, Option<Box<TaskRow>>),
+    /// A forward target that fails.
+    ForwardTarget(Address, Option<ForwardTargetRow>),
 }
 
 /// A folder's counters.

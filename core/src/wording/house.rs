@@ -52,3 +52,23 @@ pub fn quota_warning(address: &str, percent: u8, used: u64, most: u64) -> Vec<St
     lines.push("server, dopo averne conservato copia: le ricevute hanno valore legale.".to_owned());
     lines
 }
+
+/// Subject: a forward was switched off (MX-09).
+pub const FORWARD_ENDED_SUBJECT: &str = "Inoltro della posta ordinaria disattivato";
+
+/// MX-09: lines of the text.
+pub fn forward_ended(target: &str) -> Vec<String> {
+    vec![
+        "L'inoltro dei messaggi di posta ordinaria diretti a questa casella verso l'indirizzo"
+            .to_owned(),
+        String::new(),
+        format!("    {target}"),
+        String::new(),
+        "\u{e8} stato disattivato, perch\u{e9} da almeno sette giorni nessun messaggio pu\u{f2} \
+         esservi consegnato."
+            .to_owned(),
+        "Da ora i messaggi di posta ordinaria diretti a questa casella sono rifiutati;".to_owned(),
+        "i messaggi di posta elettronica certificata sono consegnati come sempre.".to_owned(),
+        "L'inoltro pu\u{f2} essere attivato di nuovo, anche verso un altro indirizzo.".to_owned(),
+    ]
+}

@@ -254,7 +254,9 @@ impl Conversation<'_> {
             let peer = self.connection.peer();
             // On the Internet it is the rule, and only counted.
             if self.class == DispatchClass::Certified {
-                eprintln!("warning: the certificate of {server} ({peer}) is in doubt: {fault}");
+                ceralacca_core::warning!(
+                    "the certificate of {server} ({peer}) is in doubt: {fault}"
+                );
             }
         }
         let version = self.connection.tls_version().unwrap_or("TLS");
@@ -275,7 +277,7 @@ impl Conversation<'_> {
                 self.opened = Some(opened);
             }
             Err(error) => {
-                eprintln!("warning: a message cannot be sent: {error}");
+                ceralacca_core::warning!("a message cannot be sent: {error}");
                 self.session.opened(Err(LOCAL_TROUBLE.to_owned()));
             }
         }
@@ -294,7 +296,7 @@ impl Conversation<'_> {
                     }
                 }
                 Err(error) => {
-                    eprintln!("warning: a message cannot be sent: {error}");
+                    ceralacca_core::warning!("a message cannot be sent: {error}");
                     return self.session.lost(LOCAL_TROUBLE);
                 }
             }

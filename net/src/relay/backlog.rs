@@ -6,7 +6,7 @@ use std::sync::Arc;
 use ceralacca_core::address::Domain;
 use ceralacca_core::blob::{BlobError, BlobRead};
 use ceralacca_core::mailbox::Content;
-use ceralacca_core::owner::{Command, CommandError};
+use ceralacca_core::owner::CommandError;
 use ceralacca_core::queue::{DispatchKey, DispatchOutcome, DispatchRow};
 use ceralacca_core::rope::Rope;
 use ceralacca_core::state::State;
@@ -60,7 +60,7 @@ impl Backlog for State {
 
     fn record(&self, outcomes: Vec<(DispatchKey, DispatchOutcome)>, recorded: Recorded) {
         let reply = Box::new(move |outcome: Result<_, _>| recorded(outcome.map(drop)));
-        self.send(Command::Dispatched(outcomes), reply);
+        self.dispatched(outcomes, reply);
     }
 
     fn rope(&self, content: Content) -> Result<Rope, BlobError> {

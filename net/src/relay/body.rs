@@ -88,7 +88,7 @@ fn sign(dkim: &Dkim, rope: &Rope, backlog: &dyn Backlog) -> Result<String, Unrea
     match dkim.sign(reader, |domain| backlog.is_our_domain(domain)) {
         Ok(field) => Ok(field),
         Err(error @ DkimError::Unsigned(_)) => {
-            eprintln!("warning: a message for the Internet: {error}");
+            ceralacca_core::warning!("a message for the Internet: {error}");
             Ok(String::new())
         }
         Err(error) => Err(Unread(error.to_string())),

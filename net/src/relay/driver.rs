@@ -199,13 +199,10 @@ fn tell_end((key, outcome): &(DispatchKey, DispatchOutcome)) {
     let id = &key.identifier;
     match outcome {
         DispatchOutcome::Refused { host, reply, .. } => {
-            eprintln!(
-                "notice: {id} ({}) was refused by {host}: {reply}",
-                key.number
-            );
+            ceralacca_core::notice!("{id} ({}) was refused by {host}: {reply}", key.number);
         }
         DispatchOutcome::Expired { reply } => {
-            eprintln!("notice: {id} ({}) is given up: {reply}", key.number);
+            ceralacca_core::notice!("{id} ({}) is given up: {reply}", key.number);
         }
         DispatchOutcome::Sent { .. } | DispatchOutcome::Deferred { .. } => {}
     }
@@ -223,7 +220,7 @@ async fn record(backlog: &dyn Backlog, outcomes: Vec<(DispatchKey, DispatchOutco
             Err(_) | Ok(Err(CommandError::Stopping)) => return,
             Ok(Err(CommandError::Busy | CommandError::DiskFull)) => {}
             Ok(Err(error)) => {
-                eprintln!("warning: outcomes of the relay are not recorded: {error}");
+                ceralacca_core::warning!("outcomes of the relay are not recorded: {error}");
             }
         }
         tokio::time::sleep(Duration::from_millis(limits::RELAY_TICK_MS_MAX)).await;

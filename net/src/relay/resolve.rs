@@ -155,7 +155,7 @@ pub(crate) fn name_servers(server: Option<SocketAddr>) -> Result<TokioResolver, 
         Some(server) => asking(server),
         None => TokioResolver::builder_tokio().unwrap_or_else(|error| {
             // Mail then waits until there is one; all else goes on.
-            eprintln!("warning: the system names no name server ({error}); {LOCAL} is asked");
+            ceralacca_core::warning!("the system names no name server ({error}); {LOCAL} is asked");
             asking(LOCAL)
         }),
     };

@@ -65,6 +65,26 @@ fn vi_04_vi_06_vi_12_a_virus_found_on_arrival_is_told_to_the_sender_and_reaches_
     let kept = federation.beta.json(&["quarantine", "list"]);
     assert_eq!(kept["messages"].as_array().unwrap().len(), 1, "{kept}");
     assert_eq!(kept["messages"][0]["detection"], DETECTION);
+    // VI-07: both sides have something to look into, until it is settled.
+    for (side, kind) in [
+        (&federation.alfa, "virus-missed-here"),
+        (&federation.beta, "virus-missed-elsewhere"),
+    ] {
+        let tasks = side.json(&["task", "list"]);
+        let [task] = &tasks["tasks"].as_array().unwrap()[..] else {
+            panic!("one task: {tasks}");
+        };
+        assert_eq!(
+            (&task["kind"], &task["about"]),
+            (&kind.into(), &identifier.clone().into())
+        );
+        let key = task["key"].as_str().unwrap();
+        assert!(side.said_by(&["check"]).contains("1 to look into"));
+        side.refused(&["task", "settle", key, "--note", " "]);
+        side.well(&["task", "settle", key, "--note", "aggiornato"]);
+        side.refused(&["task", "settle", key, "--note", "ancora"]);
+        assert_eq!(side.json(&["task", "list"])["tasks"], serde_json::json!([]));
+    }
 
     // From the Internet: refused, and neither kept nor told to anybody.
     let beta = &federation.beta;

@@ -3,6 +3,8 @@
 
 use ceralacca_core::address::{Address, Domain};
 use ceralacca_core::intake::Spf;
+use ceralacca_core::journal::Record;
+use ceralacca_core::log;
 use ceralacca_core::owner::RegistryOrder;
 use ceralacca_core::queue::Purpose;
 use ceralacca_core::registry::MailboxState;
@@ -206,6 +208,54 @@ fn ip_09_mail_of_a_provider_that_no_mailbox_takes_is_refused_and_not_lost() {
 }
 
 #[test]
+fn tc_07_a_delivery_inside_is_logged_without_a_take_charge_and_counts_as_one() {
+    let mut scene = scene();
+    let octets = letter(BRUNO, &[CARLA], "Saluti", "Un testo.\r\n");
+    let identifier = scene.beta.send(BRUNO, &[CARLA], &octets);
+    // As far as the delivery, whose receipt is then late: nothing is signed for a day.
+    let is_logged = |record: &Record| matches!(record, Record::Stored(_));
+    while scene
+        .beta
+        .stepper()
+        .view()
+        .with_work(|work| work.deliveries.is_empty())
+    {
+        assert!(
+            scene.beta.stepper().work_once(&mut |_| 0),
+            "it never comes to a delivery"
+        );
+    }
+    scene.pass(26 * 60 * 60 * 1000);
+    let records = scene.beta.journal();
+    let stored: Vec<_> = records.iter().filter(|r| is_logged(r)).collect();
+    let [Record::Stored(stored)] = stored[..] else {
+        panic!("{} deliveries in the log", stored.len());
+    };
+    let evidence = &stored.evidence;
+    assert_eq!(evidence.identifier.as_str(), identifier);
+    assert_eq!(
+        (stored.address.as_str(), evidence.subject.as_deref()),
+        (CARLA, Some("Saluti"))
+    );
+    assert!(
+        !records
+            .iter()
+            .any(|r| matches!(r, Record::TakenInCharge(_) | Record::TimerFired(_)))
+    );
+    let came = scene.beta.inbox(BRUNO);
+    let kinds: Vec<_> = came
+        .iter()
+        .map(|raw| Sealed::parse(raw).type_field())
+        .collect();
+    assert_eq!(
+        kinds,
+        ["accettazione", "avvenuta-consegna"],
+        "no notice of twelve hours"
+    );
+    assert!(scene.beta.inbox(OURS).is_empty() && scene.beta.queue().is_empty());
+}
+
+#[test]
 fn tc_08_the_service_mailbox_holds_receipts_between_providers_and_sets_the_rest_aside() {
     let mut scene = scene();
     let envelope = scene.envelope(&[OURS]);
@@ -241,7 +291,10 @@ fn tc_09_a_receipt_between_providers_sent_to_a_holder_is_processed_and_not_put_t
         Purpose::TakeCharge,
     );
     let handed = Handed::new(THEIRS, &[CARLA], &charge.octets);
-    assert_eq!(scene.hand(&handed), "250");
+    let (reply, said) = log::heard(|| scene.hand(&handed));
+    assert_eq!(reply, "250");
+    let reported = |line: &String| line.contains(CARLA) && line.contains("(TC-09)");
+    assert!(said.iter().any(reported), "{said:?}");
     assert_eq!(scene.beta.open_errands(), [(0, true)]);
     assert_eq!(scene.beta.inbox(CARLA).len(), before);
     assert_eq!(scene.beta.only(OURS).type_field(), "presa-in-carico");

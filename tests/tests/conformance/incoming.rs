@@ -1,8 +1,10 @@
 //! The four checks of the incoming point on genuine and doctored mail of another provider: what it is, what
 //! is answered, where it ends. In process (`ceralacca_tests::arrivals`).
 
+use ceralacca_core::log;
 use ceralacca_core::policy::Policy;
 use ceralacca_core::queue::Purpose;
+use ceralacca_core::task::TaskKind;
 use ceralacca_core::wording::anomalies::AnomalyReason;
 use ceralacca_hsm::Authority;
 use ceralacca_tests::arrivals::{
@@ -274,7 +276,11 @@ fn ip_06_the_from_domain_is_one_of_the_signers() {
         let envelope = scene.envelope(&[CLOSED]);
         scene.publish(|records| records[0].domains.retain(|d| d.as_str() != ALFA));
         match is_tolerated {
-            true => is_delivered(&mut scene, &envelope, "tolerated"),
+            true => {
+                let deliver = || is_delivered(&mut scene, &envelope, "tolerated");
+                let ((), said) = log::heard(deliver);
+                assert!(said.iter().any(|line| line.contains("(IP-06)")), "{said:?}");
+            }
             false => is_malformed(
                 &mut scene,
                 &envelope,
@@ -622,6 +628,9 @@ fn ip_18_an_envelope_seen_again_is_stored_and_receipted_once() {
         .seal(&edited(&envelope, "Un testo.", "Altro testo."));
     assert_eq!(scene.hand_in(&[CLOSED], &other), "250");
     assert_eq!(scene.beta.inbox(CLOSED).len(), 2);
+    let tasks = scene.beta.tasks();
+    assert_eq!(tasks.len(), 1, "the alarm, once: {tasks:?}");
+    assert_eq!(tasks[0].0.kind, TaskKind::OtherContent);
     // After the days for which it is remembered it may come again.
     scene.pass(8 * DAY_MS);
     scene.revoke(&[]);
@@ -723,7 +732,10 @@ fn ip_26_what_comes_in_clear_is_handled_as_any_other() {
         in_clear: true,
         ..Handed::new("anna@alfa.test", &[CLOSED], &envelope)
     };
-    assert_eq!(scene.hand(&handed), "250");
+    let (reply, said) = log::heard(|| scene.hand(&handed));
+    assert_eq!(reply, "250");
+    let told = "warning: certified mail of Gestore alfa.test came without TLS";
+    assert_eq!(said, [told]);
     assert_eq!(scene.beta.only(CLOSED).type_field(), "posta-certificata");
     assert_eq!(scene.beta.queue().len(), 2);
 }

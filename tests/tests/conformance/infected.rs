@@ -1,9 +1,11 @@
 //! Viruses in certified mail of other providers, found by a scanner that knows one mark: who is told, what
 //! is kept, what counts all the same. In process (`ceralacca_tests::arrivals`).
 
+use ceralacca_core::owner::Command;
 use ceralacca_core::policy::Policy;
 use ceralacca_core::queue::Purpose;
-use ceralacca_tests::arrivals::{Handed, Scene, Settings, edited, letter};
+use ceralacca_core::task::TaskKind;
+use ceralacca_tests::arrivals::{Handed, STRANGER, Scene, Settings, edited, letter};
 use ceralacca_tests::message::{Part, find};
 use ceralacca_tests::sealed::Sealed;
 use ceralacca_tests::world::ports::mark_of;
@@ -90,6 +92,67 @@ fn vi_05_the_detection_names_the_virus_and_encloses_nothing() {
     assert!(find(&notice.message.raw, mark_of("beta.test").as_bytes()).is_none());
     assert!(scene.beta.inbox(BRUNO).is_empty());
     assert!(scene.beta.is_at_rest(), "no clock, no errand");
+}
+
+#[test]
+fn vi_07_who_missed_what_is_a_task_until_an_operator_settles_it() {
+    let mut scene = populated(Settings::default());
+    let envelope = infected_envelope(&mut scene, &[BRUNO, CARLA]);
+    for _ in 0..2 {
+        assert_eq!(scene.hand_in(&[BRUNO, CARLA], &envelope), "250");
+    }
+    let answers = scene.answers(&[ANNA], &format!("{}\r\n", mark_of("alfa.test")));
+    for leaving in &answers {
+        assert_eq!(scene.carry(leaving), "250");
+    }
+    // What a stranger sends infected is nobody's task.
+    let plain = letter(STRANGER, &[BRUNO], "Saluti", &mark_of("beta.test"));
+    assert_eq!(
+        scene.hand(&Handed::new(STRANGER, &[BRUNO], &plain)),
+        "550 5.7.1"
+    );
+    scene.beta.crash(None);
+    let tasks = scene.beta.tasks();
+    let kinds: Vec<_> = tasks.iter().map(|(key, ..)| key.kind).collect();
+    assert_eq!(kinds.len(), 2, "{tasks:?}");
+    assert!(
+        tasks
+            .iter()
+            .all(|(_, of, _)| of.as_deref() == Some("Gestore alfa.test"))
+    );
+    let words = |kind| {
+        let found = tasks.iter().find(|(key, ..)| key.kind == kind).unwrap();
+        found.2.clone()
+    };
+    let theirs = words(TaskKind::VirusMissedElsewhere);
+    for part in [
+        "the scanner of Gestore alfa.test missed",
+        "Prova.Mondo",
+        ANNA,
+    ] {
+        assert!(theirs.contains(part), "{theirs}");
+    }
+    let ours = words(TaskKind::VirusMissedHere);
+    for part in [
+        "our scanner (",
+        "missed",
+        "Prova.Mondo",
+        BRUNO,
+        "Gestore alfa.test",
+    ] {
+        assert!(ours.contains(part), "{ours}");
+    }
+    for (key, ..) in tasks {
+        let settle = |scene: &mut Scene| {
+            let (author, note) = ("operator".to_owned(), "segnalato".to_owned());
+            let command = Command::SettleTask(key.clone(), author, note);
+            scene.beta.stepper().ask(command)
+        };
+        settle(&mut scene).unwrap();
+        assert!(settle(&mut scene).is_err(), "settled twice");
+    }
+    scene.beta.crash(None);
+    assert!(scene.beta.tasks().is_empty());
 }
 
 #[test]

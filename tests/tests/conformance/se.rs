@@ -248,3 +248,27 @@ fn se_08_an_archive_over_the_bounds_fails_unless_policy_says_else_and_an_encrypt
         "it is logged"
     );
 }
+
+/// The appliance is one process on one host; this is the one way that may lead to another.
+#[test]
+fn se_16_a_scanner_across_the_network_is_warned_about_and_the_rest_stays_on_the_host() {
+    use std::os::unix::fs::PermissionsExt;
+    let clamd = Clamd::start();
+    for (address, is_far) in [
+        (clamd.address(), false),
+        (clamd.tcp_address(), false),
+        ("clamd:scanner.invalid:3310".to_owned(), true),
+    ] {
+        let appliance = Appliance::scanned_by(&address);
+        let warned = "in clear; lead them through a tunnel";
+        assert_eq!(appliance.log().contains(warned), is_far, "{address}");
+        let socket = appliance.data().join("control.sock");
+        let mode = std::fs::metadata(&socket).unwrap().permissions().mode();
+        assert_eq!(
+            mode & 0o077,
+            0,
+            "who is not the owner speaks to {}",
+            socket.display()
+        );
+    }
+}

@@ -7,7 +7,7 @@ use ceralacca_core::owner::{Command, RegistryOrder};
 use ceralacca_core::policy::Policy;
 use ceralacca_core::queue::Purpose;
 use ceralacca_core::registry::{MailboxState, OrdinaryPolicy};
-use ceralacca_tests::arrivals::{Handed, STRANGER, Scene, Settings, edited, letter};
+use ceralacca_tests::arrivals::{Handed, STRANGER, Scene, Settings, edited, letter, refused, sent};
 use ceralacca_tests::message::{Part, find};
 use ceralacca_tests::sealed::Sealed;
 use ceralacca_tests::world::ports::mark_of;
@@ -239,6 +239,90 @@ fn mx_08_a_change_counts_from_the_next_message_and_is_logged() {
             .all(|change| change.author == "test" && change.at <= now)
     );
     assert_ne!(last[0].what, last[1].what);
+}
+
+#[test]
+fn mx_09_a_forward_that_only_fails_for_seven_days_is_switched_off_and_its_holders_told() {
+    let mut scene = scene();
+    let forward = OrdinaryPolicy::Forward(address(TARGET));
+    scene.beta.ordinary(CARLA, forward.clone());
+    scene.beta.mailbox("elena");
+    let policy = |scene: &mut Scene, of: &str| {
+        let view = scene
+            .beta
+            .stepper()
+            .view()
+            .mailbox_of(&address(of))
+            .unwrap();
+        view.ordinary.clone()
+    };
+    let tried = |scene: &mut Scene, delivered: bool| {
+        assert_eq!(hand(scene, &[DARIO]), "250");
+        scene.beta.end_all(|key| match delivered {
+            _ if key.number >> 16 != Purpose::Forward.number(0) >> 16 => sent(),
+            true => sent(),
+            false => refused(),
+        });
+    };
+    // Three days of failures, then one that arrives: the count begins anew.
+    for delivered in [false, false, true, false] {
+        tried(&mut scene, delivered);
+        scene.pass(3 * DAY_MS);
+    }
+    tried(&mut scene, false);
+    scene.pass(3 * DAY_MS);
+    scene.beta.crash(None);
+    assert_eq!(
+        policy(&mut scene, DARIO),
+        forward,
+        "six days are not enough"
+    );
+    scene.pass(2 * DAY_MS);
+    assert_eq!(
+        policy(&mut scene, DARIO),
+        forward,
+        "nothing was tried since"
+    );
+    tried(&mut scene, false);
+    scene.pass(2 * 60 * 60 * 1000);
+    for holder in [DARIO, CARLA] {
+        assert_eq!(
+            policy(&mut scene, holder),
+            OrdinaryPolicy::Reject,
+            "{holder}"
+        );
+        let told = scene.beta.inbox(holder);
+        let told = Part::parse(told.last().unwrap());
+        assert_eq!(told.get("X-Trasporto"), None);
+        assert_eq!(told.field("To"), holder);
+        assert_eq!(
+            told.field("Subject"),
+            "Inoltro della posta ordinaria disattivato"
+        );
+        let text = String::from_utf8_lossy(&told.decoded()).into_owned();
+        assert!(text.contains(TARGET), "{text}");
+    }
+    assert!(scene.beta.inbox("elena@beta.test").is_empty());
+    assert_eq!(hand(&mut scene, &[DARIO]), "550 5.7.1");
+    // Once, whatever comes after; and who switches it on again begins anew.
+    let letters = scene.beta.inbox(DARIO).len();
+    scene.beta.ordinary(DARIO, forward.clone());
+    tried(&mut scene, false);
+    scene.beta.crash(None);
+    scene.pass(DAY_MS);
+    assert_eq!(policy(&mut scene, DARIO), forward);
+    assert_eq!(scene.beta.inbox(DARIO).len(), letters);
+    let row = scene
+        .beta
+        .stepper()
+        .view()
+        .mailbox_of(&address(DARIO))
+        .unwrap();
+    let history = scene.beta.stepper().view().history(row.id);
+    let why = |change: &ceralacca_core::journal::record::Change| {
+        change.author == "relay" && change.what.contains("failed for 7 days")
+    };
+    assert_eq!(history.iter().filter(|change| why(change)).count(), 1);
 }
 
 #[test]

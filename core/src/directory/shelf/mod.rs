@@ -22,6 +22,7 @@ use parking_lot::{Mutex, RwLock};
 use self::proof::{Proof, sha256};
 use self::store::{HELD, Store, name_of};
 use super::{Directory, DirectoryError, Hold, Losses, Remark, SignedError, signed};
+use crate::address::Domain;
 use crate::disk::Disk;
 use crate::instant::Instant;
 use crate::limits::{DIRECTORY_KEPT_DAYS, DIRECTORY_STALE_HOURS};
@@ -388,6 +389,30 @@ impl DirectoryShelf {
         })))
     }
 
+    /// Since when every index in use has shown `certificate` in a record that manages `domain` (DI-09);
+    /// `None`: the one in use does not. Looks no further back than the index in use at `earliest`.
+    pub fn shown_since(
+        &self,
+        certificate: &[u8],
+        domain: &Domain,
+        earliest: Instant,
+    ) -> Option<Instant> {
+        let mut index = self.current()?;
+        let mut since = None;
+        while shows(&index.directory, certificate, domain) {
+            since = Some(index.since);
+            if index.since <= earliest {
+                break;
+            }
+            // One that cannot be read shows nothing.
+            match self.as_of(index.since.plus_millis(-1)) {
+                Ok(Some(before)) => index = before,
+                Ok(None) | Err(_) => break,
+            }
+        }
+        since
+    }
+
     /// What somebody should look at.
     pub fn alarms(&self, now: Instant) -> Vec<Alarm> {
         if !self.is_used() {
@@ -412,6 +437,11 @@ impl DirectoryShelf {
         );
         alarms
     }
+}
+
+fn shows(directory: &Directory, certificate: &[u8], domain: &Domain) -> bool {
+    let records = directory.by_certificate(certificate);
+    records.iter().any(|record| record.domains.contains(domain))
 }
 
 fn proof_of(current: &Current) -> Proof {

@@ -9,6 +9,7 @@ mod mailbox;
 mod message;
 mod registry;
 mod relay;
+mod task;
 
 pub use arrival::{
     Anomaly, Answered, ArrivalKind, Declined, ForeignEnvelope, ForeignReceipt, Matched, Peer,
@@ -21,10 +22,14 @@ pub use message::{
     Accepted, Certified, DeliveryOutcome, Landed, Paths, RecipientErrand, Refused, Stored, Struck,
     Submitted,
 };
-pub use registry::{Change, DomainChanged, MailboxChanged, MailboxTouched, ProviderChanged};
+pub use registry::{
+    Change, DomainChanged, ForwardTargetChanged, HolderTold, MailboxChanged, MailboxTouched,
+    ProviderChanged,
+};
 pub use relay::{
     Dispatched, Forgotten, GivenUp, Relayed, Reported, SentRow, TakenInCharge, TimerFired,
 };
+pub use task::{TaskOpened, TaskSettled};
 
 /// A record that this version does not know or cannot read.
 #[derive(Debug, thiserror::Error)]
@@ -113,8 +118,12 @@ kinds! {
     40 ProviderChanged "The provider's own record."
     41 DomainChanged "A domain was added or its state changed."
     42 MailboxChanged "A mailbox or its holder was added or changed."
-    43 MailboxTouched "A mailbox was used: no change by anybody."
     60 Started "The appliance started."
     61 QuarantineRead "An operator read what the quarantine keeps."
     62 QuarantineRemoved "A message was removed from the quarantine, its term being over."
+    43 ForwardTargetChanged "A forward target fails, or does no more."
+    44 HolderTold "Plain messages of the house are owed to holders."
+    46 MailboxTouched "A mailbox was used: no change by anybody."
+    70 TaskOpened "An operator has to look into something."
+    71 TaskSettled "An operator has looked into it."
 }

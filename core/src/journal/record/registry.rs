@@ -1,8 +1,10 @@
 //! Records of partition 0.
 
-use crate::address::Domain;
+use super::Placement;
+use crate::address::{Address, Domain};
 use crate::instant::Instant;
-use crate::registry::{DomainRow, MailboxRow, ProviderRow};
+use crate::message_id::Identifier;
+use crate::registry::{DomainRow, ForwardTargetRow, MailboxRow, ProviderRow};
 
 /// Who changed what, for the history (AC-09).
 #[derive(Debug, Clone, PartialEq, Eq, minicbor::Encode, minicbor::Decode)]
@@ -61,4 +63,29 @@ pub struct MailboxTouched {
     /// The whole row.
     #[n(0)]
     pub row: MailboxRow,
+}
+
+/// How a forward target fails (MX-09).
+#[derive(Debug, Clone, PartialEq, Eq, minicbor::Encode, minicbor::Decode)]
+pub struct ForwardTargetChanged {
+    /// Which.
+    #[n(0)]
+    pub target: Address,
+    /// `None`: it does not.
+    #[n(1)]
+    pub row: Option<ForwardTargetRow>,
+}
+
+/// Holders are owed plain messages of the house.
+#[derive(Debug, Clone, PartialEq, Eq, minicbor::Encode, minicbor::Decode)]
+pub struct HolderTold {
+    /// Minted for these messages.
+    #[n(0)]
+    pub identifier: Identifier,
+    /// When.
+    #[n(1)]
+    pub at: Instant,
+    /// One each.
+    #[n(2)]
+    pub placements: Vec<Placement>,
 }

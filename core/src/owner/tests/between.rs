@@ -248,6 +248,7 @@ fn arrival(house: &mut House, about: &Identifier, kind: CertificationKind) -> Co
         arrival: identifier,
         recipients: vec![0],
         evidence: evidence(about),
+        scanner: "clamd".to_owned(),
     }))
 }
 
@@ -284,7 +285,10 @@ fn vi_06_a_virus_detection_is_settled_as_a_failed_delivery() {
     let identifier = accepted(&mut house, RecipientType::Certified, true);
     house.ask(sent(&identifier)).unwrap();
     let order = arrival(&mut house, &identifier, CertificationKind::VirusDetection);
-    assert_eq!(matched(&mut house, &order), ["Stored", "Matched"]);
+    assert_eq!(
+        matched(&mut house, &order),
+        ["Stored", "TaskOpened", "Matched"]
+    );
     let again = arrival(&mut house, &identifier, CertificationKind::VirusDetection);
     assert_eq!(matched(&mut house, &again), ["Matched"]);
 }

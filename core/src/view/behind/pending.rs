@@ -28,6 +28,8 @@ enum Key {
     Bounce(DispatchKey),
     Sent(Identifier),
     Seen(SeenMark),
+    Task(crate::task::TaskKey),
+    ForwardTarget(String),
     /// Before what the folder, or a new one of the same number, has afterwards.
     FolderGone(MailboxId, FolderId),
     Folder(MailboxId, FolderId),
@@ -145,6 +147,8 @@ fn key(row: &Row) -> Key {
         Row::Bounce(key, _) => Key::Bounce(key.clone()),
         Row::Sent(identifier, _) => Key::Sent(identifier.clone()),
         Row::Seen(mark, _) => Key::Seen(*mark),
+        Row::Task(key, _) => Key::Task(key.clone()),
+        Row::ForwardTarget(target, _) => Key::ForwardTarget(target.key()),
     }
 }
 
@@ -165,6 +169,7 @@ fn is_born_once(row: &Row) -> bool {
             | Row::Arrival(_, Some(_))
             | Row::Placement(_, Some(_))
             | Row::Bounce(_, Some(_))
+            | Row::Task(_, Some(_))
             | Row::Message(..)
     )
 }
@@ -183,6 +188,8 @@ fn is_removal(row: &Row) -> bool {
             | Row::Bounce(_, None)
             | Row::Sent(_, None)
             | Row::Seen(_, None)
+            | Row::Task(_, None)
+            | Row::ForwardTarget(_, None)
             | Row::Gone(..)
     )
 }

@@ -169,6 +169,14 @@ pub fn cell(row: &Row) -> Option<(Vec<u8>, Option<Vec<u8>>)> {
             table_key(b'w', &[&id.0.to_be_bytes()]),
             Some(encode((id, level))),
         ),
+        Row::Task(key, row) => (
+            table_key(b't', &[key.to_string().as_bytes()]),
+            row.as_ref().map(|row| encode((key, &**row))),
+        ),
+        Row::ForwardTarget(target, row) => (
+            table_key(b'u', &[target.key().as_bytes()]),
+            row.as_ref().map(|row| encode((target, row))),
+        ),
         Row::Counter(..) | Row::Modseq(..) | Row::Message(..) | Row::Flags(..) => return None,
         Row::Gone(..) | Row::Usage(..) => return None,
     })
@@ -238,6 +246,14 @@ pub fn read_cell(key: &[u8], value: &[u8]) -> Result<Row, String> {
         Some(b'w') => {
             let (id, level) = decode(value)?;
             Row::Warned(id, level)
+        }
+        Some(b'u') => {
+            let (target, row) = decode(value)?;
+            Row::ForwardTarget(target, Some(row))
+        }
+        Some(b't') => {
+            let (key, row) = decode(value)?;
+            Row::Task(key, Some(Box::new(row)))
         }
         other => return Err(format!("a row of the unknown table {other:?}")),
     })
