@@ -42,7 +42,7 @@ impl Desk<'_> {
                 app.number, app.name, app.protocols
             )
         });
-        let mut object = self.object(&row);
+        let mut object = self.whole(&row);
         object["number"] = json!(row.access.last_app_password);
         Ok(Report::done(words, object))
     }
@@ -86,7 +86,7 @@ impl Desk<'_> {
             self.access_order(text, order)?;
         }
         let row = self.find(text)?;
-        let mut object = self.object(&row);
+        let mut object = self.whole(&row);
         let provider = self.state.view().provider();
         object["provider"] = json!(provider.map(|provider| provider.name.clone()));
         Ok(Report::done(
@@ -102,7 +102,7 @@ impl Desk<'_> {
             0 => format!("{text} was not locked"),
             _ => format!("{text} is unlocked"),
         };
-        let mut object = self.object(&row);
+        let mut object = self.whole(&row);
         object["ended"] = json!(ended);
         Ok(Report::done(words, object))
     }
@@ -142,15 +142,22 @@ impl Desk<'_> {
         words
     }
 
+    /// The mailbox as an object, with its locks: looked for among all, so not for a list of mailboxes.
+    pub(super) fn whole(&self, row: &MailboxRow) -> Value {
+        let mut object = self.object(row);
+        let locks = self.locks(row).into_iter().map(|lock| {
+            let source = lock.source.map(|source| source.to_string());
+            json!({ "source": source, "until": lock.until.rfc3339() })
+        });
+        object["access"]["locks"] = Value::Array(locks.collect());
+        object
+    }
+
     pub(super) fn access_object(&self, row: &MailboxRow) -> Value {
         let access = &row.access;
         let protocols: Vec<&str> = access.protocols.each().map(Protocol::word).collect();
         let two_step = access.two_step.as_ref();
         let recovery_left = two_step.map_or(0, |two| two.recovery.len());
-        let locks = self.locks(row).into_iter().map(|lock| {
-            let source = lock.source.map(|source| source.to_string());
-            json!({ "source": source, "until": lock.until.rfc3339() })
-        });
         json!({
             "protocols": protocols,
             "app_passwords": app_passwords_object(row),
@@ -160,7 +167,6 @@ impl Desk<'_> {
                 "recovery_codes": recovery_left,
             },
             "warn_at": access.warn_at.as_ref().map(|to| to.as_str()),
-            "locks": locks.collect::<Vec<Value>>(),
         })
     }
 

@@ -131,7 +131,7 @@ impl Desk<'_> {
         words.push_str(&holder_words(&row.holder));
         words.push_str(&format!("ordinary mail: {}\n", row.ordinary));
         words.push_str(&self.access_words(&row));
-        Ok(Report::done(words, self.object(&row)))
+        Ok(Report::done(words, self.whole(&row)))
     }
 
     fn passwd(&self, text: &str, hash: String) -> Result<Report, Failure> {
@@ -202,7 +202,7 @@ impl Desk<'_> {
     /// Words, and the mailbox as it is now.
     pub(super) fn told(&self, text: &str, words: String) -> Result<Report, Failure> {
         let row = self.find(text)?;
-        Ok(Report::done(words, self.object(&row)))
+        Ok(Report::done(words, self.whole(&row)))
     }
 
     fn line(&self, row: &MailboxRow) -> String {
