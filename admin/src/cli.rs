@@ -118,8 +118,8 @@ pub struct InitArguments {
     /// Label of the token.
     #[arg(long, value_name = "LABEL", required_if_eq("signer", "pkcs11"))]
     pub token: Option<String>,
-    /// File with the PIN, mode 600.
-    #[arg(long, value_name = "F", required_if_eq("signer", "pkcs11"))]
+    /// File with the PIN of the token, or of the sealed key; mode 600.
+    #[arg(long, value_name = "F", required_if_eq_any([("signer", "pkcs11"), ("signer", "vector")]))]
     pub pin_file: Option<PathBuf>,
     /// Label of the key pair on the token.
     #[arg(long, value_name = "LABEL")]
@@ -143,6 +143,8 @@ pub struct InitArguments {
 pub enum SignerKind {
     /// A key in software, for tests and evaluation only.
     Soft,
+    /// A key in the appliance itself, sealed with a PIN, eight signatures at once; no certified HSM.
+    Vector,
     /// A PKCS#11 module.
     Pkcs11,
 }

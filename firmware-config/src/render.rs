@@ -100,7 +100,19 @@ impl Page {
         self.say(
             "\"pkcs11\": a security module; also module, token, pin_file, key_label, sessions.",
         );
+        self.say("\"vector\": a key in the appliance itself, sealed; fast, no certified HSM; also pin_file,");
+        self.say("key_label.");
         match signer {
+            SignerSettings::Vector {
+                pin_file,
+                key_label,
+            } => {
+                self.set("kind", "\"vector\"");
+                self.say("A file of mode 600 that holds the PIN which opens the sealed key.");
+                self.set("pin_file", &quoted(&pin_file.to_string_lossy()));
+                self.say("Label of the key.");
+                self.set("key_label", &quoted(key_label));
+            }
             SignerSettings::Soft {} => self.set("kind", "\"soft\""),
             SignerSettings::Pkcs11 {
                 module,

@@ -19,6 +19,7 @@ pub mod protected;
 pub mod public_key;
 pub mod sim;
 pub mod software;
+pub mod vector;
 
 pub use authority::{Authority, Permitted};
 pub use error::HsmError;
@@ -26,3 +27,4 @@ pub use operations::Operations;
 pub use pkcs11::{Pkcs11Settings, Pkcs11Signer};
 pub use sim::SimSigner;
 pub use software::{SoftwareKey, SoftwareSigner};
+pub use vector::{VectorKey, VectorSigner};

@@ -17,6 +17,7 @@ use crate::pkcs11::{Pkcs11Settings, Pkcs11Signer};
 use crate::protected::{Pin, refused};
 use crate::public_key::PublicKey;
 use crate::software::{SOFTWARE_KEY_WORDS, SoftwareKey, SoftwareSigner};
+use crate::vector::{self, VectorSigner};
 
 /// Extension of a software key's file; its stem is the key's label.
 const KEY_FILE_EXTENSION: &str = "key";
@@ -26,8 +27,15 @@ const KEY_FILE_EXTENSION: &str = "key";
 pub enum KeyHolder {
     /// Files of mode 0600 in a folder, for evaluation.
     Software {
-        /// The appliance's `keys/`.
+        /// Of keys alone.
         folder: PathBuf,
+    },
+    /// Files sealed with a PIN in a folder, for the vector signer.
+    Sealed {
+        /// Of keys alone.
+        folder: PathBuf,
+        /// What opens them; only its owner may read it.
+        pin_file: PathBuf,
     },
     /// A PKCS#11 token; `key_label` is the key that [`Operations::signer`] uses.
     Token(Pkcs11Settings),
@@ -77,7 +85,9 @@ impl Operations {
     /// `so_pin_file` and the user PIN of the settings. Software: the folder is made, for its owner only.
     pub fn init(&self, so_pin_file: Option<&Path>) -> Result<(), HsmError> {
         match &self.holder {
-            KeyHolder::Software { folder } => make_folder(folder),
+            KeyHolder::Software { folder } | KeyHolder::Sealed { folder, .. } => {
+                make_folder(folder)
+            }
             KeyHolder::Token(settings) => {
                 check_label(&settings.token, TOKEN_LABEL_BYTES_MAX)?;
                 let file = so_pin_file.ok_or_else(|| {
@@ -95,13 +105,18 @@ impl Operations {
             return Err(HsmError::KeySize(bits));
         }
         match &self.holder {
-            KeyHolder::Software { folder } => {
+            KeyHolder::Software { folder } | KeyHolder::Sealed { folder, .. } => {
                 let path = key_path(folder, label);
                 if path.exists() {
                     return Err(HsmError::KeyExists(label.to_owned()));
                 }
                 let key = SoftwareKey::generate(bits)?;
-                key.save(&path)?;
+                match &self.holder {
+                    KeyHolder::Sealed { pin_file, .. } => {
+                        key.save_sealed(&path, &Pin::read(pin_file)?)?;
+                    }
+                    _ => key.save(&path)?,
+                }
                 Ok(self.object(label, key.public(), &[], true))
             }
             KeyHolder::Token(settings) => self.on_token(settings, true, |token, session| {
@@ -122,8 +137,8 @@ impl Operations {
         service_address: &str,
     ) -> Result<String, HsmError> {
         match &self.holder {
-            KeyHolder::Software { folder } => {
-                let key = load_software(folder, label)?;
+            KeyHolder::Software { .. } | KeyHolder::Sealed { .. } => {
+                let key = self.load(label)?;
                 csr::request(key.public(), provider_name, service_address, |octets| {
                     key.sign(octets)
                 })
@@ -178,13 +193,15 @@ impl Operations {
     /// The keys; `certificates` are those at hand, in DER.
     pub fn list(&self, certificates: &[Vec<u8>]) -> Result<Vec<KeyObject>, HsmError> {
         match &self.holder {
-            KeyHolder::Software { folder } => software_labels(folder)?
-                .iter()
-                .map(|label| {
-                    let key = load_software(folder, label)?;
-                    Ok(self.object(label, key.public(), certificates, true))
-                })
-                .collect(),
+            KeyHolder::Software { folder } | KeyHolder::Sealed { folder, .. } => {
+                software_labels(folder)?
+                    .iter()
+                    .map(|label| {
+                        let key = self.load(label)?;
+                        Ok(self.object(label, key.public(), certificates, true))
+                    })
+                    .collect()
+            }
             KeyHolder::Token(settings) => self.on_token(settings, false, |token, session| {
                 let keys = token.keys(session, None)?;
                 let is_software = token.is_software();
@@ -199,7 +216,9 @@ impl Operations {
     /// The public half of a key.
     pub fn public_key(&self, label: &str) -> Result<PublicKey, HsmError> {
         match &self.holder {
-            KeyHolder::Software { folder } => Ok(load_software(folder, label)?.public().clone()),
+            KeyHolder::Software { .. } | KeyHolder::Sealed { .. } => {
+                Ok(self.load(label)?.public().clone())
+            }
             KeyHolder::Token(settings) => self.on_token(settings, false, |token, session| {
                 Ok(token.key(session, label)?.public)
             }),
@@ -213,9 +232,13 @@ impl Operations {
         certificate: Arc<SigningCertificate>,
     ) -> Result<Arc<dyn Signer>, HsmError> {
         Ok(match &self.holder {
-            KeyHolder::Software { folder } => {
-                let key = Arc::new(load_software(folder, label)?);
+            KeyHolder::Software { .. } => {
+                let key = Arc::new(self.load(label)?);
                 Arc::new(SoftwareSigner::start(key, certificate)?)
+            }
+            KeyHolder::Sealed { .. } => {
+                let key = Arc::new(self.load(label)?);
+                Arc::new(VectorSigner::start(key, certificate)?)
             }
             KeyHolder::Token(settings) => {
                 let settings = Pkcs11Settings {
@@ -225,6 +248,22 @@ impl Operations {
                 Arc::new(Pkcs11Signer::start(&settings, certificate)?)
             }
         })
+    }
+
+    /// A key of a file.
+    fn load(&self, label: &str) -> Result<SoftwareKey, HsmError> {
+        check_label(label, KEY_LABEL_BYTES_MAX)?;
+        let (folder, pin_file) = match &self.holder {
+            KeyHolder::Software { folder } => (folder, None),
+            KeyHolder::Sealed { folder, pin_file } => (folder, Some(pin_file)),
+            KeyHolder::Token(_) => return Err(HsmError::NoKey(label.to_owned())),
+        };
+        let path = key_path(folder, label);
+        match pin_file {
+            _ if !path.exists() => Err(HsmError::NoKey(label.to_owned())),
+            Some(pin_file) => SoftwareKey::load_sealed(&path, &Pin::read(pin_file)?),
+            None => SoftwareKey::load(&path),
+        }
     }
 
     fn on_token<T>(
@@ -255,6 +294,7 @@ impl Operations {
             is_software,
             held_by: match &self.holder {
                 KeyHolder::Software { .. } => SOFTWARE_KEY_WORDS.to_owned(),
+                KeyHolder::Sealed { .. } => vector::words().to_owned(),
                 KeyHolder::Token(settings) => format!("PKCS#11 token \"{}\"", settings.token),
             },
         }
@@ -290,16 +330,6 @@ fn make_folder(folder: &Path) -> Result<(), HsmError> {
 
 fn key_path(folder: &Path, label: &str) -> PathBuf {
     folder.join(format!("{label}.{KEY_FILE_EXTENSION}"))
-}
-
-fn load_software(folder: &Path, label: &str) -> Result<SoftwareKey, HsmError> {
-    check_label(label, KEY_LABEL_BYTES_MAX)?;
-    let path = key_path(folder, label);
-    if path.exists() {
-        SoftwareKey::load(&path)
-    } else {
-        Err(HsmError::NoKey(label.to_owned()))
-    }
 }
 
 fn software_labels(folder: &Path) -> Result<Vec<String>, HsmError> {

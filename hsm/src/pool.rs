@@ -29,11 +29,19 @@ pub trait SessionSource: Send + Sync + 'static {
     fn open(&self) -> Result<Self::Session, HsmError>;
 }
 
-/// Signs with one key, one request at a time.
+/// Signs with one key.
 pub trait SigningSession {
+    /// Requests that it likes to take together.
+    const AT_ONCE: usize = 1;
+
     /// The signature value (RSASSA-PKCS1-v1_5 with SHA-256) over `attributes`. After an error the
     /// session is given up.
     fn sign(&mut self, attributes: &[u8]) -> Result<Vec<u8>, HsmError>;
+
+    /// The same for at most [`Self::AT_ONCE`], in their order.
+    fn sign_all(&mut self, attributes: &[&[u8]]) -> Vec<Result<Vec<u8>, HsmError>> {
+        attributes.iter().map(|octets| self.sign(octets)).collect()
+    }
 }
 
 /// A pool of sessions that use the key of one certificate.
@@ -416,48 +424,75 @@ impl<S: SessionSource> Worker<S> {
     }
 
     fn serve(&self, mut session: S::Session, failures: &mut u32) -> End {
-        while let Ok(job) = self.jobs.recv() {
-            if job.is_abandoned.load(Ordering::Relaxed) {
+        while let Ok(first) = self.jobs.recv() {
+            // What waits already goes along; nobody is waited for.
+            let rest = self.jobs.try_iter().take(S::Session::AT_ONCE - 1);
+            let taken = std::iter::once(first).chain(rest);
+            let jobs: Vec<Job> = taken
+                .filter(|job| !job.is_abandoned.load(Ordering::Relaxed))
+                .collect();
+            if jobs.is_empty() {
                 continue;
             }
             self.set_busy(true);
             let cpu_before = thread_cpu_nanos();
-            let mut outcome = session.sign(&job.attributes);
-            if outcome.as_ref().is_err_and(HsmError::is_transient) {
-                match self.source.open() {
-                    Ok(fresh) => {
-                        session = fresh;
-                        outcome = session.sign(&job.attributes);
-                    }
-                    Err(error) => outcome = Err(error),
-                }
-            }
-            let outcome = outcome.and_then(|value| self.checked(&job.attributes, value));
-            self.count(
-                outcome.is_ok(),
-                thread_cpu_nanos().saturating_sub(cpu_before),
-            );
+            let outcomes = self.outcomes(&mut session, &jobs);
+            let signed = outcomes.iter().filter(|outcome| outcome.is_ok()).count();
+            self.count(signed, thread_cpu_nanos().saturating_sub(cpu_before));
             self.set_busy(false);
-            match outcome {
-                Ok(value) => {
-                    *failures = 0;
-                    let signature = Signature {
-                        signed_attributes: job.attributes,
-                        value,
-                        by: Arc::clone(&self.shared.certificate),
-                    };
-                    let _ = job.reply.send((job.index, Ok(signature)));
-                }
-                Err(error) => {
-                    // First out of service, then the answer: who reads it sees the state it tells of.
-                    self.set_session(false);
-                    let answer = Err(self.answer(&error));
-                    let _ = job.reply.send((job.index, answer));
-                    return End::Lost(error);
-                }
+            if signed == jobs.len() {
+                *failures = 0;
+            } else {
+                // First out of service, then the answer: who reads it sees the state it tells of.
+                self.set_session(false);
+            }
+            if let Some(error) = self.reply(jobs, outcomes) {
+                return End::Lost(error);
             }
         }
         End::Closed
+    }
+
+    /// Signs and checks; what a lost session leaves undone is tried once more on a new one.
+    fn outcomes(&self, session: &mut S::Session, jobs: &[Job]) -> Vec<Result<Vec<u8>, HsmError>> {
+        let attributes: Vec<&[u8]> = jobs.iter().map(|job| job.attributes.as_slice()).collect();
+        let mut outcomes = session.sign_all(&attributes);
+        for (outcome, attributes) in outcomes.iter_mut().zip(&attributes) {
+            if outcome.as_ref().is_err_and(HsmError::is_transient) {
+                match self.source.open() {
+                    Ok(fresh) => {
+                        *session = fresh;
+                        *outcome = session.sign(attributes);
+                    }
+                    Err(error) => *outcome = Err(error),
+                }
+            }
+        }
+        let checked = outcomes.into_iter().zip(attributes);
+        checked
+            .map(|(outcome, attributes)| outcome.and_then(|v| self.checked(attributes, v)))
+            .collect()
+    }
+
+    /// Answers all; the error for which the session is given up, if there is one.
+    fn reply(&self, jobs: Vec<Job>, outcomes: Vec<Result<Vec<u8>, HsmError>>) -> Option<HsmError> {
+        let mut lost = None;
+        for (job, outcome) in jobs.into_iter().zip(outcomes) {
+            let answer = match outcome {
+                Ok(value) => Ok(Signature {
+                    signed_attributes: job.attributes,
+                    value,
+                    by: Arc::clone(&self.shared.certificate),
+                }),
+                Err(error) => {
+                    let answer = self.answer(&error);
+                    lost = Some(error);
+                    Err(answer)
+                }
+            };
+            let _ = job.reply.send((job.index, answer));
+        }
+        lost
     }
 
     fn checked(&self, attributes: &[u8], value: Vec<u8>) -> Result<Vec<u8>, HsmError> {
@@ -485,9 +520,9 @@ impl<S: SessionSource> Worker<S> {
         }
     }
 
-    fn count(&self, signed: bool, cpu_nanos: u64) {
+    fn count(&self, signed: usize, cpu_nanos: u64) {
         if let Some(state) = self.state() {
-            state.signatures.fetch_add(signed.into(), Ordering::Relaxed);
+            state.signatures.fetch_add(signed as u64, Ordering::Relaxed);
             state.cpu_nanos.fetch_add(cpu_nanos, Ordering::Relaxed);
         }
     }

@@ -11,16 +11,21 @@ use aws_lc_rs::signature::{KeyPair as _, RSA_PKCS1_SHA256};
 use ceralacca_core::ports::{Signature, Signer, SignerDescription, SignerError, SigningRequest};
 use ceralacca_core::smime::SigningCertificate;
 use ceralacca_core::smime::certificate::pem;
+use pkcs8::{EncryptedPrivateKeyInfoRef, PrivateKeyInfoRef, SecretDocument};
 use zeroize::Zeroizing;
 
 use crate::error::HsmError;
 use crate::limits::KEY_FILE_BYTES_MAX;
 use crate::pool::{PoolName, SessionSource, SigningPool, SigningSession};
-use crate::protected::{read_secret, refused, write_secret};
+use crate::protected::{Pin, read_secret, refused, write_secret};
 use crate::public_key::PublicKey;
+use crate::vector::VectorKey;
 
 /// How a software key is shown.
 pub const SOFTWARE_KEY_WORDS: &str = "software key (evaluation only)";
+
+/// PEM label of RFC 7468 §11.
+const SEALED_LABEL: &str = "ENCRYPTED PRIVATE KEY";
 
 /// An RSA private key in memory.
 pub struct SoftwareKey {
@@ -81,6 +86,46 @@ impl SoftwareKey {
             .as_der()
             .map_err(|_| bug("a key cannot be written"))?;
         let text = Zeroizing::new(pem("PRIVATE KEY", pkcs8.as_ref()));
+        write_secret(path, text.as_bytes())
+    }
+
+    /// The same key for the vector signer.
+    pub fn for_vectors(&self) -> Result<VectorKey, HsmError> {
+        let pkcs8: Pkcs8V1Der<'_> = self
+            .pair
+            .as_der()
+            .map_err(|_| bug("a key cannot be written"))?;
+        VectorKey::from_pkcs8(pkcs8.as_ref())
+    }
+
+    /// From a file that [`SoftwareKey::save_sealed`] or `openssl pkcs8` wrote.
+    pub fn load_sealed(path: &Path, pin: &Pin) -> Result<Self, HsmError> {
+        let octets = read_secret(path, KEY_FILE_BYTES_MAX)?;
+        let text = std::str::from_utf8(&octets).unwrap_or_default();
+        let opened = || {
+            let (label, sealed) = SecretDocument::from_pem(text).ok()?;
+            if label != SEALED_LABEL {
+                return None;
+            }
+            let sealed: EncryptedPrivateKeyInfoRef<'_> = sealed.decode_msg().ok()?;
+            sealed.decrypt(pin.expose().as_bytes()).ok()
+        };
+        let words = "it is no sealed key, or another PIN sealed it";
+        let key = opened().ok_or_else(|| refused(path, words))?;
+        Self::from_pkcs8(key.as_bytes()).map_err(|error| refused(path, &error.to_string()))
+    }
+
+    /// Writes it to a new file of mode 0600, sealed with a PIN: an encrypted PKCS#8 (RFC 5958 §3) by scrypt
+    /// and AES-256, which `openssl pkey` reads too.
+    pub fn save_sealed(&self, path: &Path, pin: &Pin) -> Result<(), HsmError> {
+        let pkcs8: Pkcs8V1Der<'_> = self
+            .pair
+            .as_der()
+            .map_err(|_| bug("a key cannot be written"))?;
+        let sealed = PrivateKeyInfoRef::try_from(pkcs8.as_ref())
+            .and_then(|key| key.encrypt(pin.expose().as_bytes()))
+            .map_err(|_| bug("a key cannot be sealed"))?;
+        let text = Zeroizing::new(pem(SEALED_LABEL, sealed.as_bytes()));
         write_secret(path, text.as_bytes())
     }
 

@@ -98,26 +98,33 @@ fn tls(arguments: &InitArguments) -> Result<TlsSettings, Failure> {
 }
 
 fn signer(arguments: &InitArguments) -> Result<SignerSettings, Failure> {
-    let InitArguments {
-        signer: SignerKind::Pkcs11,
-        module: Some(module),
-        token: Some(token),
-        pin_file: Some(pin_file),
-        key_label,
-        sessions,
-        ..
-    } = arguments
-    else {
-        return Ok(SignerSettings::Soft {});
-    };
-    let label = key_label.as_deref().unwrap_or(SignerSettings::KEY_LABEL);
-    Ok(SignerSettings::Pkcs11 {
-        module: absolute(module)?,
-        token: token.clone(),
-        pin_file: absolute(pin_file)?,
-        key_label: label.to_owned(),
-        sessions: sessions.unwrap_or(0),
-    })
+    let label = arguments.key_label.as_deref();
+    let key_label = label.unwrap_or(SignerSettings::KEY_LABEL).to_owned();
+    match arguments {
+        InitArguments {
+            signer: SignerKind::Pkcs11,
+            module: Some(module),
+            token: Some(token),
+            pin_file: Some(pin_file),
+            sessions,
+            ..
+        } => Ok(SignerSettings::Pkcs11 {
+            module: absolute(module)?,
+            token: token.clone(),
+            pin_file: absolute(pin_file)?,
+            key_label,
+            sessions: sessions.unwrap_or(0),
+        }),
+        InitArguments {
+            signer: SignerKind::Vector,
+            pin_file: Some(pin_file),
+            ..
+        } => Ok(SignerSettings::Vector {
+            pin_file: absolute(pin_file)?,
+            key_label,
+        }),
+        _ => Ok(SignerSettings::Soft {}),
+    }
 }
 
 /// Relative to where the operator stands now, not to the data directory.
@@ -149,7 +156,9 @@ fn report(appliance: &Appliance) -> Report {
     );
     words.push_str(&scanner_words(settings, None));
     words.push_str(&match settings.signer {
-        SignerSettings::Soft {} => format!("run it with: ceralacca serve --data {folder}"),
+        SignerSettings::Soft {} | SignerSettings::Vector { .. } => {
+            format!("run it with: ceralacca serve --data {folder}")
+        }
         SignerSettings::Pkcs11 { .. } => format!(
             "next: ceralacca --data {folder} hsm keygen, then hsm csr, then hsm import-cert"
         ),

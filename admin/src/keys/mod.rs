@@ -4,6 +4,7 @@
 //! keys/authority.pem .key   the evaluation authority that `init` makes
 //! keys/tls.pem tls-key.pem  the server's certificate, when `init` was given none
 //! keys/soft/LABEL.key       the signing key in software, for evaluation (HS-01)
+//! keys/sealed/LABEL.key     the key of the vector signer, sealed with a PIN
 //! keys/quarantine.key       encrypts the infected mail that is kept (VI-09)
 //! keys/signing.pem          the signing certificate with its issuers, for any kind of key
 //! keys/signing-next.pem     the one that waits to be used (DI-09)
@@ -38,6 +39,7 @@ use ceralacca_firmware::{Settings, SignerSettings, TlsSettings, or_one_per_core}
 use ceralacca_hsm::operations::KeyHolder;
 use ceralacca_hsm::protected::{read_secret, write_secret};
 use ceralacca_hsm::software::SOFTWARE_KEY_WORDS;
+use ceralacca_hsm::vector;
 use ceralacca_hsm::{Authority, HsmError, Operations, Pkcs11Settings};
 
 use self::signing::SigningFile;
@@ -106,7 +108,7 @@ impl<'a> Keys<'a> {
             .mode(0o700)
             .create(self.data.keys())
             .map_err(|error| told(&self.data.keys(), &error))?;
-        let is_soft = matches!(self.settings.signer, SignerSettings::Soft {});
+        let is_soft = !matches!(self.settings.signer, SignerSettings::Pkcs11 { .. });
         if !is_soft && !with_tls {
             return Ok(());
         }
@@ -277,6 +279,7 @@ impl<'a> Keys<'a> {
     pub fn holder(self) -> String {
         match &self.settings.signer {
             SignerSettings::Soft {} => SOFTWARE_KEY_WORDS.to_owned(),
+            SignerSettings::Vector { .. } => vector::words().to_owned(),
             SignerSettings::Pkcs11 { token, .. } => format!("PKCS#11 token \"{token}\""),
         }
     }
@@ -304,6 +307,10 @@ impl<'a> Keys<'a> {
             SignerSettings::Soft {} => KeyHolder::Software {
                 folder: self.data.keys().join("soft"),
             },
+            SignerSettings::Vector { pin_file, .. } => KeyHolder::Sealed {
+                folder: self.data.keys().join("sealed"),
+                pin_file: path(pin_file),
+            },
             SignerSettings::Pkcs11 {
                 module,
                 token,
@@ -323,7 +330,7 @@ impl<'a> Keys<'a> {
 
 /// The words for what holds a key; one held in software is marked (HS-01).
 pub fn marked(held_by: &str, is_software: bool) -> String {
-    if is_software && held_by != SOFTWARE_KEY_WORDS {
+    if is_software && !held_by.contains("software key") {
         return format!("{held_by}, {SOFTWARE_KEY_WORDS}");
     }
     held_by.to_owned()

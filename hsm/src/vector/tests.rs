@@ -1,0 +1,108 @@
+#![allow(clippy::unwrap_used)]
+use std::sync::Arc;
+
+use ceralacca_core::instant::Instant;
+use ceralacca_core::ports::{Signer, SigningRequest};
+
+use super::*;
+use crate::{Authority, SoftwareKey};
+
+/// Messages of all lengths about the block of SHA-256.
+fn messages(seed: u8, count: usize) -> Vec<Vec<u8>> {
+    let message = |n: usize| (0..n % 131).map(move |at| (at as u8).wrapping_mul(seed) ^ n as u8);
+    (0..count).map(|n| message(n).collect()).collect()
+}
+
+fn agrees_with_aws_lc(bits: usize, keys: u8, count: usize) {
+    if !is_supported() {
+        return;
+    }
+    for seed in 0..keys {
+        let key = SoftwareKey::generate(bits).unwrap();
+        let vector = key.for_vectors().unwrap();
+        let mut work = vector.work().unwrap();
+        for (round, some) in messages(seed.wrapping_mul(57) + 3, count)
+            .chunks(LANES)
+            .enumerate()
+        {
+            let some: Vec<&[u8]> = some.iter().map(Vec::as_slice).collect();
+            // One to eight lanes in use.
+            let some = &some[..some.len().min(round % LANES + 1)];
+            let made = vector.sign(&mut work, some);
+            assert_eq!(made.len(), some.len());
+            for (message, made) in some.iter().zip(made) {
+                assert!(
+                    made == key.sign(message).unwrap(),
+                    "RSA-{bits}, round {round}"
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn rsa_2048_signs_as_aws_lc_does() {
+    agrees_with_aws_lc(2048, 6, 200);
+}
+
+#[test]
+fn rsa_3072_signs_as_aws_lc_does() {
+    agrees_with_aws_lc(3072, 3, 80);
+}
+
+#[test]
+fn rsa_4096_signs_as_aws_lc_does() {
+    agrees_with_aws_lc(4096, 2, 80);
+}
+
+#[test]
+fn keys_of_another_form_are_refused() {
+    if !is_supported() {
+        return;
+    }
+    for octets in [&[][..], &[0x30, 0], b"-----BEGIN PRIVATE KEY-----"] {
+        assert!(VectorKey::from_pkcs8(octets).is_err());
+    }
+}
+
+#[test]
+fn room_of_another_key_signs_nothing() {
+    if !is_supported() {
+        return;
+    }
+    let short = SoftwareKey::generate(2048).unwrap().for_vectors().unwrap();
+    let long = SoftwareKey::generate(3072).unwrap().for_vectors().unwrap();
+    let made = short.sign(&mut long.work().unwrap(), &[b"a"]);
+    assert_eq!(made, [Vec::<u8>::new()]);
+}
+
+#[test]
+fn the_pool_signs_few_and_many_requests_and_checks_them_all() {
+    if !is_supported() {
+        return;
+    }
+    let now = Instant::from_millis(1_795_321_140_000);
+    let key = Arc::new(SoftwareKey::generate(2048).unwrap());
+    let authority = Authority::create("Test", now).unwrap();
+    let certificate = authority.signing_certificate(key.public(), "Test", "a@pec.example", 9, now);
+    let certificate = Arc::new(certificate.unwrap());
+    let signer = VectorSigner::start(key.clone(), certificate).unwrap();
+    let mut all = 0;
+    for count in [1, 2, 3, 7, 8, 9, 40] {
+        let requests: Vec<SigningRequest> = (0..count)
+            .map(|n| SigningRequest {
+                content_digest: [n as u8; 32],
+                instant: now,
+            })
+            .collect();
+        for signature in signer.sign(&requests) {
+            let signature = signature.unwrap();
+            let expected = key.sign(&signature.signed_attributes).unwrap();
+            assert!(signature.value == expected);
+        }
+        all += count;
+    }
+    let about = signer.describe();
+    assert_eq!((about.signatures, about.is_software), (all, true));
+    assert!(about.name.contains("not a certified HSM"));
+}
