@@ -4,10 +4,10 @@ SHELL := /usr/bin/env bash
 .DEFAULT_GOAL := help
 
 # The real parts that tests talk to, and what they are called on Debian.
-PROGRAMS := cc /usr/sbin/clamd curl mbsync openssl pkcs11-tool /usr/sbin/postfix python3 softhsm2-util \
-            swaks xmllint
-PACKAGES := build-essential clamav-daemon curl isync libxml2-utils opensc openssl python3 \
-            postfix python3-cryptography python3-dkim softhsm2 swaks
+PROGRAMS := cc /usr/sbin/clamd curl fetchmail getmail mbsync msmtp mutt openssl pkcs11-tool \
+            /usr/sbin/postfix python3 softhsm2-util swaks tmux xmllint
+PACKAGES := build-essential clamav-daemon curl fetchmail getmail6 isync libxml2-utils msmtp mutt \
+            opensc openssl postfix python3 python3-cryptography python3-dkim softhsm2 swaks tmux
 STRICT := -D warnings -D clippy::unwrap_used -D clippy::panic -D clippy::todo -D clippy::unimplemented
 
 .PHONY: help setup check fmt lint docs test simulate conformance bench audit

@@ -9,6 +9,7 @@ use ceralacca_firmware::ScannerSettings;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::conformance::settings::Server;
+use crate::control::ReceiptTypeWord;
 
 /// An open certified-mail (PEC, RFC 6109) appliance.
 #[derive(Debug, Parser)]
@@ -244,6 +245,33 @@ pub enum MailboxCommand {
         /// What to change.
         #[command(flatten)]
         holder: HolderArguments,
+    },
+    /// Which delivery receipt its messages ask for where the program asks for none.
+    ReceiptType {
+        /// Which mailbox.
+        #[arg(value_parser = parse_address)]
+        address: Address,
+        /// Which type.
+        #[arg(value_enum)]
+        what: ReceiptTypeWord,
+    },
+    /// List messages that were removed and can still be restored: key, since when, size, folder.
+    Deleted {
+        /// Whose.
+        #[arg(value_parser = parse_address)]
+        address: Address,
+    },
+    /// Put removed messages back into their folders; they count in the mailbox's use again.
+    Restore {
+        /// Whose.
+        #[arg(value_parser = parse_address)]
+        address: Address,
+        /// Keys, as `mailbox deleted` prints them.
+        #[arg(required_unless_present = "all")]
+        keys: Vec<String>,
+        /// All that are listed.
+        #[arg(long, conflicts_with = "keys")]
+        all: bool,
     },
     /// What was changed, when and by whom.
     History {

@@ -3,7 +3,8 @@
 //!
 //! [`cli`] is the grammar, [`command`] a file per command; a command about a data directory goes through
 //! [`reach`] to the appliance that runs, or works offline under the [`lock`]; [`desk`] turns requests
-//! into orders for the owner, [`directory`] exchanges the index of providers. [`client`] is a mail client
+//! into orders for the owner, [`directory`] exchanges the index of providers, [`web`] tells mail
+//! programs and people how to connect. [`client`] is a mail client
 //! of our own, for the demo, the bench and [`conformance`], which judges any provider from outside.
 
 pub mod appliance;
@@ -19,6 +20,7 @@ pub mod lock;
 pub mod reach;
 pub mod report;
 pub mod verdict;
+pub mod web;
 
 use std::ffi::OsString;
 use std::process::ExitCode;

@@ -92,6 +92,9 @@ pub const RECEIPT_QUEUE_MS: i64 = 5 * 24 * 60 * 60 * 1000;
 pub const ENVELOPE_QUEUE_MS: i64 = 24 * 60 * 60 * 1000;
 /// Arrivals and messages sent are remembered for a week (IP-18, MX-07).
 pub const REMEMBERED_MS: i64 = 7 * 24 * 60 * 60 * 1000;
+/// AP-28: a submission under the same key is the same one for a day.
+pub const SUBMISSION_KEY_MS: i64 = 24 * 60 * 60 * 1000;
+const _: () = assert!(SUBMISSION_KEY_MS <= REMEMBERED_MS);
 /// Between two looks for what is older.
 pub const SWEEP_MS: i64 = 10 * 60 * 1000;
 /// Identifiers and marks dropped in one record: some 60 octets each.
@@ -351,6 +354,15 @@ const _: () = assert!(GROUP_BYTES_MAX > 16 * RECORD_BYTES_MAX);
 pub const MESSAGES_PER_COPY_MAX: usize = 10_000;
 const _: () = assert!(MESSAGES_PER_COPY_MAX * 200 < GROUP_BYTES_MAX);
 
+/// Messages that one order removes, some 6 octets each: a crash leaves all of them or none.
+pub const MESSAGES_PER_REMOVAL_MAX: usize = 200_000;
+const _: () = assert!(MESSAGES_PER_REMOVAL_MAX * 10 < GROUP_BYTES_MAX);
+/// Days that a removed message can be kept restorable (AC-13): as long as the quarantine keeps.
+pub const DELETED_KEPT_DAYS_MAX: u32 = 900;
+/// Messages of one order to restore.
+pub const MESSAGES_PER_RESTORE_MAX: usize = 1_000;
+const _: () = assert!(MESSAGES_PER_RESTORE_MAX <= MESSAGES_PER_COPY_MAX);
+
 /// A blob segment is closed above this: reclaim copies at most so much at a time.
 pub const BLOB_SEGMENT_BYTES_MAX: u64 = 256 * MEGABYTE;
 /// A body up to this goes with others into the common segment, a longer one into its own: the memory
@@ -424,6 +436,22 @@ pub const IMAP_ASIDE_PER_RING_MAX: usize = 8;
 pub const IMAP_BODY_SECONDS_MAX: u64 = SMTP_BODY_SECONDS_MAX;
 /// RFC 9051 §5.4: no session ends for want of commands in less than 30 minutes.
 pub const IMAP_IDLE_TIMEOUT_S: u64 = 30 * 60;
+
+/// One line of POP3: the longest holds a name and a password in base64 (RFC 5034 §4).
+pub const POP3_LINE_BYTES_MAX: usize = 4 * 1024;
+const _: () =
+    assert!((2 * ADDRESS_BYTES_MAX + PASSWORD_BYTES_MAX + 4) * 4 / 3 + 16 < POP3_LINE_BYTES_MAX);
+const _: () = assert!(POP3_LINE_BYTES_MAX < INPUT_BYTES_MAX);
+/// Wrong passwords on one connection.
+pub const POP3_LOGIN_FAILURES_MAX: u32 = IMAP_LOGIN_FAILURES_MAX;
+/// Commands in a row that nobody understands, on one connection.
+pub const POP3_BAD_COMMANDS_MAX: u32 = 20;
+/// Octets of answers gathered before they are written; one message never lies in memory whole.
+pub const POP3_CHUNK_BYTES: usize = IMAP_CHUNK_BYTES;
+/// A client that has not logged in is let go after this.
+pub const POP3_LOGIN_TIMEOUT_S: u64 = IMAP_LOGIN_TIMEOUT_S;
+/// RFC 1939 §3: no session ends for want of commands in less than 10 minutes. It holds the maildrop.
+pub const POP3_IDLE_TIMEOUT_S: u64 = 10 * 60;
 
 /// RFC 5321 §4.5.3.1.8: recipients of one transaction that every server takes.
 pub const RELAY_RECIPIENTS_PER_TRANSACTION_MAX: usize = 100;

@@ -2,7 +2,9 @@
 //! below what the law asks is refused when it is loaded, never applied.
 
 use crate::address::Domain;
+use crate::instant::Instant;
 use crate::limits::{self, MEGABYTE};
+use crate::mailbox::Keeping;
 use crate::registry::{MailboxRow, OrdinaryPolicy};
 
 /// The policy in force.
@@ -38,6 +40,11 @@ pub struct Policy {
     pub zone_with_colon: bool,
     /// Capacity of a new mailbox, in octets (AC-06).
     pub mailbox_bytes_default: u64,
+    /// Days that a removed message can be restored (AC-13); 0: it is gone at once. It counts no more in
+    /// its mailbox's usage.
+    pub deleted_kept_days: u32,
+    /// What IMAP expunges can be restored too, not only what POP3 deletes.
+    pub expunged_is_kept: bool,
     /// Minutes from acceptance to the final time-out notice: from 22 to 24 hours (TO-03).
     pub final_notice_minutes: u32,
     /// A correct envelope with a virus is taken in charge (VI-12).
@@ -91,6 +98,8 @@ impl Default for Policy {
             eight_bit_signed_passes: false,
             zone_with_colon: false,
             mailbox_bytes_default: 1000 * MEGABYTE,
+            deleted_kept_days: 30,
+            expunged_is_kept: false,
             final_notice_minutes: 23 * 60 + 30,
             infected_is_charged: true,
             arrival_bytes_max: 150 * MEGABYTE,
@@ -106,6 +115,20 @@ impl Default for Policy {
 }
 
 impl Policy {
+    /// Which removals can be undone (AC-13).
+    pub const fn keeping(&self) -> Keeping {
+        let keeps = self.deleted_kept_days > 0;
+        Keeping {
+            removed: keeps,
+            expunged: keeps && self.expunged_is_kept,
+        }
+    }
+
+    /// What was removed before this is kept no longer (AC-13).
+    pub fn kept_since(&self, now: Instant) -> Instant {
+        now.plus_millis(-i64::from(self.deleted_kept_days) * 24 * 60 * 60 * 1000)
+    }
+
     /// What the mailbox does with ordinary mail: its own choice, as far as it is allowed (MX-10); a
     /// mailbox that forwards to itself accepts (MX-04).
     pub fn ordinary_in_force<'a>(&self, row: &'a MailboxRow) -> &'a OrdinaryPolicy {

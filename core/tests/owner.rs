@@ -196,6 +196,7 @@ fn hs_05_the_backlog_has_a_bound_and_places_come_back() {
             sender: address.clone(),
             recipients: vec![address.clone()],
             body: body.unwrap(),
+            key: None,
             received_from: "from a by b with ESMTPSA".to_owned(),
         };
         let (answer, wait) = crossbeam_channel::bounded(1);
@@ -289,6 +290,46 @@ fn a_removal_in_several_records_counts_the_room_of_each() {
     let first = (limits::UIDS_PER_RECORD_MAX as u64) << 40;
     assert_eq!(removals[0].1, after_copies - first);
     assert_eq!(removals[1].1, usage);
+}
+
+#[test]
+fn ac_13_a_restore_that_finds_no_room_restores_nothing() {
+    let house = house(10);
+    for _ in 0..2 {
+        house.append(FolderId::INBOX).unwrap();
+    }
+    let folder = FolderId::INBOX;
+    let uids = vec![1, 2, 7];
+    let removed = house.order(MailboxOrder::Remove { folder, uids });
+    assert_eq!(removed, Ok(Outcome::Expunged(vec![1, 2])));
+    let view = house.state.view();
+    assert_eq!(view.usage(house.mailbox), 0, "it takes no room");
+    let quota = |octets| {
+        let address = Address::parse("anna@pec.test").unwrap();
+        let order = RegistryOrder::SetQuota(address, octets);
+        let command = Command::Registry(order, "test".to_owned());
+        house.state.ask(command).unwrap();
+    };
+    let restore = || {
+        house.order(MailboxOrder::Restore {
+            messages: vec![(folder, 1), (folder, 2)],
+            author: "test".to_owned(),
+        })
+    };
+    quota(11);
+    assert_eq!(restore(), Err(CommandError::OverQuota));
+    assert_eq!(
+        view.folder(house.mailbox, folder).unwrap().set_aside.size(),
+        2
+    );
+    quota(12);
+    let both = vec![(folder, 1), (folder, 2)];
+    assert_eq!(restore(), Ok(Outcome::Restored(both)));
+    let inbox = view.folder(house.mailbox, folder).unwrap();
+    assert_eq!(inbox.messages.keys().collect::<Vec<_>>(), [&3, &4]);
+    assert_eq!((inbox.set_aside.size(), view.usage(house.mailbox)), (0, 12));
+    assert_eq!(view.mailboxes_keeping_past(SystemClock.now()), []);
+    house.state.stop();
 }
 
 #[test]

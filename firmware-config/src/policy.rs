@@ -3,7 +3,7 @@
 
 use ceralacca_core::address::Domain;
 use ceralacca_core::limits::{
-    EXAMINED_BYTES_MAX, EXTENSION_CHARS_MAX, FORBIDDEN_TYPES_MAX, MEGABYTE,
+    DELETED_KEPT_DAYS_MAX, EXAMINED_BYTES_MAX, EXTENSION_CHARS_MAX, FORBIDDEN_TYPES_MAX, MEGABYTE,
     RECIPIENTS_PER_TRANSACTION_MAX, SIGN_IN_FAILURES_CEILING,
 };
 use ceralacca_core::policy::Policy;
@@ -52,6 +52,10 @@ pub struct PolicySettings {
     pub zone_with_colon: bool,
     /// Capacity in octets of a mailbox made without `--quota` (AC-06).
     pub mailbox_bytes_default: u64,
+    /// Days that a removed message can be restored, 0 to 900 (AC-13).
+    pub deleted_kept_days: u32,
+    /// What IMAP expunges can be restored too.
+    pub expunged_is_kept: bool,
     /// Minutes from acceptance to the final time-out notice, 1,320 to 1,440 (TO-03).
     pub final_notice_minutes: u32,
     /// Take a correct envelope in charge although it holds a virus (VI-12).
@@ -95,6 +99,8 @@ impl Default for PolicySettings {
             eight_bit_signed_passes: policy.eight_bit_signed_passes,
             zone_with_colon: policy.zone_with_colon,
             mailbox_bytes_default: policy.mailbox_bytes_default,
+            deleted_kept_days: policy.deleted_kept_days,
+            expunged_is_kept: policy.expunged_is_kept,
             final_notice_minutes: policy.final_notice_minutes,
             infected_is_charged: policy.infected_is_charged,
             arrival_bytes_max: policy.arrival_bytes_max,
@@ -150,6 +156,13 @@ impl PolicySettings {
             ));
         }
         self.check_sign_in()?;
+        if self.deleted_kept_days > DELETED_KEPT_DAYS_MAX {
+            return Err(Fault::new(
+                "policy.deleted_kept_days",
+                format!("{} days", self.deleted_kept_days),
+                format!("take 0 to {DELETED_KEPT_DAYS_MAX}"),
+            ));
+        }
         self.check_types()?;
         self.policy(self.refused_domains()?)
             .checked()
@@ -242,6 +255,8 @@ impl PolicySettings {
             eight_bit_signed_passes: self.eight_bit_signed_passes,
             zone_with_colon: self.zone_with_colon,
             mailbox_bytes_default: self.mailbox_bytes_default,
+            deleted_kept_days: self.deleted_kept_days,
+            expunged_is_kept: self.expunged_is_kept,
             final_notice_minutes: self.final_notice_minutes,
             infected_is_charged: self.infected_is_charged,
             arrival_bytes_max: self.arrival_bytes_max,

@@ -85,6 +85,7 @@ impl Page {
             ("submission_tls", 465, listen.submission_tls),
             ("submission", 587, listen.submission),
             ("imaps", 993, listen.imaps),
+            ("pop3s", 995, listen.pop3s),
             ("https", 443, listen.https),
         ] {
             match port {
@@ -248,6 +249,23 @@ impl Page {
             "mailbox_bytes_default",
             policy.mailbox_bytes_default,
             usual.mailbox_bytes_default,
+        );
+        self.say(
+            "Days that a message deleted over POP3 can be restored (`ceralacca mailbox restore`);",
+        );
+        self.say(
+            "0: it is gone at once. It takes no room of the mailbox meanwhile. And whether what",
+        );
+        self.say("IMAP expunges is kept too.");
+        self.number(
+            "deleted_kept_days",
+            policy.deleted_kept_days.into(),
+            usual.deleted_kept_days.into(),
+        );
+        self.switch(
+            "expunged_is_kept",
+            policy.expunged_is_kept,
+            usual.expunged_is_kept,
         );
         self.say("Holders may take ordinary mail, as anomalies; or have it forwarded.");
         self.switch(

@@ -73,6 +73,9 @@ pub struct ListenSettings {
     /// IMAPS; port base plus 993 when left out, 0: the system picks.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub imaps: Option<u16>,
+    /// POP3S; port base plus 995 when left out, 0: the system picks. Nothing listens on 110 (AC-04).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pop3s: Option<u16>,
     /// HTTPS, where our part of the index is published; port base plus 443 when left out, 0: the system
     /// picks.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -90,6 +93,8 @@ pub struct Ports {
     pub submission: u16,
     /// IMAPS (AC-02).
     pub imaps: u16,
+    /// POP3S (AC-03).
+    pub pop3s: u16,
     /// HTTPS (DI-08).
     pub https: u16,
 }
@@ -187,6 +192,7 @@ impl Default for ListenSettings {
             submission_tls: None,
             submission: None,
             imaps: None,
+            pop3s: None,
             https: None,
         }
     }
@@ -201,6 +207,7 @@ impl ListenSettings {
             submission_tls: Some(0),
             submission: Some(0),
             imaps: Some(0),
+            pop3s: Some(0),
             ..Self::default()
         }
     }
@@ -215,6 +222,7 @@ impl ListenSettings {
             submission_tls: self.port(self.submission_tls, 465)?,
             submission: self.port(self.submission, 587)?,
             imaps: self.port(self.imaps, 993)?,
+            pop3s: self.port(self.pop3s, 995)?,
             https: self.port(self.https, 443)?,
         })
     }
@@ -227,6 +235,7 @@ impl ListenSettings {
             submission_tls: 0,
             submission: 0,
             imaps: 0,
+            pop3s: 0,
             https: 0,
         })
     }
@@ -256,10 +265,10 @@ impl Settings {
             return Err(Fault::new(
                 "listen.port_base",
                 format!(
-                    "{} leaves no room for port 993 above it",
+                    "{} leaves no room for port 995 above it",
                     self.listen.port_base
                 ),
-                format!("take {} or less", u16::MAX - 993),
+                format!("take {} or less", u16::MAX - 995),
             ));
         }
         for (key, file) in [

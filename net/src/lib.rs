@@ -1,8 +1,8 @@
-//! How bytes come and go: io_uring, TLS, SMTP, IMAP. Knows what mail *says* to a server, and nothing of
+//! How bytes come and go: io_uring, TLS, SMTP, IMAP, POP3. Knows what mail *says* to a server, and nothing of
 //! what certified mail means: that is `ceralacca-core`, which is asked through its [`State`].
 //!
 //! `ring` holds the threads and all that touches io_uring; [`conn`] is a connection as sessions see
-//! it; [`scanner`] asks clamd; [`smtp`] and `imap` are machines without sockets and the drivers that run
+//! it; [`scanner`] asks clamd; [`smtp`], [`imap`] and [`pop3`] are machines without sockets and the drivers that run
 //! them; [`server`] starts and stops everything; [`relay`] sends to other servers.
 //!
 //! [`State`]: ceralacca_core::state::State
@@ -10,6 +10,7 @@
 pub mod conn;
 pub mod imap;
 mod pace;
+pub mod pop3;
 pub mod relay;
 mod ring;
 pub mod scanner;

@@ -18,6 +18,7 @@ use tokio::sync::watch;
 use crate::conn::{Connection, within};
 use crate::imap;
 use crate::pace::Paces;
+use crate::pop3::{self, maildrop::Maildrops};
 use crate::ring::listener::{Bound, Stop, accept_on, bind, listen};
 use crate::ring::slots::{Slots, source};
 use crate::ring::stream::Stream;
@@ -62,6 +63,8 @@ pub struct Listeners {
     pub submissions: Vec<SocketAddr>,
     /// IMAP with TLS from the first octet (993).
     pub imaps: Vec<SocketAddr>,
+    /// POP3 with TLS from the first octet (995).
+    pub pop3s: Vec<SocketAddr>,
 }
 
 /// All that serving needs.
@@ -100,9 +103,13 @@ enum Service {
     Submission,
     Submissions,
     Imaps,
+    Pop3s,
 }
 
 type Sockets = Vec<(Service, TcpListener)>;
+
+/// What all rings hold together.
+type Together = (Arc<Paces>, Arc<Maildrops>);
 
 /// A ring's thread that waits for its sockets.
 struct Waiting {
@@ -116,8 +123,9 @@ pub fn serve(server: Server) -> Result<Running, NetError> {
     let rings = server.rings.max(1);
     let (stopping, stop) = watch::channel(false);
     let paces = Arc::new(Paces::of(&server.state.policy(), Instant::now()));
+    let together: Together = (paces, Arc::default());
     let waiting: Vec<Waiting> = (0..rings)
-        .map(|number| start_ring(number, server.clone(), Arc::clone(&paces), stop.clone()))
+        .map(|number| start_ring(number, server.clone(), together.clone(), stop.clone()))
         .collect::<Result<_, _>>()?;
     let mut sockets: Vec<Sockets> = (0..rings).map(|_| Vec::new()).collect();
     let mut running = Running {
@@ -150,6 +158,7 @@ impl Listeners {
             each(Service::Submission, &self.submission),
             each(Service::Submissions, &self.submissions),
             each(Service::Imaps, &self.imaps),
+            each(Service::Pop3s, &self.pop3s),
         ]
         .concat()
     }
@@ -160,6 +169,7 @@ impl Listeners {
             Service::Submission => &mut self.submission,
             Service::Submissions => &mut self.submissions,
             Service::Imaps => &mut self.imaps,
+            Service::Pop3s => &mut self.pop3s,
         }
     }
 }
@@ -204,7 +214,7 @@ impl Drop for Running {
 fn start_ring(
     number: usize,
     server: Server,
-    paces: Arc<Paces>,
+    together: Together,
     stop: watch::Receiver<bool>,
 ) -> Result<Waiting, NetError> {
     let (told, made) = mpsc::channel();
@@ -217,7 +227,7 @@ fn start_ring(
                 drop(told.send(Ok(())));
                 if let Ok(sockets) = inbox.recv() {
                     let state = Arc::clone(&server.state);
-                    let run = || runtime.block_on(run_ring(server, sockets, paces, stop));
+                    let run = || runtime.block_on(run_ring(server, sockets, together, stop));
                     if catch_unwind(AssertUnwindSafe(run)).is_err() {
                         state.fatal("a ring thread failed by a bug");
                     }
@@ -233,10 +243,10 @@ fn start_ring(
 async fn run_ring(
     server: Server,
     sockets: Sockets,
-    paces: Arc<Paces>,
+    together: Together,
     stop: watch::Receiver<bool>,
 ) {
-    let shared = Shared::start(&server, paces, stop);
+    let shared = Shared::start(&server, together, stop);
     let slots = Rc::new(Slots::new(
         limits::CONNECTIONS_PER_RING_MAX,
         limits::CONNECTIONS_PER_SOURCE_MAX,
@@ -294,6 +304,7 @@ async fn speak(service: Service, mut connection: Connection, shared: Rc<Shared>)
         Service::Incoming => incoming::run(connection, shared).await,
         Service::Submission | Service::Submissions => submission::run(connection, shared).await,
         Service::Imaps => imap::serve::run(connection, shared).await,
+        Service::Pop3s => pop3::serve::run(connection, shared).await,
     }
 }
 

@@ -18,6 +18,7 @@ use zeroize::Zeroizing;
 
 use crate::conn::within;
 use crate::pace::Paces;
+use crate::pop3::maildrop::Maildrops;
 use crate::ring::changes::{Changes, Watch};
 use crate::ring::slots::{Slot, Slots, source};
 use crate::ring::spool::Spool;
@@ -42,6 +43,8 @@ pub struct Shared {
     under_way_from: Slots<IpAddr>,
     /// Of all rings together.
     paces: Arc<Paces>,
+    /// POP3 sessions of all rings together.
+    pub(crate) maildrops: Arc<Maildrops>,
     /// `None` on a machine that does not say whom to ask.
     pub(crate) sender_domains: Option<Rc<SenderDomains>>,
     examiner: Arc<dyn Examiner>,
@@ -54,7 +57,7 @@ impl Shared {
     /// Made on the ring's thread, inside its runtime.
     pub(crate) fn start(
         server: &crate::Server,
-        paces: Arc<Paces>,
+        (paces, maildrops): (Arc<Paces>, Arc<Maildrops>),
         stopping: watch::Receiver<bool>,
     ) -> Rc<Self> {
         Rc::new(Self {
@@ -68,6 +71,7 @@ impl Shared {
             under_way: Slots::new(limits::BODIES_PER_RING_MAX, limits::BODIES_PER_MAILBOX_MAX),
             under_way_from: Slots::new(limits::BODIES_PER_RING_MAX, limits::BODIES_PER_SOURCE_MAX),
             paces,
+            maildrops,
             sender_domains: SenderDomains::new(server.dns).ok().map(Rc::new),
             examiner: Arc::clone(&server.examiner),
             examined: Arc::new(Semaphore::new(

@@ -4,6 +4,7 @@
 use std::ffi::OsStr;
 use std::fs::File;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::OnceLock;
@@ -349,7 +350,9 @@ impl Appliance {
 
     fn greets(&self) -> bool {
         let smtp = SmtpClient::plain(self.place(587)).is_ok_and(|c| c.greeting.code == 220);
+        // The control socket comes last.
         smtp && ImapClient::tls(self.place(993), self.trust()).is_ok()
+            && UnixStream::connect(self.data().join("control.sock")).is_ok()
     }
 
     /// What the server wrote on its output.

@@ -579,6 +579,7 @@ impl Station {
                 .map(|to| Address::parse(to).expect("valid"))
                 .collect(),
             body: body.expect("a durable body"),
+            key: None,
             received_from: "from client.example ([127.0.0.1]) by mail.test with ESMTPSA".to_owned(),
         };
         match stepper.submit(submission) {

@@ -88,6 +88,7 @@ impl Inside {
             sender: Address::parse(from.1).expect("an address"),
             recipients: vec![Address::parse(to).expect("an address")],
             body: body.expect("a durable body"),
+            key: None,
             received_from: "from client.example ([127.0.0.1]) by mail.pec.test with ESMTPSA"
                 .to_owned(),
         };

@@ -125,6 +125,7 @@ impl Run {
                 .map(|a| Address::parse(a).unwrap())
                 .collect(),
             body,
+            key: None,
             received_from: "from client.test ([127.0.0.1]) by mail.pec.test with ESMTPSA"
                 .to_owned(),
         };

@@ -3,7 +3,7 @@
 //! ```text
 //!            mail programs                             ceralacca mailbox, domain, hsm, check, …
 //!                 | TLS                                              | control.sock
-//!   net   rings, one per core: SMTP, IMAP           admin   control: a thread per peer, few
+//!   net   rings, one per core: SMTP, IMAP, POP3     admin   control: a thread per peer, few
 //!                 | bodies: own blob segment                         | requests
 //!                 | commands (bounded queue)        <----------------+
 //!   core  owner: decides --> writer: journal, one fdatasync per group --> 250, rows published
@@ -12,7 +12,7 @@
 //!   core  pipeline: draft (rayon) | sign | commit  <------------------------+
 //!                                    |
 //!   hsm                     sessions on workers: software key or PKCS#11
-//!   admin web: our part of the index of providers; directory: fetches the whole index when it is due
+//!   admin web: settings for mail programs, help, our part of the index; directory: fetches the whole index when it is due
 //!   net   relay, a ring of its own: what is queued for other servers <-- DNS, other servers
 //!   core  views: written behind to sled; passwords: Argon2id on threads of their own
 //! ```

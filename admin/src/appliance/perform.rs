@@ -15,6 +15,7 @@ use crate::directory::refresh::Source;
 use crate::directory::requests::Office;
 use crate::keys::{Changeover, Keys, dkim};
 use crate::report::{Failure, Report};
+use crate::web::{Reach, records};
 
 /// Steps of one answer; the cursor asks for more.
 const STEPS_PER_ANSWER_MAX: usize = 20_000;
@@ -27,6 +28,7 @@ pub(super) struct Run {
     pub(super) relay: Arc<ceralacca_net::relay::Running>,
     pub(super) publication: Arc<Publication>,
     pub(super) source: Option<Arc<Source>>,
+    pub(super) reach: Arc<Reach>,
     pub(super) changeover: Option<Arc<Changeover>>,
 }
 
@@ -60,7 +62,10 @@ pub(super) fn perform(
         Request::Rates => Ok(rates(appliance)),
         Request::Domain(request) => {
             let record = |domain: &str| dkim::record(&appliance.data, &appliance.settings, domain);
-            Desk::of(&appliance.state, author).domain(request, record)
+            let offline = Reach::of(&appliance.settings);
+            let reach = run.map_or(&offline, |run| &*run.reach);
+            let clients = |domain: &str| records::of(domain, reach);
+            Desk::of(&appliance.state, author).domain(request, record, clients)
         }
         Request::Queue(request) => {
             let states = run.map(|run| run.relay.destinations()).unwrap_or_default();

@@ -19,6 +19,7 @@ use crate::directory::refresh::{Refresher, Source};
 use crate::directory::revocation::ListKeeper;
 use crate::keys::{Changeover, ChangingSigner, Keys, dkim};
 use crate::report::Failure;
+use crate::web::{self, Reach, Site};
 
 /// Threads that hash passwords (see *Threads*).
 const PASSWORD_THREADS: usize = 2;
@@ -32,6 +33,7 @@ pub struct Serving {
     relay: Arc<relay::Running>,
     publication: Arc<Publication>,
     source: Option<Arc<Source>>,
+    reach: Arc<Reach>,
     changeover: Option<Arc<Changeover>>,
     https: Option<WebServer>,
     refresher: Option<Refresher>,
@@ -76,6 +78,7 @@ impl Appliance {
         let server = self.server(login.clone())?;
         let running = ceralacca_net::serve(server).map_err(Failure::refused)?;
         let own = running.addresses().incoming.clone();
+        let reach = Reach::serving(&self.settings, running.addresses());
         let relay = relay::start(self.relay(own)?, self.state.clone()).map_err(Failure::refused)?;
         let mut serving = Serving {
             appliance: Arc::new(self),
@@ -85,6 +88,7 @@ impl Appliance {
             relay: Arc::new(relay),
             publication,
             source,
+            reach: Arc::new(reach),
             changeover,
             https: None,
             refresher: None,
@@ -124,6 +128,7 @@ impl Appliance {
                 submission: at(ports.submission),
                 submissions: at(ports.submission_tls),
                 imaps: at(ports.imaps),
+                pop3s: at(ports.pop3s),
             },
             rings: self.settings.rings(),
         })
@@ -159,8 +164,11 @@ impl Serving {
         let settings = &appliance.settings;
         if settings.publishes() {
             let address = SocketAddr::new(settings.listen.bind, settings.listen.ports().https);
+            let site = Arc::new(self.site());
             let router = publication::router(self.publication.clone());
+            let router = router.merge(web::router(site));
             let server = WebServer::start(address, Some(appliance.tls()?), router)?;
+            self.reach.set_https(server.address().port());
             self.https = Some(server);
         }
         if appliance.state.directory().is_used() {
@@ -178,6 +186,14 @@ impl Serving {
         Ok(())
     }
 
+    fn site(&self) -> Site {
+        let settings = &self.appliance.settings;
+        let name = settings.provider.name.clone();
+        let is_evaluation = self.signer.describe().is_software;
+        let state = self.appliance.state.clone();
+        Site::new(state, name, self.reach.clone(), is_evaluation)
+    }
+
     fn start_control(&self) -> Result<ControlServer, Failure> {
         let appliance = self.appliance.clone();
         let about = perform::Run {
@@ -187,6 +203,7 @@ impl Serving {
             relay: self.relay.clone(),
             publication: self.publication.clone(),
             source: self.source.clone(),
+            reach: self.reach.clone(),
             changeover: self.changeover.clone(),
         };
         let answer = move |request: Request, author: &str| -> Answer {
@@ -229,6 +246,7 @@ impl Serving {
             "submission_tls": text(&listeners.submissions),
             "submission": text(&listeners.submission),
             "imaps": text(&listeners.imaps),
+            "pop3s": text(&listeners.pop3s),
             "https": self.https().iter().map(SocketAddr::to_string).collect::<Vec<_>>(),
         })
     }

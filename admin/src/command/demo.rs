@@ -238,7 +238,8 @@ impl DemoProvider {
         let addresses = self.serving.addresses();
         let port = |list: &[std::net::SocketAddr]| list.first().map_or(0, |a| a.port());
         let (smtps, smtp) = (port(&addresses.submissions), port(&addresses.submission));
-        let (imaps, mx) = (port(&addresses.imaps), port(&addresses.incoming));
+        let (imaps, pop3s) = (port(&addresses.imaps), port(&addresses.pop3s));
+        let mx = port(&addresses.incoming);
         let (from, to) = (&self.sender, &self.recipient);
         let ca = self.authority();
         let ca = ca.display();
@@ -246,7 +247,7 @@ impl DemoProvider {
             "\nServing until interrupted.\n\
              server      {DOMAIN} at 127.0.0.1\n\
              ports       {smtps} SMTP with TLS, {smtp} SMTP with STARTTLS, {imaps} IMAP with TLS,\n\
-             \x20           {mx} SMTP of other servers\n\
+             \x20           {pop3s} POP3 with TLS, {mx} SMTP of other servers\n\
              authority   {ca}\n\
              user        {}  password {}\n\
              user        {}  password {}\n\n\

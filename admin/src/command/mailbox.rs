@@ -79,6 +79,18 @@ fn request(order: MailboxCommand) -> Result<MailboxRequest, Failure> {
             address: address.to_string(),
             holder: holder.into(),
         },
+        MailboxCommand::ReceiptType { address, what } => MailboxRequest::ReceiptType {
+            address: address.to_string(),
+            what,
+        },
+        MailboxCommand::Deleted { address } => MailboxRequest::Deleted {
+            address: address.to_string(),
+        },
+        // With `--all` there are none.
+        MailboxCommand::Restore { address, keys, .. } => MailboxRequest::Restore {
+            address: address.to_string(),
+            keys,
+        },
         MailboxCommand::History { address } => MailboxRequest::History {
             address: address.to_string(),
         },

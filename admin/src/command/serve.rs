@@ -52,6 +52,7 @@ fn words(serving: &Serving) -> String {
         ("submission, TLS", &addresses.submissions),
         ("submission, STARTTLS", &addresses.submission),
         ("IMAP, TLS", &addresses.imaps),
+        ("POP3, TLS", &addresses.pop3s),
     ] {
         for address in list {
             words.push_str(&format!("listens on {address} ({what})\n"));
@@ -59,7 +60,7 @@ fn words(serving: &Serving) -> String {
     }
     if let Some(address) = serving.https() {
         words.push_str(&format!(
-            "listens on {address} (HTTPS: our part of the index of providers)\n"
+            "listens on {address} (HTTPS: /aiuto, settings for mail programs, our part of the index)\n"
         ));
     }
     for alarm in appliance.state().directory().alarms(SystemClock.now()) {

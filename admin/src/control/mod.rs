@@ -10,8 +10,8 @@ mod socket;
 pub use client::{ControlError, Link};
 pub use protocol::{
     Answer, DirectoryRequest, DomainRequest, HolderChange, HsmRequest, MailboxRequest,
-    OrdinaryWord, QuarantineRequest, QueueRequest, QueueWhich, QueueWord, Request, StateWord,
-    TaskRequest, TwoStepWord,
+    OrdinaryWord, QuarantineRequest, QueueRequest, QueueWhich, QueueWord, ReceiptTypeWord, Request,
+    StateWord, TaskRequest, TwoStepWord,
 };
 pub(crate) use server::operator;
 pub use server::{ControlServer, Perform};

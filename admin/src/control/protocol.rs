@@ -109,6 +109,25 @@ pub enum MailboxRequest {
         /// What to change.
         holder: HolderChange,
     },
+    /// Which delivery receipt to ask for.
+    ReceiptType {
+        /// Address.
+        address: String,
+        /// Which.
+        what: ReceiptTypeWord,
+    },
+    /// Removed messages that can be restored.
+    Deleted {
+        /// Address.
+        address: String,
+    },
+    /// Put removed messages back.
+    Restore {
+        /// Address.
+        address: String,
+        /// Keys; none stands for all.
+        keys: Vec<String>,
+    },
     /// The history.
     History {
         /// Address.
@@ -403,6 +422,20 @@ pub enum OrdinaryWord {
     Accept,
     /// Hand it on to this address.
     Forward(String),
+}
+
+/// A mailbox's type of delivery receipt, in words.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub enum ReceiptTypeWord {
+    /// With the whole message.
+    Complete,
+    /// With the message, attachments replaced by their hashes.
+    Brief,
+    /// Without the message.
+    Concise,
+    /// As the program asks; complete where it does not.
+    None,
 }
 
 /// What to set of a holder; what is `None` or empty stays.

@@ -7,18 +7,21 @@ use serde_json::json;
 use super::Desk;
 use crate::control::DomainRequest;
 use crate::report::{Failure, Report};
+use crate::web::records::Record;
 
 impl Desk<'_> {
-    /// Carries out a request about domains; `dkim` gives name and text of a domain's DKIM record.
+    /// Carries out a request about domains; `dkim` gives name and text of a domain's DKIM record, `clients`
+    /// the records for mail programs.
     pub fn domain(
         &self,
         request: DomainRequest,
         dkim: impl Fn(&str) -> Result<(String, String), Failure>,
+        clients: impl Fn(&str) -> Vec<Record>,
     ) -> Result<Report, Failure> {
         match request {
             DomainRequest::Add { domain } => self.add_domain(&domain),
             DomainRequest::List => Ok(self.domains()),
-            DomainRequest::Show { domain } => self.shown(&domain, dkim),
+            DomainRequest::Show { domain } => self.shown(&domain, dkim, clients),
             DomainRequest::Remove { domain } => self.remove_domain(&domain),
             DomainRequest::Suspend { domain, suspended } => self.suspend_domain(&domain, suspended),
         }
@@ -28,14 +31,18 @@ impl Desk<'_> {
         &self,
         name: &str,
         dkim: impl Fn(&str) -> Result<(String, String), Failure>,
+        clients: impl Fn(&str) -> Vec<Record>,
     ) -> Result<Report, Failure> {
         let domain = super::domain(name)?;
         let row = self.state.view().domain(&domain);
         let row = row.ok_or_else(|| Failure::Refused(format!("{domain} is not managed here")))?;
         let state = state_word(row.state);
         let (record, text) = dkim(domain.as_str())?;
+        let records = clients(domain.as_str());
+        let lines: String = records.iter().map(Record::line).collect();
         let words = format!(
-            "{domain}  {state}, added {}\nDKIM: publish this TXT record:\n{record}. IN TXT {}\n",
+            "{domain}  {state}, added {}\nDKIM: publish this TXT record:\n{record}. IN TXT {}\n\
+             mail programs: publish these records, that they find their settings:\n{lines}",
             row.added.rfc3339(),
             strings(&text)
         );
@@ -45,6 +52,7 @@ impl Desk<'_> {
             "added": row.added.rfc3339(),
             "dkim_name": record,
             "dkim_text": text,
+            "clients": records.iter().map(Record::object).collect::<Vec<_>>(),
         });
         Ok(Report::done(words, object))
     }

@@ -1,6 +1,7 @@
 //! Orders about mailboxes and their holders (AC-05, AC-09, AC-10). Only hashes of passwords come here
 //! (SE-02), and nothing that is shown or kept in the history holds one.
 
+use ceralacca_core::certification::DeliveryDetail;
 use ceralacca_core::mailbox::quota;
 use ceralacca_core::owner::RegistryOrder;
 use ceralacca_core::registry::{
@@ -9,7 +10,7 @@ use ceralacca_core::registry::{
 use serde_json::{Value, json};
 
 use super::Desk;
-use crate::control::{HolderChange, MailboxRequest, OrdinaryWord, StateWord};
+use crate::control::{HolderChange, MailboxRequest, OrdinaryWord, ReceiptTypeWord, StateWord};
 use crate::report::{Failure, Report};
 
 /// Mailboxes of one answer.
@@ -39,6 +40,9 @@ impl Desk<'_> {
             MailboxRequest::Quota { address, octets } => self.set_quota(&address, octets),
             MailboxRequest::Ordinary { address, policy } => self.set_ordinary(&address, &policy),
             MailboxRequest::Holder { address, holder } => self.holder(&address, holder),
+            MailboxRequest::ReceiptType { address, what } => self.set_receipt_type(&address, what),
+            MailboxRequest::Deleted { address } => self.deleted(&address),
+            MailboxRequest::Restore { address, keys } => self.restore(&address, &keys),
             MailboxRequest::History { address } => self.history(&address),
             MailboxRequest::Protocols { address, switches } => self.protocols(&address, &switches),
             MailboxRequest::AddAppPassword {
@@ -130,6 +134,7 @@ impl Desk<'_> {
         let mut words = self.line(&row);
         words.push_str(&holder_words(&row.holder));
         words.push_str(&format!("ordinary mail: {}\n", row.ordinary));
+        words.push_str(&format!("asks for {}\n", receipt_words(row.receipt_type)));
         words.push_str(&self.access_words(&row));
         Ok(Report::done(words, self.whole(&row)))
     }
@@ -165,6 +170,18 @@ impl Desk<'_> {
         self.order(order)?;
         let policy = &self.find(text)?.ordinary;
         self.told(text, format!("{text} and ordinary mail: {policy}"))
+    }
+
+    fn set_receipt_type(&self, text: &str, word: ReceiptTypeWord) -> Result<Report, Failure> {
+        let wanted = match word {
+            ReceiptTypeWord::Complete => Some(DeliveryDetail::Complete),
+            ReceiptTypeWord::Brief => Some(DeliveryDetail::Brief),
+            ReceiptTypeWord::Concise => Some(DeliveryDetail::Concise),
+            ReceiptTypeWord::None => None,
+        };
+        let order = RegistryOrder::SetReceiptType(super::address(text)?, wanted);
+        self.order(order)?;
+        self.told(text, format!("{text} asks for {}", receipt_words(wanted)))
     }
 
     fn holder(&self, text: &str, change: HolderChange) -> Result<Report, Failure> {
@@ -234,6 +251,7 @@ impl Desk<'_> {
             "ordinary": ordinary_object(&row.ordinary),
             "access": self.access_object(row),
             "warned_percent": quota::percent(self.state.view().warned(row.id)),
+            "receipt_type": receipt_word(row.receipt_type),
             "holder": {
                 "kind": kind_word(row.holder.kind),
                 "name": row.holder.name,
@@ -250,6 +268,21 @@ fn state_word(state: MailboxState) -> &'static str {
         MailboxState::Active => "active",
         MailboxState::Suspended => "suspended",
         MailboxState::Closed => "closed",
+    }
+}
+
+fn receipt_word(detail: Option<DeliveryDetail>) -> Option<&'static str> {
+    detail.map(|detail| match detail {
+        DeliveryDetail::Complete => "complete",
+        DeliveryDetail::Brief => "brief",
+        DeliveryDetail::Concise => "concise",
+    })
+}
+
+fn receipt_words(detail: Option<DeliveryDetail>) -> String {
+    match receipt_word(detail) {
+        Some(word) => format!("{word} delivery receipts where its program does not say"),
+        None => "the delivery receipts that its program says, else complete ones".to_owned(),
     }
 }
 

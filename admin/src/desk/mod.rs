@@ -2,6 +2,7 @@
 //! typed command for the owner, who decides; answers are read from the published view.
 
 mod access;
+mod deleted;
 mod domain;
 mod mailbox;
 mod quarantine;

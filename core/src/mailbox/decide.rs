@@ -16,13 +16,34 @@ use crate::view::{FolderView, View};
 /// What an order leads to: records of the mailbox's partition, and the answer once they are durable.
 pub type Decided = Result<(Vec<Record>, Outcome), CommandError>;
 
-/// Decides `order` of the holder of `mailbox`.
+/// Which removals can be undone for a term (AC-13).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Keeping {
+    /// What POP3 deletes.
+    pub removed: bool,
+    /// What IMAP expunges.
+    pub expunged: bool,
+}
+
+/// [`decide_keeping`] where all that is removed is gone.
 pub fn decide(newest: &View, mailbox: MailboxId, order: MailboxOrder, now: Instant) -> Decided {
+    decide_keeping(newest, mailbox, order, now, Keeping::default())
+}
+
+/// Decides `order` of the holder of `mailbox`.
+pub fn decide_keeping(
+    newest: &View,
+    mailbox: MailboxId,
+    order: MailboxOrder,
+    now: Instant,
+    keeping: Keeping,
+) -> Decided {
     let desk = Desk {
         newest,
         mailbox,
         now,
     };
+    let kept = |keeps: bool| keeps.then_some(now);
     match order {
         MailboxOrder::Append {
             folder,
@@ -44,7 +65,12 @@ pub fn decide(newest: &View, mailbox: MailboxId, order: MailboxOrder, now: Insta
             flags,
             unchanged_since,
         } => desk.flag(folder, &uids, action, &flags, unchanged_since),
-        MailboxOrder::Expunge { folder, uids } => desk.expunge(folder, uids),
+        MailboxOrder::Expunge { folder, uids } => {
+            desk.expunge(folder, uids, kept(keeping.expunged))
+        }
+        MailboxOrder::Remove { folder, uids } => desk.remove(folder, &uids, kept(keeping.removed)),
+        MailboxOrder::Restore { messages, author } => desk.restore(messages, &author),
+        MailboxOrder::Purge { before } => Ok(desk.purge(before)),
         MailboxOrder::CreateFolder { name, special_use } => desk.create(&name, special_use),
         MailboxOrder::RenameFolder { folder, name } => desk.rename(folder, &name),
         MailboxOrder::DeleteFolder(folder) => desk.delete(folder),
@@ -88,19 +114,19 @@ pub fn filing_after(
     }
 }
 
-struct Desk<'a> {
-    newest: &'a View,
-    mailbox: MailboxId,
+pub(super) struct Desk<'a> {
+    pub(super) newest: &'a View,
+    pub(super) mailbox: MailboxId,
     now: Instant,
 }
 
 impl Desk<'_> {
-    fn folder(&self, id: FolderId) -> Result<std::sync::Arc<FolderView>, CommandError> {
+    pub(super) fn folder(&self, id: FolderId) -> Result<std::sync::Arc<FolderView>, CommandError> {
         let found = self.newest.folder(self.mailbox, id);
         found.ok_or_else(|| CommandError::NotFound("the folder".to_owned()))
     }
 
-    fn has_room(&self, more: u64) -> Result<u64, CommandError> {
+    pub(super) fn has_room(&self, more: u64) -> Result<u64, CommandError> {
         let usage = self.newest.usage(self.mailbox);
         let quota = self.newest.mailbox(self.mailbox).map_or(0, |row| row.quota);
         if usage.saturating_add(more) > quota {
@@ -163,7 +189,7 @@ impl Desk<'_> {
         if remove {
             // A move within one folder goes on from the counter that its own copies left.
             let from = if folder == target { &end } else { &*source };
-            records.extend(self.removal(from, &found, usage));
+            records.extend(self.removal(from, &found, usage, None));
         }
         Ok((records, Outcome::Copied(goal.row.uid_validity, pairs)))
     }
@@ -234,7 +260,7 @@ impl Desk<'_> {
         Ok((records, Outcome::Flagged(done, left)))
     }
 
-    fn expunge(&self, folder: FolderId, uids: Option<Vec<Uid>>) -> Decided {
+    fn expunge(&self, folder: FolderId, uids: Option<Vec<Uid>>, kept: Option<Instant>) -> Decided {
         let view = self.folder(folder)?;
         let is_deleted = |row: &&MessageRow| row.flags.contains(Flags::DELETED);
         let rows: Vec<&MessageRow> = match &uids {
@@ -253,11 +279,18 @@ impl Desk<'_> {
         };
         let gone = rows.iter().map(|row| row.uid).collect();
         let usage = self.newest.usage(self.mailbox);
-        Ok((self.removal(&view, &rows, usage), Outcome::Expunged(gone)))
+        let records = self.removal(&view, &rows, usage, kept);
+        Ok((records, Outcome::Expunged(gone)))
     }
 
     /// Each record counts the room of its own messages, so that each is true by itself.
-    fn removal(&self, folder: &FolderView, gone: &[&MessageRow], mut usage: u64) -> Vec<Record> {
+    pub(super) fn removal(
+        &self,
+        folder: &FolderView,
+        gone: &[&MessageRow],
+        mut usage: u64,
+        kept: Option<Instant>,
+    ) -> Vec<Record> {
         let modseqs = folder.counter.highest_modseq + 1..;
         let parts = gone.chunks(limits::UIDS_PER_RECORD_MAX);
         let record = |(modseq, part): (u64, &[&MessageRow])| {
@@ -270,6 +303,7 @@ impl Desk<'_> {
                 modseq,
                 uids,
                 usage,
+                kept,
             }
             .into()
         };
@@ -353,6 +387,7 @@ impl Desk<'_> {
                 row,
                 counter,
                 messages,
+                set_aside: rpds::RedBlackTreeMapSync::new_sync(),
             };
             copyable(inbox.messages.size())?;
             let mut usage = self.newest.usage(self.mailbox);
@@ -369,7 +404,7 @@ impl Desk<'_> {
                 records.push(Appended { filing }.into());
             }
             let gone: Vec<&MessageRow> = inbox.messages.values().map(|row| &**row).collect();
-            records.extend(self.removal(&inbox, &gone, usage));
+            records.extend(self.removal(&inbox, &gone, usage, None));
         }
         Ok((records, Outcome::Folder(target)))
     }

@@ -1,9 +1,12 @@
 //! Folders, messages and flags of a mailbox, as every reader sees them.
 
 mod decide;
+mod kept;
 pub mod quota;
 
-pub use decide::{birth_folders, decide, filing_after};
+pub use decide::{Keeping, birth_folders, decide, decide_keeping, filing_after};
+
+use std::sync::Arc;
 
 use crate::blob::BlobRef;
 use crate::instant::Instant;
@@ -99,6 +102,15 @@ pub struct MessageRow {
     pub size: u64,
     /// INTERNALDATE.
     pub internal_date: Instant,
+}
+
+/// A removed message that no client sees and that can be restored for a term (AC-13).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SetAside {
+    /// As it was in its folder.
+    pub row: Arc<MessageRow>,
+    /// Since when.
+    pub at: Instant,
 }
 
 /// Flags of a message as bits: the system flags of RFC 9051 §2.3.2, then the folder's keywords.

@@ -2,6 +2,7 @@
 
 use crate::address::{Address, Domain};
 use crate::blob::BlobRef;
+use crate::certification::DeliveryDetail;
 use crate::instant::Instant;
 use crate::journal::record::{
     Accepted, Answered, Certified, Forgotten, Paths, Placement, Received, Refused, Reported,
@@ -14,6 +15,11 @@ use crate::proof::Durable;
 use crate::queue::{Dispatch, DispatchKey, DispatchOutcome, QueueOrder};
 use crate::registry::{AccessOrder, Holder, MailboxState, OrdinaryPolicy};
 use crate::view::row::RecipientKey;
+
+/// The header field with which a program marks a submission that it may repeat (AP-28): any text of its
+/// own, for one message in one mailbox. What comes again with it within a day is answered as the first
+/// was, and dropped, whatever it holds.
+pub const SUBMISSION_KEY_FIELD: &str = "X-Idempotency-Key";
 
 /// A message taken in at the submission port.
 #[derive(Debug, Clone)]
@@ -29,6 +35,9 @@ pub struct Submission {
     /// `from … ([address]) by … with …`: the text of the `Received:` field between its name and
     /// ` id …; date`, which the owner adds.
     pub received_from: String,
+    /// The value of [`SUBMISSION_KEY_FIELD`]: within a day the mailbox's next one with the same key is this
+    /// one (AP-28).
+    pub key: Option<Vec<u8>>,
 }
 
 /// Orders of an operator about the registry.
@@ -72,6 +81,8 @@ pub enum RegistryOrder {
     SetOrdinary(Address, OrdinaryPolicy),
     /// How the mailbox is opened (AC-14, AC-15, AC-17).
     Access(Address, AccessOrder),
+    /// Which delivery receipt messages ask for where the program asks for none (DR-21).
+    SetReceiptType(Address, Option<DeliveryDetail>),
     /// Something was delivered to a forward target, or given up (MX-09).
     ForwardTried(Address, bool),
     /// A forward target is given up: holders are told by these messages, under this identifier (MX-09).
@@ -144,6 +155,25 @@ pub enum MailboxOrder {
         folder: FolderId,
         /// `UID EXPUNGE`.
         uids: Option<Vec<Uid>>,
+    },
+    /// POP3's QUIT: the named messages, whatever their flags, in one group of the journal.
+    Remove {
+        /// In.
+        folder: FolderId,
+        /// Which; unknown ones are passed over.
+        uids: Vec<Uid>,
+    },
+    /// Put removed messages that were kept back into their folders (AC-13).
+    Restore {
+        /// Folder and the UID that it had; unknown ones are passed over.
+        messages: Vec<(FolderId, Uid)>,
+        /// Who does it.
+        author: String,
+    },
+    /// Really remove what was kept since before this, a record at a time (AC-13).
+    Purge {
+        /// Not later ones.
+        before: Instant,
     },
     /// CREATE.
     CreateFolder {
@@ -320,6 +350,8 @@ pub enum Outcome {
     Flagged(Vec<Uid>, Vec<Uid>),
     /// UIDs that were removed.
     Expunged(Vec<Uid>),
+    /// Folder and old UID of what was put back.
+    Restored(Vec<(FolderId, Uid)>),
 }
 
 /// Why a command was not done. `Display` is for operators; nothing was written.

@@ -86,7 +86,9 @@ pub fn decide(
         Command::Mailbox(id, order) => {
             let row = newest.mailbox(id);
             let row = row.ok_or_else(|| CommandError::NotFound("the mailbox".to_owned()))?;
-            let (records, outcome) = mailbox::decide(newest, id, order, given.now)?;
+            let keeping = given.policy.keeping();
+            let (records, outcome) =
+                mailbox::decide_keeping(newest, id, order, given.now, keeping)?;
             (row.partition, records, outcome)
         }
     };

@@ -2,6 +2,7 @@
 //! asking again after a crash, or asking twice, changes nothing.
 
 use super::command::{ReceiptContent, StoreOrder};
+use super::repeat::Keyed;
 use super::{CommandError, Outcome, Submission};
 use crate::address::Address;
 use crate::certification::ErrorKind;
@@ -45,8 +46,16 @@ impl Desk<'_> {
         if mailbox.state != MailboxState::Active {
             return Err(CommandError::NotInService(mailbox.address.to_string()));
         }
-        let random = self.random.first_chunk::<10>().copied().unwrap_or_default();
-        let identifier = Identifier::mint(mailbox.partition.0, self.now, random, &provider.domain);
+        let keyed = submission.key.as_ref();
+        let keyed = keyed.map(|key| self.keyed(mailbox.id, key));
+        let random = keyed.as_ref().map_or(self.random, Keyed::random);
+        let random = random.first_chunk::<10>().copied().unwrap_or_default();
+        let mint = |at| Identifier::mint(mailbox.partition.0, at, random, &provider.domain);
+        if let Some(first) = keyed.as_ref().and_then(|keyed| keyed.first) {
+            let outcome = Outcome::Submitted(mint(first));
+            return Ok((mailbox.partition, Vec::new(), outcome));
+        }
+        let identifier = mint(self.now);
         let id = identifier.as_str().split('@').next().unwrap_or_default();
         let date = self.now.header_date();
         let received = format!(
@@ -61,6 +70,7 @@ impl Desk<'_> {
             recipients: paths,
             body: *submission.body,
             received,
+            key: keyed.map(|keyed| keyed.mark),
         };
         Ok((
             mailbox.partition,

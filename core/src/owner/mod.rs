@@ -8,6 +8,7 @@ mod command;
 mod decide;
 mod message;
 mod relay;
+mod repeat;
 mod task;
 #[cfg(test)]
 mod tests;
@@ -17,7 +18,7 @@ mod warning;
 
 pub use command::{
     Command, CommandError, FailOrder, MailboxOrder, MatchOrder, Outcome, ReceiptContent,
-    RegistryOrder, Reply, StoreOrder, Submission, WarnOrder,
+    RegistryOrder, Reply, SUBMISSION_KEY_FIELD, StoreOrder, Submission, WarnOrder,
 };
 pub use decide::{Circumstances, Decision, decide};
 pub use thread::Message;

@@ -24,6 +24,8 @@ struct House {
     view: View,
     policy: Policy,
     tick: u8,
+    /// How far the clock was put ahead.
+    ahead_ms: i64,
 }
 
 impl House {
@@ -32,6 +34,7 @@ impl House {
             view: View::default(),
             policy: Policy::default(),
             tick: 0,
+            ahead_ms: 0,
         };
         let domain = Domain::parse("pec.test").unwrap();
         let (name, host) = ("Prova".to_owned(), "mail.pec.test".to_owned());
@@ -69,7 +72,7 @@ impl House {
     fn ask(&mut self, command: Command) -> Result<(Outcome, Vec<Record>), CommandError> {
         self.tick += 1;
         let given = Circumstances {
-            now: Instant::from_millis(1_795_000_000_000 + i64::from(self.tick)),
+            now: Instant::from_millis(1_795_000_000_000 + self.ahead_ms + i64::from(self.tick)),
             random: [self.tick; 16],
             policy: &self.policy,
         };
@@ -91,6 +94,7 @@ impl House {
             sender: address("anna@pec.test"),
             recipients: Vec::new(),
             body: Durable::after_sync(blob(1)),
+            key: None,
             received_from: "from x ([127.0.0.1]) by y with ESMTPSA".to_owned(),
         };
         match self.ask(Command::Submit(submission, paths)).unwrap() {
@@ -325,4 +329,36 @@ fn ac_10_names_are_unique_without_regard_to_case_also_after_closing() {
         house.add("anna@altrove.test", None),
         Err(CommandError::NotFound(_))
     ));
+}
+
+#[test]
+fn ap_28_a_key_makes_one_message_a_day_in_each_mailbox() {
+    fn submit(house: &mut House, mailbox: u64, key: &str) -> (Identifier, usize) {
+        let submission = Submission {
+            mailbox: MailboxId(mailbox),
+            sender: address("anna@pec.test"),
+            recipients: Vec::new(),
+            body: Durable::after_sync(blob(1)),
+            key: Some(key.as_bytes().to_vec()),
+            received_from: "from x ([127.0.0.1]) by y with ESMTPSA".to_owned(),
+        };
+        let paths = Paths::Inline(vec![address("bruno@pec.test")]);
+        match house.ask(Command::Submit(submission, paths)).unwrap() {
+            (Outcome::Submitted(identifier), records) => (identifier, records.len()),
+            other => panic!("{other:?}"),
+        }
+    }
+    let mut house = House::new();
+    let (first, written) = submit(&mut house, 1, "a");
+    assert_eq!(written, 1);
+    let again = submit(&mut house, 1, "a");
+    assert_eq!(again, (first.clone(), 0), "the first outcome");
+    let others = [submit(&mut house, 1, "b"), submit(&mut house, 2, "a")];
+    assert!(others.iter().all(|other| other.0 != first && other.1 == 1));
+    house.ahead_ms = crate::limits::SUBMISSION_KEY_MS - 10_000;
+    assert_eq!(submit(&mut house, 1, "a"), (first.clone(), 0));
+    house.ahead_ms = crate::limits::SUBMISSION_KEY_MS;
+    let (next, written) = submit(&mut house, 1, "a");
+    assert!(next != first && written == 1, "the day is over");
+    assert_eq!(submit(&mut house, 1, "a"), (next, 0), "and another begins");
 }

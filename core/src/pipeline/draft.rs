@@ -316,7 +316,10 @@ impl Drafter {
         let blobs = &*self.shared.blobs;
         blobs.verify(row.body)?;
         let scan = Scan::of(blobs, row.body)?;
-        let described = access::describe(&scan);
+        let mut described = access::describe(&scan);
+        let sender = self.shared.view.mailbox(row.mailbox);
+        let usual = sender.and_then(|sender| sender.receipt_type);
+        described.detail = described.detail.or(usual);
         let original = self.original_facts(row, &described)?;
         let recipients: Vec<Address> = original
             .recipients

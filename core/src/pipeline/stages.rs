@@ -15,7 +15,7 @@ use super::{Held, commit, forwards, sabotage};
 use crate::instant::Instant;
 use crate::journal::record::Forgotten;
 use crate::limits;
-use crate::owner::{Command, CommandError, Outcome};
+use crate::owner::{Command, CommandError, MailboxOrder, Outcome};
 use crate::ports::{Signature, Signer, SignerError, SigningRequest, VirusScanner};
 use crate::state::Shared;
 
@@ -147,6 +147,16 @@ fn sweep(shared: &Arc<Shared>, now: Instant) {
     });
     if !forgotten.sent.is_empty() || !forgotten.seen.is_empty() {
         let command = Command::Forget(Box::new(forgotten));
+        shared.send_waiting(command, Box::new(drop));
+    }
+    purge(shared, now);
+}
+
+/// AC-13: removed messages that were kept long enough, a record of each mailbox at a time.
+fn purge(shared: &Arc<Shared>, now: Instant) {
+    let before = shared.policy.kept_since(now);
+    for mailbox in shared.view.mailboxes_keeping_past(before) {
+        let command = Command::Mailbox(mailbox, MailboxOrder::Purge { before });
         shared.send_waiting(command, Box::new(drop));
     }
 }

@@ -6,6 +6,7 @@ use super::{
     ProviderRow,
 };
 use crate::address::{Address, Domain};
+use crate::certification::DeliveryDetail;
 use crate::instant::Instant;
 use crate::journal::Partition;
 use crate::journal::record::{
@@ -69,6 +70,9 @@ impl Desk<'_> {
             }
             RegistryOrder::SetOrdinary(address, policy) => self.set_ordinary(&address, policy),
             RegistryOrder::Access(address, order) => self.access(&address, order),
+            RegistryOrder::SetReceiptType(address, wanted) => {
+                self.set_receipt_type(&address, wanted)
+            }
             RegistryOrder::ForwardTried(target, delivered) => self.forward_tried(target, delivered),
             RegistryOrder::EndForward(target, identifier, told) => {
                 self.end_forward(target, identifier, told)
@@ -97,6 +101,16 @@ impl Desk<'_> {
                 Ok((vec![record.into()], Outcome::Done))
             }
         }
+    }
+
+    /// DR-21.
+    fn set_receipt_type(&self, address: &Address, wanted: Option<DeliveryDetail>) -> Decided {
+        let row = self.holders_mailbox(address)?;
+        if row.receipt_type == wanted {
+            return Ok((Vec::new(), Outcome::Already));
+        }
+        let what = format!("delivery receipts: {}", detail_word(wanted));
+        self.edit(address, &what, |row| row.receipt_type = wanted)
     }
 
     fn change(&self, what: &str) -> Change {
@@ -239,6 +253,7 @@ impl Desk<'_> {
             ordinary: OrdinaryPolicy::Reject,
             service: false,
             access: Access::default(),
+            receipt_type: None,
         }
     }
 
@@ -317,5 +332,15 @@ impl Desk<'_> {
         row.changes += 1;
         let change = self.change(what);
         Ok((vec![MailboxChanged { row, change }.into()], Outcome::Done))
+    }
+}
+
+/// A type of delivery receipt, in English.
+fn detail_word(detail: Option<DeliveryDetail>) -> &'static str {
+    match detail {
+        None => "as the program asks",
+        Some(DeliveryDetail::Complete) => "complete",
+        Some(DeliveryDetail::Brief) => "brief",
+        Some(DeliveryDetail::Concise) => "concise",
     }
 }

@@ -13,6 +13,7 @@ pub(crate) use forward::{ended as ended_forwards, orders as forward_orders};
 pub use passwords::{Checked, PasswordError, PasswordReply, Passwords, hash};
 
 use crate::address::{Address, Domain};
+use crate::certification::DeliveryDetail;
 use crate::instant::Instant;
 use crate::journal::Partition;
 use crate::mailbox::MailboxId;
@@ -187,6 +188,9 @@ pub struct MailboxRow {
     /// How it is opened (AC-14, AC-15).
     #[cbor(n(11), default)]
     pub access: Access,
+    /// The delivery receipt that its messages ask for where its program asks for none (DR-21).
+    #[cbor(n(20), default)]
+    pub receipt_type: Option<DeliveryDetail>,
 }
 
 impl std::fmt::Debug for MailboxRow {

@@ -7,15 +7,15 @@ use crate::journal::Record;
 use crate::journal::record::{
     Accepted, Answered, Certified, DeliveryOutcome, DomainChanged, Evidence, Expunged, Filing,
     Flagged, FolderChanged, Forgotten, GivenUp, Landed, MailboxChanged, Matched, Placed, Placement,
-    QuotaWarned, Received, RecipientErrand, Refused, Relayed, Reported, SentRow, Stored, Struck,
-    TakenInCharge, TimerFired,
+    Purged, QuotaWarned, Received, RecipientErrand, Refused, Relayed, Reported, Restored, SentRow,
+    Stored, Struck, Submitted, TakenInCharge, TimerFired,
 };
 use crate::message_id::Identifier;
 
 /// The rows of `record`, in the order in which they are published.
 pub fn apply(record: &Record) -> Vec<Row> {
     match record {
-        Record::Submitted(r) => vec![Row::Submission(r.identifier.clone(), Some(r.clone()))],
+        Record::Submitted(r) => submitted(r),
         Record::Accepted(r) => accepted(r),
         Record::Refused(r) => refused(r),
         Record::Stored(r) => stored(r),
@@ -26,6 +26,8 @@ pub fn apply(record: &Record) -> Vec<Row> {
         Record::Flagged(r) => flagged(r),
         Record::Expunged(r) => expunged(r),
         Record::FolderChanged(r) => folder_changed(r),
+        Record::Purged(r) => purged(r),
+        Record::Restored(r) => restored(r),
         Record::ProviderChanged(r) => vec![Row::Provider(r.row.clone())],
         Record::DomainChanged(r) => domain_changed(r),
         Record::MailboxChanged(r) => mailbox_changed(r),
@@ -86,6 +88,15 @@ fn filing(filing: &Filing) -> [Row; 3] {
 
 fn filed(placed: Option<&Filing>) -> impl Iterator<Item = Row> {
     placed.into_iter().flat_map(filing)
+}
+
+fn submitted(r: &Submitted) -> Vec<Row> {
+    let mut rows = vec![Row::Submission(
+        r.identifier.clone(),
+        Some(Box::new(r.clone())),
+    )];
+    rows.extend(r.key.map(|mark| Row::Seen(mark, Some(r.at))));
+    rows
 }
 
 fn accepted(r: &Accepted) -> Vec<Row> {
@@ -324,10 +335,24 @@ fn flagged(r: &Flagged) -> Vec<Row> {
 }
 
 fn expunged(r: &Expunged) -> Vec<Row> {
-    let gone = |uid| Row::Gone(r.mailbox, r.folder, uid);
+    let gone = |uid| match r.kept {
+        Some(at) => Row::SetAside(r.mailbox, r.folder, uid, at),
+        None => Row::Gone(r.mailbox, r.folder, uid),
+    };
     let mut rows: Vec<Row> = r.uids.iter().copied().map(gone).collect();
     rows.push(Row::Modseq(r.mailbox, r.folder, r.modseq));
     rows.push(Row::Usage(r.mailbox, r.usage));
+    rows
+}
+
+fn purged(r: &Purged) -> Vec<Row> {
+    let gone = |uid| Row::Gone(r.mailbox, r.folder, uid);
+    r.uids.iter().copied().map(gone).collect()
+}
+
+fn restored(r: &Restored) -> Vec<Row> {
+    let mut rows = vec![Row::Gone(r.filing.mailbox, r.filing.folder, r.uid)];
+    rows.extend(filing(&r.filing));
     rows
 }
 
@@ -450,6 +475,7 @@ mod tests {
                 modseq: 21,
                 uids: vec![1],
                 usage: 5,
+                kept: None,
             },
         );
         let folder = view.folder(MAILBOX, FolderId::INBOX).unwrap();

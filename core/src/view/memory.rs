@@ -11,7 +11,7 @@ use super::row::{AnswerRow, DeliveryRow, ErrandRow, FolderCounter, JourneyRow, R
 use crate::address::{Address, Domain};
 use crate::instant::Instant;
 use crate::journal::record::{Change, GivenUp, Placement, Received, SeenMark, SentRow, Submitted};
-use crate::mailbox::{Flags, FolderId, FolderRow, MailboxId, MessageRow, Uid};
+use crate::mailbox::{Flags, FolderId, FolderRow, MailboxId, MessageRow, SetAside, Uid};
 use crate::message_id::Identifier;
 use crate::queue::{DispatchKey, DispatchRow};
 use crate::registry::{DomainRow, ForwardTargetRow, MailboxRow, ProviderRow};
@@ -28,6 +28,8 @@ pub struct FolderView {
     pub counter: FolderCounter,
     /// Messages by UID, in ascending order.
     pub messages: RedBlackTreeMapSync<Uid, Arc<MessageRow>>,
+    /// Removed messages that can be restored (AC-13), by the UID that they had; no client sees them.
+    pub set_aside: RedBlackTreeMapSync<Uid, SetAside>,
 }
 
 #[derive(Debug, Default, Clone)]
@@ -198,6 +200,19 @@ impl View {
         folders.map_or_else(LastFolder::default, |folders| folders.read().last)
     }
 
+    /// Mailboxes that keep removed messages since before `term` (AC-13), by number.
+    pub fn mailboxes_keeping_past(&self, term: Instant) -> Vec<MailboxId> {
+        let mailboxes = self.mailboxes.read();
+        let is_past = |folder: &Arc<FolderView>| folder.set_aside.values().any(|m| m.at < term);
+        let mut found: Vec<MailboxId> = mailboxes
+            .iter()
+            .filter(|(_, folders)| folders.read().folders.values().any(is_past))
+            .map(|(id, _)| *id)
+            .collect();
+        found.sort_unstable();
+        found
+    }
+
     /// Octets used in a mailbox.
     pub fn usage(&self, id: MailboxId) -> u64 {
         self.folders_of(id)
@@ -366,10 +381,14 @@ impl View {
                 return self.change(id, |f| {
                     f.edit(folder, |view| {
                         view.messages.remove_mut(&uid);
+                        view.set_aside.remove_mut(&uid);
                     });
                 });
             }
             Row::Warned(id, level) => return self.change(id, |f| f.warned = level),
+            Row::SetAside(id, folder, uid, at) => {
+                return self.change(id, |f| f.edit(folder, |view| view.put_aside(uid, at)));
+            }
             Row::Usage(id, usage) => return self.change(id, |f| f.usage = usage),
         }
         None
@@ -403,6 +422,7 @@ impl Folders {
                     row,
                     counter: FolderCounter::default(),
                     messages,
+                    set_aside: RedBlackTreeMapSync::new_sync(),
                 };
                 self.folders.insert(id, Arc::new(view));
             }
@@ -417,6 +437,14 @@ impl Folders {
 }
 
 impl FolderView {
+    fn put_aside(&mut self, uid: Uid, at: Instant) {
+        if let Some(row) = self.messages.get(&uid) {
+            let row = Arc::clone(row);
+            self.set_aside.insert_mut(uid, SetAside { row, at });
+            self.messages.remove_mut(&uid);
+        }
+    }
+
     fn reflag(&mut self, change: crate::journal::record::FlagChange, modseq: u64) {
         if let Some(row) = self.messages.get(&change.uid) {
             let row = MessageRow {

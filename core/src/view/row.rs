@@ -140,7 +140,9 @@ pub enum Row {
     Message(MailboxId, FolderId, crate::mailbox::MessageRow),
     /// New flags of a message that is there.
     Flags(MailboxId, FolderId, FlagChange, u64),
-    /// A message removed.
+    /// A message of a folder removed, and kept where no client sees it, since when.
+    SetAside(MailboxId, FolderId, Uid, Instant),
+    /// A message gone, from its folder or from where it was kept.
     Gone(MailboxId, FolderId, Uid),
     /// Octets used in a mailbox.
     Usage(MailboxId, u64),

@@ -6,6 +6,7 @@ pub mod anomalies;
 pub mod failures;
 pub mod faults;
 pub mod house;
+pub mod pages;
 pub mod reports;
 pub mod texts;
 pub mod words;

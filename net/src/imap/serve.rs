@@ -334,7 +334,7 @@ async fn give_up(body: Option<Body>) {
 }
 
 /// The appliance's state as a session reads it.
-struct Stored(Arc<State>);
+pub(crate) struct Stored(pub(crate) Arc<State>);
 
 impl Store for Stored {
     fn view(&self) -> &View {

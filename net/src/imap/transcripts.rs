@@ -73,6 +73,7 @@ impl House {
             quota: 10_000_000,
             created: Instant::from_millis(NOW),
             ordinary: ceralacca_core::registry::OrdinaryPolicy::Reject,
+            receipt_type: None,
             service: false,
             access: Default::default(),
             changes: 1,

@@ -21,6 +21,7 @@ use crate::testing::{self, Client, Tls};
 
 mod imap;
 mod incoming;
+mod pop3;
 
 const ROSSI: &str = "rossi@pec.example";
 /// `\0rossi@pec.example\0correct horse`
@@ -110,7 +111,8 @@ fn house_with(rings: usize, policy: Policy) -> House {
             incoming: any.clone(),
             submission: any.clone(),
             submissions: any.clone(),
-            imaps: any,
+            imaps: any.clone(),
+            pop3s: any,
         },
         rings,
     })

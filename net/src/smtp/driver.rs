@@ -16,6 +16,7 @@ use ceralacca_core::state::Place;
 use tokio::time::{Instant, sleep};
 use zeroize::Zeroizing;
 
+use super::repeat::KeyFinder;
 use super::session::{Account, Action, Secret, Session, TLS_READY, Transaction, Waits};
 use super::settings::Settings;
 use crate::conn::{ConnError, Connection};
@@ -107,6 +108,7 @@ struct Opened<S> {
     place: Place,
     body: Body,
     slot: S,
+    key: KeyFinder,
 }
 
 /// Since when things last.
@@ -262,7 +264,13 @@ impl<D: Door> Driver<D> {
         let place = self.shared.state.reserve().map_err(refusal)?;
         let (home, slot) = self.door.admit(&self.session)?;
         let body = self.shared.spool.begin(home).await.map_err(no_room)?;
-        self.opened = Some(Opened { place, body, slot });
+        let key = KeyFinder::default();
+        self.opened = Some(Opened {
+            place,
+            body,
+            slot,
+            key,
+        });
         Ok(())
     }
 
@@ -272,6 +280,7 @@ impl<D: Door> Driver<D> {
             return self.session.body_failed(FAILED.into());
         };
         let octets = self.connection.input().get(range).unwrap_or_default();
+        opened.key.look(octets);
         if let Err(e) = opened.body.write(octets).await {
             self.abandon().await;
             self.session.body_failed(no_room(e));
@@ -279,11 +288,18 @@ impl<D: Door> Driver<D> {
     }
 
     /// Body durable, then the record: `250` only after both.
-    async fn commit(&mut self, transaction: Transaction) -> Result<String, Reply> {
+    async fn commit(&mut self, mut transaction: Transaction) -> Result<String, Reply> {
         self.times.body = None;
-        let Some(Opened { place, body, slot }) = self.opened.take() else {
+        let Some(Opened {
+            place,
+            body,
+            slot,
+            key,
+        }) = self.opened.take()
+        else {
             return Err(FAILED.into());
         };
+        transaction.key = key.found();
         // Crash from here to the owner's commit: a body that nobody names, and no `250`.
         let body = body.finish().await.map_err(no_room)?;
         self.door.commit(place, body, slot, transaction).await
@@ -291,7 +307,10 @@ impl<D: Door> Driver<D> {
 
     async fn abandon(&mut self) {
         self.times.body = None;
-        if let Some(Opened { place, body, slot }) = self.opened.take() {
+        if let Some(Opened {
+            place, body, slot, ..
+        }) = self.opened.take()
+        {
             drop(place);
             body.abandon().await;
             drop(slot);

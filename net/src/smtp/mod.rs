@@ -8,6 +8,7 @@ pub mod codec;
 pub mod command;
 mod driver;
 pub mod incoming;
+mod repeat;
 pub mod session;
 pub mod settings;
 pub(crate) mod spf;

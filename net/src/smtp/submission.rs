@@ -93,6 +93,7 @@ impl Door for AccessDoor {
             recipients: transaction.recipients,
             body,
             received_from: transaction.received_from,
+            key: transaction.key,
         };
         match self.shared.submit(place, submission).await {
             Ok(Outcome::Submitted(identifier)) => Ok(identifier.to_string()),

@@ -59,6 +59,7 @@ impl World {
                 sender: address(&sent.sender),
                 recipients: sent.recipients.iter().map(|r| address(r)).collect(),
                 body,
+                key: None,
                 received_from: "from client.example ([127.0.0.1]) by mail.test with ESMTPSA"
                     .to_owned(),
             })

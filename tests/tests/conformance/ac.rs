@@ -1,11 +1,12 @@
 //! Access for holders.
 
 use std::net::TcpStream;
+use std::time::{Duration, Instant};
 
-use ceralacca_tests::appliance::{Appliance, PASSWORD};
-use ceralacca_tests::compose::unique;
-use ceralacca_tests::mailbox::Mailbox;
-use ceralacca_tests::program::arg;
+use ceralacca_tests::appliance::{Appliance, HOST, PASSWORD};
+use ceralacca_tests::compose::{Draft, unique};
+use ceralacca_tests::mailbox::{ARRIVAL_WAIT, Mailbox};
+use ceralacca_tests::program::{arg, run_well, run_with_input, said};
 use ceralacca_tests::wire::Wire;
 
 use crate::Trio;
@@ -161,4 +162,285 @@ fn ac_10_addresses_are_of_our_domains_and_unique_without_regard_to_case() {
             "X",
         ]);
     }
+}
+
+/// A message of a mailbox to itself.
+fn to_itself(mailbox: &Mailbox<'_>) -> Vec<u8> {
+    Draft::new(&mailbox.address, &[&mailbox.address]).bytes()
+}
+
+/// Says a line to a POP3 server and gives its answer's first line.
+fn pop(wire: &mut Wire, line: &str) -> String {
+    wire.send(format!("{line}\r\n").as_bytes()).unwrap();
+    String::from_utf8(wire.line().unwrap()).unwrap()
+}
+
+/// A POP3 session of a mailbox.
+fn popped(mailbox: &Mailbox<'_>) -> Wire {
+    let appliance = mailbox.appliance;
+    let mut wire = Wire::tls(appliance.place(995), appliance.trust()).unwrap();
+    assert!(wire.line().unwrap().starts_with(b"+OK"));
+    pop(&mut wire, &format!("USER {}", mailbox.address));
+    let entered = pop(&mut wire, &format!("PASS {}", mailbox.password));
+    assert!(entered.starts_with("+OK"), "{entered}");
+    wire
+}
+
+#[test]
+fn ac_03_pop3_on_995_is_tls_first() {
+    let appliance = Appliance::shared();
+    let mailbox = appliance.mailbox("pop");
+    mailbox.send_well(&[&mailbox.address], &to_itself(&mailbox));
+    let held = mailbox.wait_until("receipts and envelope", |m| m.len() == 3);
+    let mut wire = Wire::tls(appliance.place(995), appliance.trust()).unwrap();
+    assert!(wire.line().unwrap().starts_with(b"+OK"));
+    assert!(pop(&mut wire, "STAT").starts_with("-ERR"));
+    pop(&mut wire, &format!("USER {}", mailbox.address));
+    assert!(pop(&mut wire, "PASS sbagliata").starts_with("-ERR [AUTH]"));
+    drop(wire);
+    let mut wire = popped(&mailbox);
+    let octets: usize = held.iter().map(Vec::len).sum();
+    assert_eq!(pop(&mut wire, "STAT"), format!("+OK 3 {octets}"));
+    // In clear nobody is served, and nothing offers to begin in clear.
+    let mut clear = Wire::plain(appliance.port(995)).unwrap();
+    clear.send(b"CAPA\r\n").unwrap();
+    let said = clear.rest();
+    assert!(!said.windows(3).any(|w| w == b"+OK"), "{said:?}");
+    assert!(pop(&mut wire, "STLS").starts_with("-ERR"));
+}
+
+#[test]
+fn ac_13_what_pop3_deletes_can_be_restored_for_the_policys_term() {
+    let mut appliance = Appliance::initialised(&["--sandbox-clock"]);
+    appliance.serve();
+    let address = appliance.mailbox("pop").address;
+    let mailbox = |appliance: &Appliance| Mailbox::new(appliance, &address, PASSWORD).messages();
+    let delete_all = |appliance: &Appliance| {
+        let mut wire = popped(&Mailbox::new(appliance, &address, PASSWORD));
+        for number in 1..=3 {
+            assert!(pop(&mut wire, &format!("DELE {number}")).starts_with("+OK"));
+        }
+        assert!(pop(&mut wire, "QUIT").starts_with("+OK"));
+    };
+    let deleted = |appliance: &Appliance| {
+        let listed = appliance.json(&["mailbox", "deleted", &address]);
+        listed["deleted"].as_array().unwrap().clone()
+    };
+    let user = Mailbox::new(&appliance, &address, PASSWORD);
+    user.send_well(&[&address], &to_itself(&user));
+    let held = user.wait_until("receipts and envelope", |m| m.len() == 3);
+    delete_all(&appliance);
+    assert!(mailbox(&appliance).is_empty(), "no client sees it");
+    let used = appliance.json(&["mailbox", "show", &address])["used"].clone();
+    assert_eq!(used, 0, "it takes no room");
+    // A dead process forgets nothing.
+    appliance.kill();
+    appliance.serve();
+    let kept = deleted(&appliance);
+    assert_eq!(kept.len(), 3);
+    assert!(mailbox(&appliance).is_empty());
+    let key = kept[1]["key"].as_str().unwrap();
+    appliance.well(&["mailbox", "restore", &address, key]);
+    assert_eq!(mailbox(&appliance), [held[1].clone()]);
+    appliance.refused(&["mailbox", "restore", &address, key]);
+    appliance.well(&["mailbox", "restore", &address, "--all"]);
+    assert_eq!(mailbox(&appliance).len(), 3);
+    assert!(deleted(&appliance).is_empty());
+    delete_all(&appliance);
+    appliance.well(&["sandbox", "clock", "--advance", "29d"]);
+    assert_eq!(deleted(&appliance).len(), 3);
+    appliance.well(&["sandbox", "clock", "--advance", "2d"]);
+    let end = Instant::now() + ARRIVAL_WAIT;
+    while !deleted(&appliance).is_empty() {
+        assert!(Instant::now() < end, "the term is over");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    assert!(
+        appliance
+            .said_by(&["mailbox", "restore", &address, "--all"])
+            .contains("0 restored")
+    );
+    // Where the policy keeps nothing, what is deleted is gone.
+    appliance.kill();
+    appliance.set_policy("deleted_kept_days", 0);
+    appliance.serve();
+    let user = Mailbox::new(&appliance, &address, PASSWORD);
+    user.send_well(&[&address], &to_itself(&user));
+    user.wait_until("receipts and envelope", |m| m.len() == 3);
+    delete_all(&appliance);
+    assert!(deleted(&appliance).is_empty());
+}
+
+/// An appliance that serves HTTPS.
+fn on_the_web() -> Appliance {
+    let mut appliance = Appliance::initialised(&[]);
+    appliance.set("listen", "https", i64::from(appliance.port(443)));
+    appliance.serve();
+    appliance
+}
+
+/// Status, header and body of a request over HTTPS.
+fn web(appliance: &Appliance, path: &str, more: &[&str]) -> (u16, String, String) {
+    let port = appliance.port(443);
+    let connect = format!("::127.0.0.1:{port}");
+    let (url, anchors) = (format!("https://{HOST}:{port}{path}"), appliance.anchors());
+    let mut all = vec![
+        "--silent",
+        "--show-error",
+        "--include",
+        "--cacert",
+        arg(&anchors),
+    ];
+    all.extend(["--connect-to", &connect, &url]);
+    all.extend(more);
+    let answer = run_well("curl", &all);
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+    let status = head.split(' ').nth(1).unwrap().parse().unwrap();
+    (status, head.to_ascii_lowercase(), body.to_owned())
+}
+
+fn well_formed(xml: &str) {
+    let output = run_with_input("xmllint", &["--nonet", "--noout", "-"], xml.as_bytes());
+    assert!(output.status.success(), "{xml}\n{}", said(&output));
+}
+
+#[test]
+fn ac_16_programs_find_their_settings_and_only_for_domains_of_ours() {
+    let appliance = on_the_web();
+    let config = "/mail/config-v1.1.xml?emailaddress=anna%40altra.test";
+    let (status, _, xml) = web(&appliance, config, &[]);
+    assert_eq!(status, 200);
+    well_formed(&xml);
+    for usual in [993, 995, 465, 587] {
+        let port = format!("<port>{}</port>", appliance.port(usual));
+        assert!(xml.contains(&port), "{xml}");
+    }
+    assert!(xml.contains("<domain>altra.test</domain>") && xml.contains(HOST));
+    let wellknown = "/.well-known/autoconfig/mail/config-v1.1.xml";
+    let (status, _, xml) = web(
+        &appliance,
+        wellknown,
+        &["--header", "Host: autoconfig.pec.test"],
+    );
+    assert!(
+        status == 200 && xml.contains("<domain>pec.test</domain>"),
+        "{xml}"
+    );
+    for foreign in [
+        "/mail/config-v1.1.xml?emailaddress=anna%40altri.example",
+        "/mail/config-v1.1.xml?emailaddress=%22%3E%3Cscript%3E%40pec.test",
+        "/mail/config-v1.1.xml",
+        "/autodiscover/autodiscover.json?Email=a%40altri.example&Protocol=AutodiscoverV1",
+        "/aiuto/profilo.mobileconfig?emailaddress=a%40altri.example",
+        "/mail/",
+    ] {
+        assert_eq!(web(&appliance, foreign, &[]).0, 404, "{foreign}");
+    }
+    let request = |address: &str| {
+        format!(
+            "<?xml version=\"1.0\"?><Autodiscover xmlns=\"http://schemas.microsoft.com/exchange/\
+             autodiscover/outlook/requestschema/2006\"><Request><EMailAddress>{address}\
+             </EMailAddress><AcceptableResponseSchema>http://schemas.microsoft.com/exchange/\
+             autodiscover/outlook/responseschema/2006a</AcceptableResponseSchema></Request>\
+             </Autodiscover>"
+        )
+    };
+    let discover = "/autodiscover/autodiscover.xml";
+    let post = |body: &str| web(&appliance, discover, &["--data-binary", body]);
+    let (status, _, xml) = post(&request("r&amp;d'1@pec.test"));
+    assert_eq!(status, 200);
+    well_formed(&xml);
+    assert!(
+        xml.contains("<LoginName>r&amp;d&#39;1@pec.test</LoginName>"),
+        "{xml}"
+    );
+    assert!(
+        xml.contains(&format!("<Port>{}</Port>", appliance.port(995))),
+        "{xml}"
+    );
+    assert_eq!(post(&request("anna@altri.example")).0, 404);
+    assert_eq!(post("nothing").0, 400);
+    assert_eq!(post(&"x".repeat(20_000)).0, 413);
+    let json = "/autodiscover/autodiscover.json/v1.0/anna@pec.test?Protocol=AutodiscoverV1";
+    let (_, _, told) = web(&appliance, json, &[]);
+    let told: serde_json::Value = serde_json::from_str(&told).unwrap();
+    let url = format!("https://{HOST}:{}{discover}", appliance.port(443));
+    assert_eq!(told["Url"], url.as_str());
+    let profile = ["--data", "emailaddress=anna%40pec.test"];
+    let (status, head, plist) = web(&appliance, "/aiuto/profilo.mobileconfig", &profile);
+    assert_eq!(status, 200);
+    well_formed(&plist);
+    assert!(
+        head.contains("content-type: application/x-apple-aspen-config"),
+        "{head}"
+    );
+    assert!(
+        plist.contains(&format!("<integer>{}</integer>", appliance.port(993))),
+        "{plist}"
+    );
+    // And what the DNS must say.
+    let shown = appliance.well(&["domain", "show", "altra.test"]);
+    for record in [
+        format!(
+            "_submissions._tcp.altra.test. IN SRV 0 1 {} {HOST}.",
+            appliance.port(465)
+        ),
+        format!(
+            "_imaps._tcp.altra.test. IN SRV 0 1 {} {HOST}.",
+            appliance.port(993)
+        ),
+        format!(
+            "_pop3s._tcp.altra.test. IN SRV 10 1 {} {HOST}.",
+            appliance.port(995)
+        ),
+        "_imap._tcp.altra.test. IN SRV 0 0 0 .".to_owned(),
+        "_pop3._tcp.altra.test. IN SRV 0 0 0 .".to_owned(),
+    ] {
+        assert!(shown.contains(&record), "{record}\n{shown}");
+    }
+}
+
+#[test]
+fn ac_18_help_pages_give_servers_ports_and_steps_without_signing_in() {
+    let appliance = on_the_web();
+    let (status, head, page) = web(&appliance, "/aiuto", &[]);
+    assert_eq!(status, 200);
+    for usual in [993, 995, 465, 587] {
+        let port = format!("<code>{}</code>", appliance.port(usual));
+        assert!(page.contains(&port), "{port}");
+    }
+    for text in [
+        HOST,
+        "SSL/TLS",
+        "STARTTLS",
+        "Password normale",
+        "Thunderbird",
+        "Outlook",
+        "iPhone",
+        "Android",
+        "non serve nessuna opzione speciale",
+        // DR-19
+        "messo nella casella, non letto",
+        "Ambiente di prova",
+        "30 giorni",
+    ] {
+        assert!(page.contains(text), "{text}");
+    }
+    assert!(
+        !page.contains("<script") && !page.contains(" style="),
+        "no script, no inline style"
+    );
+    assert!(
+        !page.contains('{') && !page.contains('}'),
+        "every name is filled in"
+    );
+    assert!(
+        head.contains("content-security-policy: default-src 'none'"),
+        "{head}"
+    );
+    let (status, head, _) = web(&appliance, "/aiuto/style.css", &[]);
+    assert!(
+        status == 200 && head.contains("content-type: text/css"),
+        "{head}"
+    );
 }

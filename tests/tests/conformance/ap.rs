@@ -660,3 +660,18 @@ fn ap_31_submission_is_eight_bit_and_ascii_in_addresses() {
         "553 5.6.7"
     );
 }
+
+#[test]
+fn ap_28_a_repeated_submission_is_answered_as_the_first_and_makes_no_second() {
+    let trio = Trio::new();
+    let draft = trio.simple().field("X-Idempotency-Key", &unique()).bytes();
+    let first = trio.from.send(&[&trio.to.address], &draft);
+    assert_eq!(first.code, 250, "{first:?}");
+    let again = trio.from.send(&[&trio.to.address], &draft);
+    assert_eq!((again.code, &again.lines), (250, &first.lines));
+    // A later one shows that nothing else was on its way.
+    trio.from
+        .send_well(&[&trio.to.address], &trio.simple().bytes());
+    trio.to.wait_for(2);
+    trio.from.wait_for(4);
+}

@@ -318,3 +318,35 @@ fn dr_20_the_type_is_honoured_whatever_the_client() {
     let certified = trio.certify_simple(&draft);
     assert_eq!(detail(certified.delivery()), "brief");
 }
+
+#[test]
+fn dr_21_a_mailboxs_own_type_applies_where_the_program_asks_for_none() {
+    for (own, asked, word, title) in [
+        (
+            "brief",
+            None,
+            "breve",
+            "Ricevuta breve di avvenuta consegna\n",
+        ),
+        (
+            "brief",
+            Some("sintetica"),
+            "sintetica",
+            "Ricevuta sintetica di",
+        ),
+        ("none", None, "", "Ricevuta di avvenuta consegna\n"),
+    ] {
+        let trio = Trio::new();
+        let appliance = trio.from.appliance;
+        appliance.well(&["mailbox", "receipt-type", &trio.from.address, own]);
+        let draft = match asked {
+            Some(asked) => trio.simple().field("X-TipoRicevuta", asked),
+            None => trio.simple(),
+        };
+        let certified = trio.certify_simple(&draft);
+        let told = certified.envelope().get("X-TipoRicevuta");
+        assert_eq!(told.unwrap_or_default(), word);
+        let text = certified.delivery().text();
+        assert!(text.starts_with(title), "{text}");
+    }
+}

@@ -89,6 +89,37 @@ pub struct Expunged {
     /// Octets used in the mailbox after this.
     #[n(4)]
     pub usage: u64,
+    /// Since when they lie where no client sees them, to be restored (AC-13); `None`: they are gone.
+    #[n(5)]
+    pub kept: Option<Instant>,
+}
+
+/// Removed messages that were kept, gone after their term (AC-13).
+#[derive(Debug, Clone, PartialEq, Eq, minicbor::Encode, minicbor::Decode)]
+pub struct Purged {
+    /// The mailbox.
+    #[n(0)]
+    pub mailbox: MailboxId,
+    /// The folder that they were in.
+    #[n(1)]
+    pub folder: FolderId,
+    /// At most `limits::UIDS_PER_RECORD_MAX`.
+    #[n(2)]
+    pub uids: Vec<Uid>,
+}
+
+/// A removed message that was kept is in its folder again, under a new UID (AC-13).
+#[derive(Debug, Clone, PartialEq, Eq, minicbor::Encode, minicbor::Decode)]
+pub struct Restored {
+    /// The UID that it had; the mailbox and the folder are those of the placing.
+    #[n(0)]
+    pub uid: Uid,
+    /// The placing.
+    #[n(1)]
+    pub filing: Filing,
+    /// Who did it.
+    #[n(2)]
+    pub author: String,
 }
 
 /// A folder as it is now, or its end.

@@ -1,6 +1,6 @@
 //! Records of certified mail: the steps of one message (see the crate's picture).
 
-use super::{Evidence, Filing};
+use super::{Evidence, Filing, SeenMark};
 use crate::address::Address;
 use crate::blob::BlobRef;
 use crate::certification::{ErrorKind, RecipientType};
@@ -43,6 +43,9 @@ pub struct Submitted {
     /// The access point's own `Received:` field, with its CRLF (TE-02); stands before the body.
     #[n(6)]
     pub received: String,
+    /// Of the key under which the program may repeat it (AP-28).
+    #[n(7)]
+    pub key: Option<SeenMark>,
 }
 
 /// What is owed to one recipient.

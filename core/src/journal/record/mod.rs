@@ -17,7 +17,9 @@ pub use arrival::{
 };
 pub use evidence::Evidence;
 pub use house::{QuarantineRead, QuarantineRemoved, Started};
-pub use mailbox::{Appended, Expunged, Filing, FlagChange, Flagged, FolderChanged, QuotaWarned};
+pub use mailbox::{
+    Appended, Expunged, Filing, FlagChange, Flagged, FolderChanged, Purged, QuotaWarned, Restored,
+};
 pub use message::{
     Accepted, Certified, DeliveryOutcome, Landed, Paths, RecipientErrand, Refused, Stored, Struck,
     Submitted,
@@ -112,8 +114,10 @@ kinds! {
     18 Forgotten "What was kept for a term is dropped."
     20 Appended "A message was put into a folder by its holder."
     21 Flagged "Flags of messages changed."
-    22 Expunged "Messages were removed for good."
+    22 Expunged "Messages were removed, for good or to be restored for a term."
     23 FolderChanged "A folder was made, renamed, removed or got a keyword."
+    24 Purged "Removed messages that were kept are gone."
+    25 Restored "A removed message is in its folder again."
     28 QuotaWarned "The holder was warned of the mailbox's capacity, or it has room again."
     40 ProviderChanged "The provider's own record."
     41 DomainChanged "A domain was added or its state changed."

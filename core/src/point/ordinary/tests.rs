@@ -30,6 +30,7 @@ fn row(ordinary: OrdinaryPolicy, state: MailboxState) -> MailboxRow {
         created: Instant::from_millis(0),
         changes: 1,
         ordinary,
+        receipt_type: None,
         service: false,
         access: Default::default(),
     }

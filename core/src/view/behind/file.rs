@@ -3,7 +3,7 @@
 //!
 //! ```text
 //!  0 kind   1 blob is a rope   4 folder   8 uid or UIDNEXT   16 modseq   24 flags
-//! 32 segment   40 offset   48 length   56 size or usage   64 internal date   76 CRC-32C of 0..76
+//! 32 segment   40 offset   48 length   56 size or usage   64 internal date or since when set aside   76 CRC-32C of 0..76
 //! ```
 
 use std::collections::BTreeMap;
@@ -24,11 +24,13 @@ const COUNTER: u8 = 4;
 const MODSEQ: u8 = 5;
 const USAGE: u8 = 6;
 const FOLDER_GONE: u8 = 7;
+const SET_ASIDE: u8 = 8;
 
 /// The rows of a mailbox that count, as they come out of its file.
 #[derive(Debug, Default)]
 pub struct Index {
     messages: BTreeMap<(FolderId, Uid), MessageRow>,
+    set_aside: BTreeMap<(FolderId, Uid), (MessageRow, Instant)>,
     counters: BTreeMap<FolderId, FolderCounter>,
     usage: u64,
 }
@@ -37,7 +39,7 @@ pub struct Index {
 pub fn deaths(row: &Row) -> u64 {
     match row {
         Row::Gone(..) => 2,
-        Row::Message(..) => 0,
+        Row::Message(..) | Row::SetAside(..) => 0,
         _ => 1,
     }
 }
@@ -76,6 +78,13 @@ pub fn write_row(row: &Row) -> Option<(MailboxId, [u8; ROW_BYTES])> {
             put(0, &[GONE]);
             put(4, &folder.0.to_le_bytes());
             put(8, &uid.to_le_bytes());
+            mailbox
+        }
+        Row::SetAside(mailbox, folder, uid, at) => {
+            put(0, &[SET_ASIDE]);
+            put(4, &folder.0.to_le_bytes());
+            put(8, &uid.to_le_bytes());
+            put(64, &at.as_millis().to_le_bytes());
             mailbox
         }
         Row::Counter(mailbox, folder, counter) => {
@@ -163,6 +172,13 @@ impl Index {
             }
             GONE => {
                 self.messages.remove(&(folder, uid));
+                self.set_aside.remove(&(folder, uid));
+            }
+            SET_ASIDE => {
+                if let Some(message) = self.messages.remove(&(folder, uid)) {
+                    let at = Instant::from_millis(word64(64)? as i64);
+                    self.set_aside.insert((folder, uid), (message, at));
+                }
             }
             COUNTER => {
                 let counter = FolderCounter {
@@ -176,6 +192,7 @@ impl Index {
             FOLDER_GONE => {
                 self.counters.remove(&folder);
                 self.messages.retain(|(of, _), _| *of != folder);
+                self.set_aside.retain(|(of, _), _| *of != folder);
             }
             _ => return None,
         }
@@ -186,8 +203,16 @@ impl Index {
     pub fn into_rows(self, mailbox: MailboxId) -> impl Iterator<Item = Row> {
         let messages = self.messages.into_iter();
         let counters = self.counters.into_iter();
+        let set_aside = self.set_aside.into_iter();
+        let set_aside = set_aside.flat_map(move |((folder, uid), (message, at))| {
+            [
+                Row::Message(mailbox, folder, message),
+                Row::SetAside(mailbox, folder, uid, at),
+            ]
+        });
         messages
             .map(move |((folder, _), message)| Row::Message(mailbox, folder, message))
+            .chain(set_aside)
             .chain(counters.map(move |(folder, counter)| Row::Counter(mailbox, folder, counter)))
             .chain([Row::Usage(mailbox, self.usage)])
     }

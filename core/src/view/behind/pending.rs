@@ -35,6 +35,8 @@ enum Key {
     Folder(MailboxId, FolderId),
     Counter(MailboxId, FolderId),
     Message(MailboxId, FolderId, Uid),
+    /// After the message itself.
+    SetAside(MailboxId, FolderId, Uid),
     Usage(MailboxId),
     Warned(MailboxId),
 }
@@ -85,6 +87,9 @@ impl Pending {
                 }
             }
             Row::Folder(mailbox, folder, None) => self.empty_folder(*mailbox, *folder),
+            Row::Gone(mailbox, folder, uid) => {
+                self.0.remove(&Key::SetAside(*mailbox, *folder, *uid));
+            }
             _ => {}
         }
         self.replace(key(&row), row, may_be_stored);
@@ -100,7 +105,10 @@ impl Pending {
         self.0.remove(&Key::Counter(mailbox, folder));
         let messages =
             Key::Message(mailbox, folder, Uid::MIN)..=Key::Message(mailbox, folder, Uid::MAX);
-        let keys: Vec<Key> = self.0.range(messages).map(|(key, _)| key.clone()).collect();
+        let set_aside =
+            Key::SetAside(mailbox, folder, Uid::MIN)..=Key::SetAside(mailbox, folder, Uid::MAX);
+        let both = self.0.range(messages).chain(self.0.range(set_aside));
+        let keys: Vec<Key> = both.map(|(key, _)| key.clone()).collect();
         for key in keys {
             self.0.remove(&key);
         }
@@ -134,6 +142,7 @@ fn key(row: &Row) -> Key {
         Row::Message(mailbox, folder, row) => Key::Message(*mailbox, *folder, row.uid),
         Row::Flags(mailbox, folder, change, _) => Key::Message(*mailbox, *folder, change.uid),
         Row::Gone(mailbox, folder, uid) => Key::Message(*mailbox, *folder, *uid),
+        Row::SetAside(mailbox, folder, uid, _) => Key::SetAside(*mailbox, *folder, *uid),
         Row::Usage(mailbox, _) => Key::Usage(*mailbox),
         Row::Warned(mailbox, _) => Key::Warned(*mailbox),
         Row::Submission(identifier, _) => Key::Submission(identifier.clone()),

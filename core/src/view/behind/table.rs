@@ -178,7 +178,7 @@ pub fn cell(row: &Row) -> Option<(Vec<u8>, Option<Vec<u8>>)> {
             row.as_ref().map(|row| encode((target, row))),
         ),
         Row::Counter(..) | Row::Modseq(..) | Row::Message(..) | Row::Flags(..) => return None,
-        Row::Gone(..) | Row::Usage(..) => return None,
+        Row::Gone(..) | Row::SetAside(..) | Row::Usage(..) => return None,
     })
 }
 

@@ -9,7 +9,7 @@ use crate::blob::BlobRef;
 use crate::disk::SimDisk;
 use crate::instant::Instant;
 use crate::journal::record::{
-    Appended, Expunged, Filing, FlagChange, Flagged, FolderChanged, Struck,
+    Appended, Expunged, Filing, FlagChange, Flagged, FolderChanged, Purged, Restored, Struck,
 };
 use crate::journal::{Batch, Lane, LaneStore, Partition, Record};
 use crate::mailbox::{Content, FolderId, FolderRow, MailboxId};
@@ -103,6 +103,9 @@ fn describe(view: &View) -> String {
             for message in folder.messages.values() {
                 text += &format!("{message:?}\n");
             }
+            for kept in folder.set_aside.values() {
+                text += &format!("{kept:?}\n");
+            }
         }
     }
     view.with_work(|work| text + &format!("{:?} {:?}", work.answers, work.errands))
@@ -158,6 +161,22 @@ fn expunged(mailbox: u64, uids: std::ops::Range<u32>) -> Expunged {
         modseq: 9000,
         uids: uids.collect(),
         usage: 1,
+        kept: None,
+    }
+}
+
+fn set_aside(mailbox: u64, uids: std::ops::Range<u32>) -> Expunged {
+    Expunged {
+        kept: Some(Instant::from_millis(77)),
+        ..expunged(mailbox, uids)
+    }
+}
+
+fn purged(mailbox: u64, uids: std::ops::Range<u32>) -> Purged {
+    Purged {
+        mailbox: MailboxId(mailbox),
+        folder: FolderId(1),
+        uids: uids.collect(),
     }
 }
 
@@ -355,6 +374,46 @@ fn a_mailbox_file_of_mostly_dead_rows_is_rewritten() {
     let entry = names.into_iter().next().unwrap().unwrap();
     assert_eq!(entry.file_name(), "0000000000000001.1");
     assert!(entry.metadata().unwrap().len() < 110 * file::ROW_BYTES as u64);
+    assert_eq!(house.seen().0, house.truth());
+}
+
+#[test]
+fn ac_13_what_is_set_aside_is_loaded_as_it_was_restored_and_purged() {
+    let mut house = House::new();
+    house.run(|house, behind| {
+        house.note(behind, folder(1, 1, Some(folder_row("INBOX"))));
+        (1..=1200).for_each(|uid| house.note(behind, filed(1, 1, uid)));
+        // Nothing of these was stored yet.
+        house.note(behind, set_aside(1, 1..3));
+        house.note(behind, purged(1, 1..2));
+    });
+    assert_eq!(house.seen().0, house.truth());
+    house.run(|house, behind| {
+        house.note(behind, set_aside(1, 100..200));
+        house.note(behind, flagged(1, 300));
+    });
+    let (seen, _, rebuilt) = house.seen();
+    assert_eq!((&seen, rebuilt), (&house.truth(), None));
+    assert_eq!(seen.matches("SetAside").count(), 101);
+    house.run(|house, behind| {
+        house.note(behind, purged(1, 100..150));
+        let filing = filed(1, 1, 1201).filing;
+        let author = "test".to_owned();
+        house.note(
+            behind,
+            Restored {
+                uid: 150,
+                filing,
+                author,
+            },
+        );
+        // Enough dead rows for the file to be rewritten.
+        house.note(behind, expunged(1, 200..1150));
+    });
+    let (seen, _, rebuilt) = house.seen();
+    assert_eq!((&seen, rebuilt), (&house.truth(), None));
+    assert_eq!(seen.matches("SetAside").count(), 50);
+    house.run(|house, behind| house.note(behind, folder(1, 1, None)));
     assert_eq!(house.seen().0, house.truth());
 }
 

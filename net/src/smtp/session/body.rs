@@ -203,6 +203,7 @@ impl Session {
         self.ready.push_back(Action::Commit(Box::new(Transaction {
             origin: mail.origin,
             recipients: mail.recipients,
+            key: None,
             received_from: self.received_from(),
         })));
     }

@@ -48,6 +48,8 @@ pub struct Transaction {
     pub recipients: Vec<Address>,
     /// For the `Received:` field.
     pub received_from: String,
+    /// The driver's: under which key the program may repeat it (AP-28).
+    pub key: Option<Vec<u8>>,
 }
 
 /// What the driver is to do.
