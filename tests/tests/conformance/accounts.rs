@@ -9,9 +9,11 @@ use ceralacca_tests::mailbox::Mailbox;
 use ceralacca_tests::message::Part;
 use ceralacca_tests::program::{arg, run_well, run_with_input, said};
 use ceralacca_tests::receiver::{Receiver, self_signed};
+use ceralacca_tests::wire::Wire;
 use ceralacca_tests::zone::Zone;
 
 use crate::Trio;
+use crate::ac::pop;
 
 /// `* QUOTA "" (STORAGE used most)`, in units of 1024 octets.
 fn storage(mailbox: &Mailbox<'_>) -> (u64, u64) {
@@ -158,7 +160,19 @@ fn ac_14_each_protocol_is_switched_off_and_on_and_the_client_is_told() {
         session.auth_plain(&mailbox.address, PASSWORD).status(),
         "235 2.7.0"
     );
+    let pop3 = || {
+        let mut wire = Wire::tls(appliance.place(995), appliance.trust()).unwrap();
+        wire.line().unwrap();
+        pop(&mut wire, &format!("USER {}", mailbox.address));
+        pop(&mut wire, &format!("PASS {PASSWORD}"))
+    };
+    assert!(pop3().starts_with("+OK"));
     switch("--pop3", "off");
+    let refused = pop3();
+    assert!(
+        refused.starts_with("-ERR [SYS/PERM] POP3 is switched off"),
+        "{refused}"
+    );
     let shown = appliance.json(&["mailbox", "show", &mailbox.address]);
     let on = &shown["access"]["protocols"];
     assert_eq!(on, &serde_json::json!(["submission", "imap"]));
@@ -429,7 +443,7 @@ fn handshake(appliance: &Appliance, port: u16, more: &[&str]) -> String {
 #[test]
 fn se_09_tls_1_2_is_the_least_and_weak_suites_are_off() {
     let appliance = Appliance::start();
-    for port in [465, 587, 993] {
+    for port in [465, 587, 993, 995] {
         for (version, name) in [("-tls1_2", "TLSv1.2"), ("-tls1_3", "TLSv1.3")] {
             let said = handshake(&appliance, port, &[version]);
             let new = format!("New, {name}, Cipher is ");
