@@ -7,7 +7,7 @@ use ceralacca_admin::control::{Link, Request};
 use serde_json::{Value, json};
 
 use crate::load::{self, Load};
-use crate::provider::{Provider, ask};
+use crate::provider::{Holder, Provider, ask};
 use crate::signing;
 use crate::sums::{Trouble, percentile};
 
@@ -26,6 +26,9 @@ pub struct Settings {
     /// Octets of each message.
     #[arg(long, default_value_t = 20_000)]
     octets: usize,
+    /// What signs.
+    #[arg(long, value_enum, default_value_t = Holder::Soft)]
+    signer: Holder,
     /// One JSON object on the last line instead of the table.
     #[arg(long)]
     json: bool,
@@ -54,7 +57,7 @@ pub fn run(settings: &Settings) -> Result<(), Trouble> {
     };
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let raw = signing::raw_rate(cores, RAW_TIME)?;
-    let provider = Provider::start(load.connections + load.recipients)?;
+    let provider = Provider::start(load.connections + load.recipients, settings.signer)?;
     let mut link = provider.link()?;
     // One message warms connections, caches and pages of code.
     load::run(
@@ -83,6 +86,7 @@ pub fn run(settings: &Settings) -> Result<(), Trouble> {
     let mut delivered = arrivals.milliseconds(&done.begun_ms);
     let messages = load.messages as f64;
     let object = json!({
+        "signer": settings.signer.word(),
         "messages_per_s": round(messages / seconds),
         "reply_ms_p50": round(percentile(&mut replies, 0.50)),
         "reply_ms_p99": round(percentile(&mut replies, 0.99)),

@@ -6,6 +6,7 @@ mod chain;
 mod load;
 mod memory;
 mod provider;
+mod signers;
 mod signing;
 mod sums;
 
@@ -26,6 +27,8 @@ enum What {
     Chain(chain::Settings),
     /// Concurrent large submissions; prints the largest resident size.
     Memory(memory::Settings),
+    /// The vector signer beside aws-lc-rs and OpenSSL.
+    Signers(signers::Settings),
 }
 
 fn main() -> ExitCode {
@@ -36,6 +39,7 @@ fn main() -> ExitCode {
     let done = match Arguments::parse().what {
         What::Chain(settings) => chain::run(&settings),
         What::Memory(settings) => memory::run(&settings),
+        What::Signers(settings) => signers::run(&settings),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

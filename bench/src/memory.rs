@@ -2,7 +2,7 @@
 
 use crate::chain::Arrivals;
 use crate::load::{self, Load};
-use crate::provider::Provider;
+use crate::provider::{Holder, Provider};
 use crate::sums::Trouble;
 
 /// What to run.
@@ -18,7 +18,7 @@ pub struct Settings {
 
 /// Submits, waits for all receipts, prints the largest resident size of the server.
 pub fn run(settings: &Settings) -> Result<(), Trouble> {
-    let provider = Provider::start(settings.connections + 1)?;
+    let provider = Provider::start(settings.connections + 1, Holder::Soft)?;
     let idle = provider.resident_bytes_max()?;
     let octets = settings.megabytes * 1024 * 1024;
     let connections = settings.connections;

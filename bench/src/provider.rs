@@ -20,6 +20,31 @@ pub const PASSWORD: &str = "bench password";
 const HOST: &str = "pec.test";
 const START_WAIT: Duration = Duration::from_secs(60);
 
+/// What holds the key of the provider.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum Holder {
+    /// aws-lc-rs.
+    Soft,
+    /// The vector signer.
+    Vector,
+    /// SoftHSM 2, in a folder of its own.
+    Softhsm,
+}
+
+impl Holder {
+    /// As the command line writes it.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Soft => "soft",
+            Self::Vector => "vector",
+            Self::Softhsm => "softhsm",
+        }
+    }
+}
+
+/// Where Debian has the module.
+const SOFTHSM: &str = "/usr/lib/softhsm/libsofthsm2.so";
+
 /// The running provider; ended when dropped.
 pub struct Provider {
     folder: TempDir,
@@ -44,7 +69,7 @@ fn lift_rates(data: &Path) -> Result<(), Trouble> {
 
 impl Provider {
     /// Makes the provider with mailboxes `m0` to `m<n-1>` of the domain `pec.test`, and serves it.
-    pub fn start(mailboxes: usize) -> Result<Self, Trouble> {
+    pub fn start(mailboxes: usize, holder: Holder) -> Result<Self, Trouble> {
         let folder = TempDir::new()?;
         let data = folder.path().join("data");
         let password = folder.path().join("password");
@@ -59,11 +84,25 @@ impl Provider {
             "--free-ports",
         ];
         let names = ["--provider", "Prova S.p.A.", "--domain", "pec.test"];
-        appliance(&data)
-            .arg("init")
-            .args(names)
-            .args(listening)
-            .quiet()?;
+        let token = Token::make(folder.path())?;
+        let mut init = appliance(&data);
+        init.arg("init").args(names).args(listening);
+        match holder {
+            Holder::Soft => init.quiet()?,
+            Holder::Vector => {
+                init.args(["--signer", "vector", "--pin-file"])
+                    .arg(&token.pin);
+                init.quiet()?;
+            }
+            Holder::Softhsm => {
+                init.args([
+                    "--signer", "pkcs11", "--module", SOFTHSM, "--token", "bench",
+                ]);
+                init.arg("--pin-file").arg(&token.pin);
+                token.seen_by(&mut init).quiet()?;
+                token.certify(&data)?;
+            }
+        }
         lift_rates(&data)?;
         for number in 0..mailboxes {
             let mut add = appliance(&data);
@@ -72,7 +111,8 @@ impl Provider {
             add.quiet()?;
         }
         let log = std::fs::File::create(folder.path().join("serve.log"))?;
-        let serve = appliance(&data)
+        let serve = token
+            .seen_by(&mut appliance(&data))
             .arg("serve")
             .stdout(Stdio::null())
             .stderr(Stdio::from(log))
@@ -198,5 +238,72 @@ impl Quiet for Command {
         Err(Trouble::from(
             String::from_utf8_lossy(&output.stderr).into_owned(),
         ))
+    }
+}
+
+/// Files that a token, or a sealed key, needs.
+struct Token {
+    pin: std::path::PathBuf,
+    conf: std::path::PathBuf,
+}
+
+impl Token {
+    fn make(folder: &Path) -> Result<Self, Trouble> {
+        use std::os::unix::fs::OpenOptionsExt;
+        let (pin, conf, tokens) = (
+            folder.join("pin"),
+            folder.join("conf"),
+            folder.join("tokens"),
+        );
+        std::fs::create_dir(&tokens)?;
+        std::fs::write(
+            &conf,
+            format!("directories.tokendir = {}\n", tokens.display()),
+        )?;
+        let mut options = std::fs::OpenOptions::new();
+        let mut file = options
+            .write(true)
+            .create_new(true)
+            .mode(0o600)
+            .open(&pin)?;
+        std::io::Write::write_all(&mut file, b"123456\n")?;
+        Ok(Self { pin, conf })
+    }
+
+    fn seen_by<'a>(&self, command: &'a mut Command) -> &'a mut Command {
+        command.env("SOFTHSM2_CONF", &self.conf)
+    }
+
+    /// Token, key and certificate.
+    fn certify(&self, data: &Path) -> Result<(), Trouble> {
+        let (request, pem) = (data.join("bench.csr"), data.join("bench.pem"));
+        let steps: [&[&std::ffi::OsStr]; 5] = [
+            &[
+                "hsm".as_ref(),
+                "init".as_ref(),
+                "--so-pin-file".as_ref(),
+                self.pin.as_ref(),
+            ],
+            &["hsm".as_ref(), "keygen".as_ref()],
+            &[
+                "hsm".as_ref(),
+                "csr".as_ref(),
+                "--out".as_ref(),
+                request.as_ref(),
+            ],
+            &[
+                "sandbox".as_ref(),
+                "authority".as_ref(),
+                "sign".as_ref(),
+                request.as_ref(),
+                "--out".as_ref(),
+                pem.as_ref(),
+            ],
+            &["hsm".as_ref(), "import-cert".as_ref(), pem.as_ref()],
+        ];
+        for step in steps {
+            self.seen_by(appliance(data).args(step)).quiet()?;
+        }
+        Ok(())
     }
 }

@@ -146,3 +146,68 @@ fn a_key_file_that_others_may_read_is_refused() {
     let refused = SoftwareKey::load(&path).unwrap_err().to_string();
     assert!(refused.contains("others may read it"), "{refused}");
 }
+
+/// A key of the vector signer never lies open on the disk; `openssl` opens it with the PIN too.
+#[test]
+fn a_sealed_key_opens_with_its_pin_alone() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = tempfile::tempdir().unwrap();
+    let secret = |name: &str, text: &str| {
+        let file = folder.path().join(name);
+        std::fs::write(&file, text).unwrap();
+        std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o600)).unwrap();
+        file
+    };
+    let keys = folder.path().join("keys");
+    let sealed = |pin_file| {
+        Operations::new(KeyHolder::Sealed {
+            folder: keys.clone(),
+            pin_file,
+        })
+    };
+    let operations = sealed(secret("pin", "una frase lunga\n"));
+    operations.init(None).unwrap();
+    operations.keygen("pec-1", 2048).unwrap();
+    let file = keys.join("pec-1.key");
+    let text = std::fs::read_to_string(&file).unwrap();
+    assert!(
+        text.starts_with("-----BEGIN ENCRYPTED PRIVATE KEY-----"),
+        "{text}"
+    );
+    let mode = std::fs::metadata(&file).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+    let opened = |password: &str| {
+        let command = ["pkey", "-in", file.to_str().unwrap(), "-noout", "-passin"];
+        let mut openssl = std::process::Command::new("openssl");
+        let status = openssl
+            .args(command)
+            .arg(format!("pass:{password}"))
+            .output();
+        status.unwrap().status.success()
+    };
+    assert!(opened("una frase lunga") && !opened("un'altra"));
+    let csr = operations.csr("pec-1", PROVIDER, SERVICE).unwrap();
+    let issued = authority()
+        .issue(&csr, PROVIDER, SERVICE, 365, now())
+        .unwrap();
+    let imported = operations.import_certificate("pec-1", issued.as_bytes(), PROVIDER, SERVICE);
+    let certificate = std::sync::Arc::new(imported.unwrap().certificate);
+    let signer = operations.signer("pec-1", certificate.clone()).unwrap();
+    openssl_accepts(CONTENT, &sign_one(signer.as_ref(), CONTENT)).unwrap();
+    assert!(signer.describe().is_software, "shown as what it is");
+    assert!(signer.describe().name.contains("not a certified HSM"));
+
+    let other = sealed(secret("other", "un'altra\n"));
+    let refused = other
+        .signer("pec-1", certificate.clone())
+        .err()
+        .unwrap()
+        .to_string();
+    assert!(refused.contains("another PIN"), "{refused}");
+    // One that was kept open before is not taken for a sealed one.
+    let plain = Operations::new(KeyHolder::Software {
+        folder: keys.clone(),
+    });
+    plain.keygen("pec-2", 2048).unwrap();
+    assert!(operations.signer("pec-2", certificate).is_err());
+}

@@ -23,6 +23,31 @@ pub fn appliance_with_token() -> (Appliance, TokenFolder) {
     (appliance, token)
 }
 
+/// HS-01 of the vector signer: chosen aloud, marked wherever it is shown, and it certifies mail.
+#[test]
+fn hs_01_a_key_sealed_in_the_appliance_signs_and_is_shown_as_no_hsm() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = ceralacca_tests::workspace::scratch();
+    let pin = folder.path().join("pin");
+    std::fs::write(&pin, "una frase lunga").unwrap();
+    std::fs::set_permissions(&pin, std::fs::Permissions::from_mode(0o600)).unwrap();
+    let mut appliance = Appliance::initialised(&["--signer", "vector", "--pin-file", arg(&pin)]);
+    appliance.serve();
+    let words = "not a certified HSM";
+    assert!(appliance.log().contains(words), "{}", appliance.log());
+    for question in [&["hsm", "list"], &["check"][..]] {
+        let said = appliance.said_by(question);
+        assert!(said.contains(words), "{said}");
+    }
+    let trio = Trio::at(&appliance);
+    trio.certify_simple(&trio.simple());
+    // Without the PIN it does not even start.
+    appliance.stop();
+    std::fs::write(&pin, "un'altra").unwrap();
+    let said = appliance.try_serve().expect_err("another PIN");
+    assert!(said.contains("another PIN"), "{said}");
+}
+
 /// Certificates with one fault each, made by `openssl` for the token's own key.
 pub fn certificates_outside_the_profile_are_refused() {
     let token = TokenFolder::new();
