@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use ceralacca_core::blob::BlobStore;
 use ceralacca_core::limits;
+use ceralacca_core::login::{Entry, Protocol};
 use ceralacca_core::mailbox::{Content, MailboxId};
 use ceralacca_core::owner::Command;
 use ceralacca_core::proof::Durable;
@@ -38,11 +39,15 @@ pub(crate) async fn run(connection: Connection, shared: Rc<Shared>) {
         shared,
         reader: Reader::default(),
         login_until: Some(Instant::now() + Duration::from_secs(limits::IMAP_LOGIN_TIMEOUT_S)),
+        entry: None,
     };
     // Whatever ended it is the client's or the line's doing, and nothing is left to do about it.
     let _ = rim.talk(session).await;
     rim.connection.close().await;
 }
+
+/// Said to who may not stay.
+const SIGNED_OUT: &str = "signed out: the access to this mailbox was changed";
 
 struct Rim {
     connection: Connection,
@@ -50,6 +55,8 @@ struct Rim {
     reader: Reader,
     /// Until login.
     login_until: Option<Instant>,
+    /// How the client came in.
+    entry: Option<Entry>,
 }
 
 impl Rim {
@@ -75,8 +82,11 @@ impl Rim {
                     session.resume(Answer::Ordered(answer))
                 }
                 Step::Verify { name, password } => {
-                    let row = self.shared.sign_in(&name, password).await;
-                    let next = session.resume(Answer::Verified(row));
+                    let peer = self.connection.peer().ip();
+                    let entry = self.shared.sign_in(Protocol::Imap, peer, &name, password);
+                    let entry = entry.await;
+                    self.entry = entry.as_ref().ok().cloned();
+                    let next = session.resume(Answer::Verified(entry.map(|entry| entry.row)));
                     self.note_login(&session);
                     next
                 }
@@ -108,10 +118,19 @@ impl Rim {
         }
     }
 
+    /// AC-14, AC-15: the protocol was switched off, or the password changed or revoked.
+    fn is_out(&self) -> bool {
+        let entry = self.entry.as_ref();
+        entry.is_some_and(|entry| !self.shared.may_stay(entry))
+    }
+
     /// Reads up to the next command, or the line that is waited for.
     async fn read(&mut self, session: &mut Session) -> Result<Step, ConnError> {
         loop {
             match self.next(session).await? {
+                Some(Input::Command(_) | Input::Append { .. }) if self.is_out() => {
+                    return Ok(session.bye(SIGNED_OUT));
+                }
                 Some(Input::Command(line)) if self.reader.expects_line() => {
                     self.reader.expect_line(false);
                     return Ok(session.line(&line));
@@ -258,7 +277,12 @@ impl Rim {
                         return Ok(Step::Close);
                     }
                 }
-                () = watch.changed() => session.wake(),
+                () = watch.changed() => {
+                    if self.is_out() {
+                        return Ok(session.bye(SIGNED_OUT));
+                    }
+                    session.wake();
+                }
                 () = shared.stopping() => return Ok(session.bye("the server is stopping")),
             }
         }

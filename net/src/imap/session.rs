@@ -5,6 +5,7 @@
 use std::sync::Arc;
 
 use ceralacca_core::limits;
+use ceralacca_core::login::Refusal;
 use ceralacca_core::mailbox::{Content, MailboxId};
 use ceralacca_core::owner::{CommandError, MailboxOrder, Outcome};
 use ceralacca_core::proof::Durable;
@@ -66,8 +67,8 @@ pub enum Pace {
 /// What came of a step.
 #[derive(Debug)]
 pub enum Answer {
-    /// The mailbox that the password opens.
-    Verified(Option<Arc<MailboxRow>>),
+    /// The mailbox that the password opens, or why none.
+    Verified(Result<Arc<MailboxRow>, Refusal>),
     /// What the owner says.
     Ordered(Result<Outcome, CommandError>),
     /// Go on.

@@ -10,6 +10,7 @@ use ceralacca_core::blob::BlobRef;
 use ceralacca_core::instant::Instant;
 use ceralacca_core::journal::Partition;
 use ceralacca_core::limits;
+use ceralacca_core::login::Refusal;
 use ceralacca_core::mailbox::{Content, FolderId, MailboxId, birth_folders, decide};
 use ceralacca_core::owner::{CommandError, MailboxOrder, Outcome};
 use ceralacca_core::proof::Durable;
@@ -74,6 +75,7 @@ impl House {
             ordinary: ceralacca_core::registry::OrdinaryPolicy::Reject,
             receipt_type: None,
             service: false,
+            access: Default::default(),
             changes: 1,
         };
         let folders = birth_folders(Instant::from_millis(NOW));
@@ -223,8 +225,10 @@ impl Client {
                 Step::Verify { name, password } => {
                     let address = Address::parse(&name).ok();
                     let row = address.and_then(|a| self.house.view.mailbox_of(&a));
-                    let row = row.filter(|_| password.as_slice() == b"segreto");
-                    self.session.resume(Answer::Verified(row))
+                    let is_right = password.as_slice() == b"segreto";
+                    let row = row.filter(|row| is_right && row.state != MailboxState::Closed);
+                    self.session
+                        .resume(Answer::Verified(row.ok_or(Refusal::Wrong)))
                 }
                 Step::Order(mailbox, order) => {
                     assert_eq!(mailbox, BOX);
@@ -263,7 +267,8 @@ fn ac_05_login_wants_the_full_address_and_its_password() {
     let mut client = Client::connect(&house());
     assert!(client.said().starts_with("* OK [CAPABILITY IMAP4rev1 "));
     assert_eq!(client.say("a SELECT INBOX\r\n"), "a BAD log in first\r\n");
-    let no = "NO [AUTHENTICATIONFAILED] the address or the password is wrong\r\n";
+    let no = "NO [AUTHENTICATIONFAILED] the address or the password is wrong (two-step login needs \
+              an application password)\r\n";
     assert_eq!(client.say("b LOGIN anna segreto\r\n"), format!("b {no}"));
     assert_eq!(
         client.say("c LOGIN \"anna@pec.test\" \"sbagliato\"\r\n"),

@@ -38,6 +38,7 @@ enum Key {
     /// After the message itself.
     SetAside(MailboxId, FolderId, Uid),
     Usage(MailboxId),
+    Warned(MailboxId),
 }
 
 #[derive(Debug)]
@@ -143,6 +144,7 @@ fn key(row: &Row) -> Key {
         Row::Gone(mailbox, folder, uid) => Key::Message(*mailbox, *folder, *uid),
         Row::SetAside(mailbox, folder, uid, _) => Key::SetAside(*mailbox, *folder, *uid),
         Row::Usage(mailbox, _) => Key::Usage(*mailbox),
+        Row::Warned(mailbox, _) => Key::Warned(*mailbox),
         Row::Submission(identifier, _) => Key::Submission(identifier.clone()),
         Row::Journey(identifier, _) => Key::Journey(identifier.clone()),
         Row::Errand(key, _) => Key::Errand(key.clone()),
