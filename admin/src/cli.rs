@@ -47,6 +47,8 @@ pub enum Command {
     /// Signing keys and their certificates.
     #[command(subcommand)]
     Hsm(HsmCommand),
+    /// How much anybody may do in a minute, and when sign-ins are locked: the values in force.
+    Rates,
     /// Infected messages, kept encrypted for 30 months.
     #[command(subcommand)]
     Quarantine(QuarantineCommand),
@@ -274,6 +276,129 @@ pub enum MailboxCommand {
     /// What was changed, when and by whom.
     History {
         /// Which.
+        #[arg(value_parser = parse_address)]
+        address: Address,
+    },
+    /// Show the protocols, or switch them on and off: new sign-ins at once, open sessions at their next
+    /// command.
+    Protocols {
+        /// Which.
+        #[arg(value_parser = parse_address)]
+        address: Address,
+        /// SMTP submission.
+        #[arg(long, value_enum, value_name = "on|off")]
+        submission: Option<Switch>,
+        /// IMAP.
+        #[arg(long, value_enum, value_name = "on|off")]
+        imap: Option<Switch>,
+        /// POP3.
+        #[arg(long, value_enum, value_name = "on|off")]
+        pop3: Option<Switch>,
+    },
+    /// Passwords for one mail program each, made here and shown once.
+    #[command(subcommand)]
+    AppPassword(AppPasswordCommand),
+    /// Two-step login for web pages; with it mail programs take only application passwords.
+    #[command(subcommand)]
+    TwoStep(TwoStepCommand),
+    /// Forget wrong passwords, which ends all locks of the account.
+    Unlock {
+        /// Which.
+        #[arg(value_parser = parse_address)]
+        address: Address,
+    },
+    /// Where warnings that the mailbox is filling up go besides.
+    WarnAt {
+        /// Which.
+        #[arg(value_parser = parse_address)]
+        address: Address,
+        /// An address that is not of ours.
+        #[arg(value_name = "TARGET", value_parser = parse_address, required_unless_present = "nowhere")]
+        target: Option<Address>,
+        /// Nowhere besides.
+        #[arg(long, conflicts_with = "target")]
+        nowhere: bool,
+    },
+}
+
+/// `on`, `off`
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Switch {
+    /// On.
+    On,
+    /// Off.
+    Off,
+}
+
+/// `mailbox app-password …`
+#[derive(Debug, Clone, Subcommand)]
+pub enum AppPasswordCommand {
+    /// Make one; it is shown now and never again.
+    Add {
+        /// Which mailbox.
+        #[arg(value_parser = parse_address)]
+        address: Address,
+        /// What it is for: a program or a machine.
+        #[arg(long, value_name = "NAME")]
+        name: String,
+        /// What it opens; may be repeated; all protocols when left out.
+        #[arg(long = "protocol", value_enum, value_name = "PROTOCOL")]
+        protocols: Vec<ProtocolChoice>,
+    },
+    /// List them with their last use.
+    List {
+        /// Which mailbox.
+        #[arg(value_parser = parse_address)]
+        address: Address,
+    },
+    /// Revoke one: its sessions end at their next command.
+    Revoke {
+        /// Which mailbox.
+        #[arg(value_parser = parse_address)]
+        address: Address,
+        /// Its number.
+        number: u32,
+    },
+}
+
+/// `--protocol`
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ProtocolChoice {
+    /// SMTP submission.
+    Submission,
+    /// IMAP.
+    Imap,
+    /// POP3.
+    Pop3,
+}
+
+/// `mailbox two-step …`
+#[derive(Debug, Clone, Subcommand)]
+pub enum TwoStepCommand {
+    /// Enrol a device: shows its secret. Nothing changes until `confirm`.
+    Enable {
+        /// Which mailbox.
+        #[arg(value_parser = parse_address)]
+        address: Address,
+    },
+    /// Put it in force with a code that the device shows; shows recovery codes, once.
+    Confirm {
+        /// Which mailbox.
+        #[arg(value_parser = parse_address)]
+        address: Address,
+        /// Six digits.
+        #[arg(long, value_name = "CODE")]
+        code: String,
+    },
+    /// End it.
+    Disable {
+        /// Which mailbox.
+        #[arg(value_parser = parse_address)]
+        address: Address,
+    },
+    /// Whether it is in force, and how many recovery codes are left.
+    Show {
+        /// Which mailbox.
         #[arg(value_parser = parse_address)]
         address: Address,
     },

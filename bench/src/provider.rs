@@ -54,6 +54,21 @@ pub struct Provider {
     imap: SocketAddr,
 }
 
+/// What is measured is the appliance, not its policy against abuse (SE-10): one address sends everything.
+fn lift_rates(data: &Path) -> Result<(), Trouble> {
+    let file = data.join("appliance.toml");
+    let mut text = std::fs::read_to_string(&file)?;
+    for key in ["submissions", "source_submissions", "sign_ins"] {
+        let comment = format!("\n# {key}_per_minute_max = ");
+        let (before, rest) = text
+            .split_once(&comment)
+            .ok_or("a rate is not in the settings")?;
+        let after = rest.split_once('\n').map_or("", |(_, after)| after);
+        text = format!("{before}\n{key}_per_minute_max = 4000000000\n{after}");
+    }
+    Ok(std::fs::write(&file, text)?)
+}
+
 impl Provider {
     /// Makes the provider with mailboxes `m0` to `m<n-1>` of the domain `pec.test`, and serves it.
     pub fn start(mailboxes: usize, holder: Holder) -> Result<Self, Trouble> {
@@ -90,6 +105,7 @@ impl Provider {
                 token.certify(&data)?;
             }
         }
+        lift_rates(&data)?;
         for number in 0..mailboxes {
             let mut add = appliance(&data);
             add.args(["mailbox", "add", &address(number), "--password-file"])

@@ -17,7 +17,7 @@
 //! [`delivery_report`] and [`srs`] serve ordinary mail; [`point`] decides, [`intake`] takes in, [`queue`]
 //! says when mail for other servers is tried; [`scanning`] watches the virus scanner, [`quarantine`]
 //! keeps what it found, [`encrypted`]; a [`task`] is what an operator has to look into, [`log`] what is
-//! said aloud. State: [`journal`] is the truth, [`blob`] holds bodies, [`view`]
+//! said aloud; [`login`] signs in. State: [`journal`] is the truth, [`blob`] holds bodies, [`view`]
 //! answers questions, [`owner`] decides and commits, [`pipeline`] certifies. [`directory`] knows the
 //! other providers. [`stepper`] is an appliance without threads, for simulations.
 //!
@@ -88,6 +88,7 @@ pub mod intake;
 pub mod journal;
 pub mod limits;
 pub mod log;
+pub mod login;
 pub mod mailbox;
 mod marker;
 pub mod message_id;

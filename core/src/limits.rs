@@ -229,6 +229,38 @@ pub const PASSWORD_BYTES_MIN: usize = 8;
 pub const PASSWORD_BYTES_MAX: usize = 1024;
 /// Sign-ins that wait for a password thread: 19 MiB and some 30 ms each, so half a minute at most.
 pub const PASSWORD_QUEUE_MAX: usize = 1000;
+/// AC-15: application passwords of one mailbox: all lie in its row.
+pub const APP_PASSWORDS_MAX: usize = 20;
+/// Characters of the name of one.
+pub const APP_PASSWORD_NAME_CHARS_MAX: usize = 60;
+const _: () =
+    assert!(APP_PASSWORDS_MAX * (4 * APP_PASSWORD_NAME_CHARS_MAX + 200) < RECORD_BYTES_MAX / 4);
+/// The last use of one is written again after so long: each time costs a record.
+pub const APP_PASSWORD_USE_MS: i64 = 60 * 60 * 1000;
+/// AC-15: recovery codes of one mailbox.
+pub const RECOVERY_CODES: usize = 10;
+/// Steps of half a minute that a code may be early or late (RFC 6238 §5.2).
+pub const TOTP_STEPS_OFF_MAX: u64 = 1;
+
+/// SE-01: pairs of account and source that are counted, and as many accounts and sources: some 300 octets
+/// each.
+pub const SIGN_IN_PAIRS_MAX: usize = 100_000;
+/// SE-01: the longest lock, and how long without wrong passwords forgets earlier locks.
+pub const LOCK_MS_MAX: i64 = 24 * 60 * 60 * 1000;
+/// SE-01: times the wrong passwords that lock a pair, of one account from sources not known together.
+pub const ACCOUNT_FAILURES_FACTOR: u32 = 10;
+/// SE-01: times the same, of one source at accounts where it is not known: offices are large.
+pub const SOURCE_FAILURES_FACTOR: u32 = 20;
+/// Wrong passwords that lock a pair: the times of that many are kept.
+pub const SIGN_IN_FAILURES_CEILING: u32 = 100;
+/// SE-01: under a lock a known source has one try in so long: 2,880 a day.
+pub const LOCKED_KNOWN_TRY_MS: i64 = 30_000;
+/// SE-01: a source is known for so long after it opened the account.
+pub const SOURCE_KNOWN_MS: i64 = 30 * 24 * 60 * 60 * 1000;
+/// SE-01: known sources of one account: home, office, telephone and some networks in between.
+pub const KNOWN_SOURCES_MAX: usize = 16;
+/// AC-17: from which use of its capacity on, in percent, a holder is warned.
+pub const QUOTA_WARNINGS_PERCENT: [u8; 3] = [80, 95, 100];
 /// Nesting of ASN.1: a signature with certificates needs about a dozen.
 pub const ASN1_DEPTH_MAX: usize = 32;
 /// Octets of a detached signature with its certificates; those seen have 1.5 to 6 kB.

@@ -21,6 +21,19 @@ pub struct Policy {
     /// Most messages that one source address may hand in at the incoming point per minute (SE-10). A busy
     /// provider sends from one: an envelope, a take-charge and a delivery receipt for each message.
     pub arrivals_per_minute_max: u32,
+    /// Most messages that one mailbox may hand in per minute (SE-10); how many in all is nobody's business
+    /// (AC-08).
+    pub submissions_per_minute_max: u32,
+    /// Most messages that all mailboxes together may hand in from one source address per minute (SE-10).
+    pub source_submissions_per_minute_max: u32,
+    /// Most sign-ins from one source address per minute, over all protocols (SE-10).
+    pub sign_ins_per_minute_max: u32,
+    /// Wrong passwords of an account and source that lock the pair (SE-01).
+    pub sign_in_failures_max: u32,
+    /// Within so many minutes (SE-01).
+    pub sign_in_window_minutes: u32,
+    /// How long the first lock lasts; each further one twice as long, up to a day (SE-01).
+    pub sign_in_lock_minutes: u32,
     /// Accept 8-bit content inside `multipart/signed` as it is instead of failing it (AP-25).
     pub eight_bit_signed_passes: bool,
     /// Write the offset of texts as `(+01:00)` instead of `(+0100)` (TM-02).
@@ -76,6 +89,12 @@ impl Default for Policy {
             recipients_max: 50,
             notice_bytes_max: 60 * MEGABYTE,
             arrivals_per_minute_max: 6_000,
+            submissions_per_minute_max: 6_000,
+            source_submissions_per_minute_max: 60_000,
+            sign_ins_per_minute_max: 6_000,
+            sign_in_failures_max: 10,
+            sign_in_window_minutes: 10,
+            sign_in_lock_minutes: 5,
             eight_bit_signed_passes: false,
             zone_with_colon: false,
             mailbox_bytes_default: 1000 * MEGABYTE,
@@ -134,6 +153,26 @@ impl Policy {
         }
     }
 
+    /// How much anybody may do in a minute, and when a sign-in is locked: the values in force, by key, as
+    /// they are published (SE-10).
+    pub fn rates(&self) -> [(&'static str, u32); 7] {
+        [
+            ("arrivals_per_minute_max", self.arrivals_per_minute_max),
+            (
+                "submissions_per_minute_max",
+                self.submissions_per_minute_max,
+            ),
+            (
+                "source_submissions_per_minute_max",
+                self.source_submissions_per_minute_max,
+            ),
+            ("sign_ins_per_minute_max", self.sign_ins_per_minute_max),
+            ("sign_in_failures_max", self.sign_in_failures_max),
+            ("sign_in_window_minutes", self.sign_in_window_minutes),
+            ("sign_in_lock_minutes", self.sign_in_lock_minutes),
+        ]
+    }
+
     /// Refuses values below the legal floors (AP-09, AP-10, AP-11, AP-15, IP-20).
     pub fn checked(self) -> Result<Self, PolicyError> {
         let law = "DM 2-11-2005 art. 12 asks";
@@ -173,6 +212,42 @@ impl Policy {
                 self.arrivals_per_minute_max.into(),
                 1,
                 "takes in anything",
+            ),
+            (
+                "submissions_per_minute_max",
+                self.submissions_per_minute_max.into(),
+                1,
+                "lets anybody send",
+            ),
+            (
+                "source_submissions_per_minute_max",
+                self.source_submissions_per_minute_max.into(),
+                1,
+                "lets anybody send",
+            ),
+            (
+                "sign_ins_per_minute_max",
+                self.sign_ins_per_minute_max.into(),
+                1,
+                "lets anybody in",
+            ),
+            (
+                "sign_in_failures_max",
+                self.sign_in_failures_max.into(),
+                3,
+                "forgives a slip of the finger",
+            ),
+            (
+                "sign_in_window_minutes",
+                self.sign_in_window_minutes.into(),
+                1,
+                "counts anything",
+            ),
+            (
+                "sign_in_lock_minutes",
+                self.sign_in_lock_minutes.into(),
+                1,
+                "locks anything",
             ),
         ];
         for (key, given, floor, reason) in floors {

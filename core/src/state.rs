@@ -19,7 +19,7 @@ use crate::journal::{Appended, Batch, JournalError, LaneStore, Partition, Positi
 use crate::limits;
 use crate::marker::Marker;
 use crate::owner::{Command, CommandError, Inboxes, Message, Outcome, Owner, Reply, Submission};
-use crate::pipeline::{Pipeline, Timers, WorkQueue};
+use crate::pipeline::{Pipeline, Timers, Warnings, WorkQueue};
 use crate::point::access::distinct;
 use crate::policy::Policy;
 use crate::ports::{
@@ -172,6 +172,7 @@ pub(crate) struct Shared {
     pub(crate) steps: Steps,
     pub(crate) work: WorkQueue,
     pub(crate) timers: Timers,
+    pub(crate) warnings: Warnings,
     pub(crate) position: AtomicU64,
     pub(crate) trust: Arc<dyn Trust>,
     pub(crate) rewriter: Option<Arc<Rewriter>>,
@@ -641,6 +642,7 @@ pub(crate) fn open(
         steps: Steps::default(),
         work: WorkQueue::default(),
         timers: Timers::default(),
+        warnings: Warnings::default(),
         position: AtomicU64::new(lane.end().0),
         trust: options.trust.unwrap_or_else(|| trust_room.clone()),
         trust_room,

@@ -4,7 +4,7 @@
 use ceralacca_core::address::Domain;
 use ceralacca_core::limits::{
     DELETED_KEPT_DAYS_MAX, EXAMINED_BYTES_MAX, EXTENSION_CHARS_MAX, FORBIDDEN_TYPES_MAX, MEGABYTE,
-    RECIPIENTS_PER_TRANSACTION_MAX,
+    RECIPIENTS_PER_TRANSACTION_MAX, SIGN_IN_FAILURES_CEILING,
 };
 use ceralacca_core::policy::Policy;
 use serde::{Deserialize, Serialize};
@@ -13,6 +13,9 @@ use crate::error::Fault;
 
 /// Sizes above this help nobody: it bounds what one submission may put on the disk.
 const NOTICE_BYTES_CEILING: u64 = 1024 * MEGABYTE;
+
+/// Nobody counts over more, and no lock lasts longer (SE-01).
+const DAY_MINUTES: u32 = 24 * 60;
 
 /// Signatures of a month ago protect nobody.
 const SCANNER_STALE_HOURS_CEILING: u32 = 30 * 24;
@@ -31,6 +34,18 @@ pub struct PolicySettings {
     pub notice_bytes_max: u64,
     /// Most messages per minute taken from one source address on port 25; past it `451` (SE-10).
     pub arrivals_per_minute_max: u32,
+    /// Most messages per minute that one mailbox may hand in; past it `450` (SE-10).
+    pub submissions_per_minute_max: u32,
+    /// Most messages per minute that mailboxes may hand in from one source address (SE-10).
+    pub source_submissions_per_minute_max: u32,
+    /// Most sign-ins per minute from one source address, over all protocols (SE-10).
+    pub sign_ins_per_minute_max: u32,
+    /// Wrong passwords of an account and source that lock the pair, 3 to 100 (SE-01).
+    pub sign_in_failures_max: u32,
+    /// Within so many minutes, up to a day (SE-01).
+    pub sign_in_window_minutes: u32,
+    /// Minutes of the first lock, up to a day; each further one is twice as long (SE-01).
+    pub sign_in_lock_minutes: u32,
     /// Let 8-bit content inside `multipart/signed` pass as it is (AP-25).
     pub eight_bit_signed_passes: bool,
     /// Write offsets in texts as `(+01:00)` instead of `(+0100)` (TM-02).
@@ -75,6 +90,12 @@ impl Default for PolicySettings {
             recipients_max: policy.recipients_max,
             notice_bytes_max: policy.notice_bytes_max,
             arrivals_per_minute_max: policy.arrivals_per_minute_max,
+            submissions_per_minute_max: policy.submissions_per_minute_max,
+            source_submissions_per_minute_max: policy.source_submissions_per_minute_max,
+            sign_ins_per_minute_max: policy.sign_ins_per_minute_max,
+            sign_in_failures_max: policy.sign_in_failures_max,
+            sign_in_window_minutes: policy.sign_in_window_minutes,
+            sign_in_lock_minutes: policy.sign_in_lock_minutes,
             eight_bit_signed_passes: policy.eight_bit_signed_passes,
             zone_with_colon: policy.zone_with_colon,
             mailbox_bytes_default: policy.mailbox_bytes_default,
@@ -134,6 +155,7 @@ impl PolicySettings {
                 format!("take 1 to {SCANNER_STALE_HOURS_CEILING}"),
             ));
         }
+        self.check_sign_in()?;
         if self.deleted_kept_days > DELETED_KEPT_DAYS_MAX {
             return Err(Fault::new(
                 "policy.deleted_kept_days",
@@ -166,6 +188,34 @@ impl PolicySettings {
         parsed.collect()
     }
 
+    fn check_sign_in(&self) -> Result<(), Fault> {
+        let ceilings = [
+            (
+                "policy.sign_in_failures_max",
+                self.sign_in_failures_max,
+                SIGN_IN_FAILURES_CEILING,
+            ),
+            (
+                "policy.sign_in_window_minutes",
+                self.sign_in_window_minutes,
+                DAY_MINUTES,
+            ),
+            (
+                "policy.sign_in_lock_minutes",
+                self.sign_in_lock_minutes,
+                DAY_MINUTES,
+            ),
+        ];
+        match ceilings.into_iter().find(|(_, given, most)| given > most) {
+            None => Ok(()),
+            Some((key, given, most)) => Err(Fault::new(
+                key,
+                given.to_string(),
+                format!("lower it to {most} or less"),
+            )),
+        }
+    }
+
     fn check_types(&self) -> Result<(), Fault> {
         let is_extension = |text: &String| {
             (1..=EXTENSION_CHARS_MAX).contains(&text.len())
@@ -196,6 +246,12 @@ impl PolicySettings {
             recipients_max: self.recipients_max,
             notice_bytes_max: self.notice_bytes_max,
             arrivals_per_minute_max: self.arrivals_per_minute_max,
+            submissions_per_minute_max: self.submissions_per_minute_max,
+            source_submissions_per_minute_max: self.source_submissions_per_minute_max,
+            sign_ins_per_minute_max: self.sign_ins_per_minute_max,
+            sign_in_failures_max: self.sign_in_failures_max,
+            sign_in_window_minutes: self.sign_in_window_minutes,
+            sign_in_lock_minutes: self.sign_in_lock_minutes,
             eight_bit_signed_passes: self.eight_bit_signed_passes,
             zone_with_colon: self.zone_with_colon,
             mailbox_bytes_default: self.mailbox_bytes_default,
@@ -223,6 +279,12 @@ fn policy_key(key: &str) -> &'static str {
         "notice_bytes_max" => "policy.notice_bytes_max",
         "arrival_bytes_max" => "policy.arrival_bytes_max",
         "arrivals_per_minute_max" => "policy.arrivals_per_minute_max",
+        "submissions_per_minute_max" => "policy.submissions_per_minute_max",
+        "source_submissions_per_minute_max" => "policy.source_submissions_per_minute_max",
+        "sign_ins_per_minute_max" => "policy.sign_ins_per_minute_max",
+        "sign_in_failures_max" => "policy.sign_in_failures_max",
+        "sign_in_window_minutes" => "policy.sign_in_window_minutes",
+        "sign_in_lock_minutes" => "policy.sign_in_lock_minutes",
         _ => "policy",
     }
 }

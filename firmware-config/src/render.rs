@@ -40,6 +40,7 @@ impl Settings {
         page.signer(&self.signer);
         page.directory(&self.directory);
         page.policy(&self.policy);
+        page.abuse(&self.policy);
         page.between(&self.policy);
         page.relay(&self.relay);
         page.threads(&self.threads);
@@ -285,6 +286,53 @@ impl Page {
             .collect();
         let domains = format!("[{}]", domains.join(", "));
         self.set_or_default("ordinary_refused_domains", &domains, "[]");
+    }
+
+    fn abuse(&mut self, policy: &PolicySettings) {
+        let usual = PolicySettings::default();
+        let keys = [
+            (
+                "Most messages per minute that one mailbox may hand in, then SMTP answers 450; how many in\n\
+                 # all is not limited.",
+                "submissions_per_minute_max",
+                policy.submissions_per_minute_max,
+                usual.submissions_per_minute_max,
+            ),
+            (
+                "The same of all mailboxes together from one source address.",
+                "source_submissions_per_minute_max",
+                policy.source_submissions_per_minute_max,
+                usual.source_submissions_per_minute_max,
+            ),
+            (
+                "Most sign-ins per minute from one source address, over SMTP, IMAP and POP3 together.",
+                "sign_ins_per_minute_max",
+                policy.sign_ins_per_minute_max,
+                usual.sign_ins_per_minute_max,
+            ),
+            (
+                "So many wrong passwords lock an account for the source that they came from, 3 to 100,",
+                "sign_in_failures_max",
+                policy.sign_in_failures_max,
+                usual.sign_in_failures_max,
+            ),
+            (
+                "within so many minutes,",
+                "sign_in_window_minutes",
+                policy.sign_in_window_minutes,
+                usual.sign_in_window_minutes,
+            ),
+            (
+                "for so many minutes; each further lock lasts twice as long, up to a day.",
+                "sign_in_lock_minutes",
+                policy.sign_in_lock_minutes,
+                usual.sign_in_lock_minutes,
+            ),
+        ];
+        for (comment, key, value, default) in keys {
+            self.say(comment);
+            self.number(key, value.into(), default.into());
+        }
     }
 
     fn between(&mut self, policy: &PolicySettings) {

@@ -1,14 +1,42 @@
-//! How many messages one source may hand in over time (SE-10): a bucket for each that holds a minute's
+//! How much one source or mailbox may do over time (SE-10): a bucket for each that holds a minute's
 //! worth and fills evenly. Pure but for its memory, which is bounded: past
 //! [`limits::SOURCES_COUNTED_MAX`] sources new ones go uncounted until others have rested.
 
 use std::collections::HashMap;
 use std::hash::Hash;
+use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
 use ceralacca_core::limits;
+use ceralacca_core::mailbox::MailboxId;
+use ceralacca_core::policy::Policy;
+use parking_lot::Mutex;
 
 const MINUTE: Duration = Duration::from_secs(60);
+
+/// All that is counted by the minute, of all rings together.
+pub(crate) struct Paces {
+    /// Messages of other servers.
+    pub(crate) arrivals: Mutex<Pace<IpAddr>>,
+    /// Sign-ins over all protocols.
+    pub(crate) sign_ins: Mutex<Pace<IpAddr>>,
+    /// Messages that a mailbox hands in.
+    pub(crate) submissions: Mutex<Pace<MailboxId>>,
+    /// Messages that mailboxes hand in, by where from.
+    pub(crate) handed_in: Mutex<Pace<IpAddr>>,
+}
+
+impl Paces {
+    /// As the policy says.
+    pub(crate) fn of(policy: &Policy, now: Instant) -> Self {
+        Self {
+            arrivals: Mutex::new(Pace::new(policy.arrivals_per_minute_max, now)),
+            sign_ins: Mutex::new(Pace::new(policy.sign_ins_per_minute_max, now)),
+            submissions: Mutex::new(Pace::new(policy.submissions_per_minute_max, now)),
+            handed_in: Mutex::new(Pace::new(policy.source_submissions_per_minute_max, now)),
+        }
+    }
+}
 
 /// The buckets of all sources.
 #[derive(Debug)]

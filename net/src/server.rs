@@ -10,15 +10,14 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use ceralacca_core::limits;
-use ceralacca_core::registry::Passwords;
+use ceralacca_core::login::LoginRoom;
 use ceralacca_core::state::State;
-use parking_lot::Mutex;
 use rustls::ServerConfig;
 use tokio::sync::watch;
 
 use crate::conn::{Connection, within};
 use crate::imap;
-use crate::pace::Pace;
+use crate::pace::Paces;
 use crate::pop3::{self, maildrop::Maildrops};
 use crate::ring::listener::{Bound, Stop, accept_on, bind, listen};
 use crate::ring::slots::{Slots, source};
@@ -79,8 +78,8 @@ pub struct Server {
     pub tls: Arc<ServerConfig>,
     /// What judges mail of other servers: the state.
     pub examiner: Arc<dyn Examiner>,
-    /// The password threads.
-    pub passwords: Arc<Passwords>,
+    /// Who signs in, whatever the protocol.
+    pub login: Arc<LoginRoom>,
     /// The server's name in greetings and `Received:` fields.
     pub host: String,
     /// Where.
@@ -108,10 +107,9 @@ enum Service {
 }
 
 type Sockets = Vec<(Service, TcpListener)>;
-type SharedPace = Arc<Mutex<Pace<IpAddr>>>;
 
 /// What all rings hold together.
-type Together = (SharedPace, Arc<Maildrops>);
+type Together = (Arc<Paces>, Arc<Maildrops>);
 
 /// A ring's thread that waits for its sockets.
 struct Waiting {
@@ -124,9 +122,8 @@ pub fn serve(server: Server) -> Result<Running, NetError> {
     ring::raise_file_limit();
     let rings = server.rings.max(1);
     let (stopping, stop) = watch::channel(false);
-    let per_minute = server.state.policy().arrivals_per_minute_max;
-    let pace: SharedPace = Arc::new(Mutex::new(Pace::new(per_minute, Instant::now())));
-    let together: Together = (pace, Arc::default());
+    let paces = Arc::new(Paces::of(&server.state.policy(), Instant::now()));
+    let together: Together = (paces, Arc::default());
     let waiting: Vec<Waiting> = (0..rings)
         .map(|number| start_ring(number, server.clone(), together.clone(), stop.clone()))
         .collect::<Result<_, _>>()?;

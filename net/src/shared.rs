@@ -6,24 +6,22 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use ceralacca_core::address::Address;
 use ceralacca_core::intake::{Arrival, TakenIn};
 use ceralacca_core::limits;
+use ceralacca_core::login::{Attempt, Entry, LoginRoom, Protocol, Refusal, Source};
 use ceralacca_core::mailbox::MailboxId;
 use ceralacca_core::owner::{Command, CommandError, Outcome, Reply, Submission};
-use ceralacca_core::registry::{MailboxRow, Passwords};
 use ceralacca_core::state::{Place, State};
-use parking_lot::Mutex;
 use rustls::ServerConfig;
 use tokio::sync::{Semaphore, oneshot, watch};
 use zeroize::Zeroizing;
 
 use crate::conn::within;
 use crate::imap::message::Summaries;
-use crate::pace::Pace;
+use crate::pace::Paces;
 use crate::pop3::maildrop::Maildrops;
 use crate::ring::changes::{Changes, Watch};
-use crate::ring::slots::{Slot, Slots};
+use crate::ring::slots::{Slot, Slots, source};
 use crate::ring::spool::Spool;
 use crate::smtp::incoming::Examiner;
 use crate::smtp::spf::SenderDomains;
@@ -42,14 +40,14 @@ pub struct Shared {
     pub(crate) aside: Arc<Semaphore>,
     /// What IMAP told of messages before.
     pub(crate) summaries: Arc<Summaries>,
-    passwords: Arc<Passwords>,
+    login: Arc<LoginRoom>,
     changes: Changes,
     under_way: Slots<MailboxId>,
     under_way_from: Slots<IpAddr>,
     sessions: Slots<MailboxId>,
     compressed: Slots<MailboxId>,
     /// Of all rings together.
-    pace: Arc<Mutex<Pace<IpAddr>>>,
+    paces: Arc<Paces>,
     /// POP3 sessions of all rings together.
     pub(crate) maildrops: Arc<Maildrops>,
     /// `None` on a machine that does not say whom to ask.
@@ -64,7 +62,7 @@ impl Shared {
     /// Made on the ring's thread, inside its runtime.
     pub(crate) fn start(
         server: &crate::Server,
-        (pace, maildrops): (Arc<Mutex<Pace<IpAddr>>>, Arc<Maildrops>),
+        (paces, maildrops): (Arc<Paces>, Arc<Maildrops>),
         stopping: watch::Receiver<bool>,
     ) -> Rc<Self> {
         Rc::new(Self {
@@ -74,7 +72,7 @@ impl Shared {
             tls: Arc::clone(&server.tls),
             aside: Arc::new(Semaphore::new(limits::IMAP_ASIDE_PER_RING_MAX)),
             summaries: Arc::default(),
-            passwords: Arc::clone(&server.passwords),
+            login: Arc::clone(&server.login),
             changes: Changes::start(server.state.view()),
             under_way: Slots::new(limits::BODIES_PER_RING_MAX, limits::BODIES_PER_MAILBOX_MAX),
             under_way_from: Slots::new(limits::BODIES_PER_RING_MAX, limits::BODIES_PER_SOURCE_MAX),
@@ -86,7 +84,7 @@ impl Shared {
                 limits::IMAP_COMPRESSED_PER_RING_MAX,
                 limits::IMAP_COMPRESSED_PER_RING_MAX,
             ),
-            pace,
+            paces,
             maildrops,
             sender_domains: SenderDomains::new(server.dns).ok().map(Rc::new),
             examiner: Arc::clone(&server.examiner),
@@ -97,23 +95,37 @@ impl Shared {
         })
     }
 
-    /// The mailbox that `name` (the full address, AC-05) and `password` open; `None` when they open none,
-    /// after the same time whether the mailbox exists or not.
+    /// Who comes in by `name` (the full address, AC-05) and `password` from `peer`, or why nobody does;
+    /// the time that it takes tells nothing about the mailbox.
     pub async fn sign_in(
         &self,
+        protocol: Protocol,
+        peer: IpAddr,
         name: &str,
         password: Zeroizing<Vec<u8>>,
-    ) -> Option<Arc<MailboxRow>> {
-        let address = Address::parse(name).ok();
-        let mailbox = address.and_then(|address| self.state.view().mailbox_of(&address));
+    ) -> Result<Entry, Refusal> {
+        let from = source(peer);
+        if !self.paces.sign_ins.lock().take(from, Instant::now()) {
+            return Err(Refusal::Busy);
+        }
         let (reply, answer) = oneshot::channel();
-        let reply = Box::new(move |is_right| {
+        let reply = Box::new(move |entry| {
             // A session that went away needs no answer.
-            let _ = reply.send(is_right);
+            let _ = reply.send(entry);
         });
-        self.passwords.verify(mailbox.clone(), password, reply);
-        let is_right = answer.await.unwrap_or(false);
-        mailbox.filter(|_| is_right)
+        let attempt = Attempt {
+            name: name.to_owned(),
+            password,
+            protocol,
+            source: named(from),
+        };
+        self.login.sign_in(attempt, reply);
+        answer.await.unwrap_or(Err(Refusal::Busy))
+    }
+
+    /// Whoever came in so may still be in: asked by open sessions before what they do next (AC-14).
+    pub fn may_stay(&self, entry: &Entry) -> bool {
+        entry.holds(self.state.view())
     }
 
     /// Sends a command and waits for its outcome without holding up the ring.
@@ -161,7 +173,15 @@ impl Shared {
 
     /// Counts a message of `source`; `false` when its minute is used up (SE-10).
     pub(crate) fn is_in_pace(&self, source: IpAddr) -> bool {
-        self.pace.lock().take(source, Instant::now())
+        self.paces.arrivals.lock().take(source, Instant::now())
+    }
+
+    /// Counts a message that a mailbox hands in from `peer`; `false` when its minute, or that of all who
+    /// send from there, is used up (SE-10).
+    pub(crate) fn may_submit(&self, mailbox: MailboxId, peer: IpAddr) -> bool {
+        let now = Instant::now();
+        let own = self.paces.submissions.lock().take(mailbox, now);
+        own && self.paces.handed_in.lock().take(source(peer), now)
     }
 
     /// A place for one more message under way from `mailbox` (SE-10).
@@ -195,6 +215,15 @@ impl Shared {
         // The sender lives as long as the ring; should it be gone, that is a stop too.
         let _ = stopping.wait_for(|stop| *stop).await;
     }
+}
+
+/// As people read it: the network of one IPv6 customer with its length.
+fn named(from: IpAddr) -> Source {
+    let text = match from {
+        IpAddr::V4(v4) => v4.to_string(),
+        IpAddr::V6(network) => format!("{network}/64"),
+    };
+    Source(text.into())
 }
 
 fn reply_here() -> (Reply, oneshot::Receiver<Result<Outcome, CommandError>>) {

@@ -28,7 +28,9 @@ use ceralacca_core::address::Address;
 use ceralacca_core::instant::Instant;
 use ceralacca_core::journal::Partition;
 use ceralacca_core::mailbox::MailboxId;
-use ceralacca_core::registry::{Holder, HolderKind, MailboxRow, MailboxState, OrdinaryPolicy};
+use ceralacca_core::registry::{
+    Access, Holder, HolderKind, MailboxRow, MailboxState, OrdinaryPolicy,
+};
 use ceralacca_tests::workspace::tests_file;
 
 /// A mailbox in service, `u@pec.test`.
@@ -51,6 +53,7 @@ fn mailbox_row(id: MailboxId) -> Arc<MailboxRow> {
         changes: 1,
         ordinary: OrdinaryPolicy::Reject,
         service: false,
+        access: Access::default(),
         receipt_type: None,
     })
 }

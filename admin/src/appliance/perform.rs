@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use ceralacca_core::login::LoginRoom;
 use ceralacca_core::ports::Signer;
 use serde_json::{Value, json};
 
@@ -22,6 +23,7 @@ const STEPS_PER_ANSWER_MAX: usize = 20_000;
 /// What only a running appliance knows.
 pub(super) struct Run {
     pub(super) signer: Arc<dyn Signer>,
+    pub(super) login: Arc<LoginRoom>,
     pub(super) listens: Value,
     pub(super) relay: Arc<ceralacca_net::relay::Running>,
     pub(super) publication: Arc<Publication>,
@@ -52,7 +54,12 @@ pub(super) fn perform(
             run.map(|run| &*run.signer),
         ))),
         Request::Steps { after } => Ok(steps(appliance, after)),
-        Request::Mailbox(request) => Desk::of(&appliance.state, author).mailbox(request),
+        Request::Mailbox(request) => {
+            let login = run.map(|run| &*run.login);
+            let desk = Desk::of(&appliance.state, author).with_login(login);
+            desk.mailbox(request)
+        }
+        Request::Rates => Ok(rates(appliance)),
         Request::Domain(request) => {
             let record = |domain: &str| dkim::record(&appliance.data, &appliance.settings, domain);
             let offline = Reach::of(&appliance.settings);
@@ -106,6 +113,18 @@ fn sandbox_clock(appliance: &Appliance, advance_ms: u64) -> Result<Report, Failu
         format!("the sandbox's clock shows {}", now.rfc3339()),
         json!({ "ahead_ms": ahead, "now": now.rfc3339() }),
     ))
+}
+
+/// SE-10: the values in force.
+fn rates(appliance: &Appliance) -> Report {
+    let policy = appliance.state.policy();
+    let mut words = String::new();
+    let mut object = serde_json::Map::new();
+    for (key, value) in policy.rates() {
+        words.push_str(&format!("{key} = {value}\n"));
+        object.insert(key.to_owned(), value.into());
+    }
+    Report::done(words, Value::Object(object))
 }
 
 fn status(appliance: &Appliance, run: Option<&Run>) -> Report {

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use ceralacca_core::login::LoginRoom;
 use ceralacca_core::ports::Signer;
 use ceralacca_core::registry::Passwords;
 use ceralacca_net::{Listeners, Running, Server, relay};
@@ -27,6 +28,7 @@ const PASSWORD_THREADS: usize = 2;
 pub struct Serving {
     appliance: Arc<Appliance>,
     signer: Arc<dyn Signer>,
+    login: Arc<LoginRoom>,
     running: Option<Running>,
     relay: Arc<relay::Running>,
     publication: Arc<Publication>,
@@ -71,13 +73,17 @@ impl Appliance {
             self.settings.clone(),
             signer.clone(),
         ));
-        let running = ceralacca_net::serve(self.server()?).map_err(Failure::refused)?;
+        let passwords = Passwords::spawn(PASSWORD_THREADS).map_err(Failure::refused)?;
+        let login = LoginRoom::new(self.state.clone(), passwords);
+        let server = self.server(login.clone())?;
+        let running = ceralacca_net::serve(server).map_err(Failure::refused)?;
         let own = running.addresses().incoming.clone();
         let reach = Reach::serving(&self.settings, running.addresses());
         let relay = relay::start(self.relay(own)?, self.state.clone()).map_err(Failure::refused)?;
         let mut serving = Serving {
             appliance: Arc::new(self),
             signer,
+            login,
             running: Some(running),
             relay: Arc::new(relay),
             publication,
@@ -106,17 +112,16 @@ impl Appliance {
             .map_err(Failure::refused)
     }
 
-    fn server(&self) -> Result<Server, Failure> {
+    fn server(&self, login: Arc<LoginRoom>) -> Result<Server, Failure> {
         let listen = &self.settings.listen;
         let ports = listen.ports();
         let at = |port| vec![SocketAddr::new(listen.bind, port)];
-        let passwords = Passwords::spawn(PASSWORD_THREADS).map_err(Failure::refused)?;
         Ok(Server {
             state: self.state.clone(),
             examiner: self.state.clone(),
             dns: self.settings.relay.dns,
             tls: self.tls()?,
-            passwords: Arc::new(passwords),
+            login,
             host: self.settings.provider.host.clone(),
             listeners: Listeners {
                 incoming: at(ports.incoming),
@@ -193,6 +198,7 @@ impl Serving {
         let appliance = self.appliance.clone();
         let about = perform::Run {
             signer: self.signer.clone(),
+            login: self.login.clone(),
             listens: self.listens(),
             relay: self.relay.clone(),
             publication: self.publication.clone(),

@@ -1,5 +1,7 @@
 //! `mailbox …`: passwords are hashed here (SE-02), so that not even the socket carries one.
 
+mod access;
+
 use std::io::Read;
 use std::path::Path;
 
@@ -17,7 +19,11 @@ use crate::report::{Failure, Report};
 const PASSWORD_FILE_BYTES_MAX: u64 = 64 * 1024;
 
 pub(super) fn mailbox(data: &DataFolder, order: MailboxCommand) -> Result<Report, Failure> {
-    reach::ask(data, Request::Mailbox(request(order)?))
+    match order {
+        MailboxCommand::AppPassword(order) => access::app_password(data, order),
+        MailboxCommand::TwoStep(order) => access::two_step(data, order),
+        order => reach::ask(data, Request::Mailbox(request(order)?)),
+    }
 }
 
 fn request(order: MailboxCommand) -> Result<MailboxRequest, Failure> {
@@ -88,6 +94,27 @@ fn request(order: MailboxCommand) -> Result<MailboxRequest, Failure> {
         MailboxCommand::History { address } => MailboxRequest::History {
             address: address.to_string(),
         },
+        MailboxCommand::Protocols {
+            address,
+            submission,
+            imap,
+            pop3,
+        } => MailboxRequest::Protocols {
+            address: address.to_string(),
+            switches: access::switches(submission, imap, pop3),
+        },
+        MailboxCommand::Unlock { address } => MailboxRequest::Unlock {
+            address: address.to_string(),
+        },
+        MailboxCommand::WarnAt {
+            address, target, ..
+        } => MailboxRequest::WarnAt {
+            address: address.to_string(),
+            target: target.map(|target| target.to_string()),
+        },
+        MailboxCommand::AppPassword(_) | MailboxCommand::TwoStep(_) => {
+            return Err(Failure::Usage("name what to do".to_owned()));
+        }
     })
 }
 

@@ -24,6 +24,8 @@ pub use demo::demo;
 pub use init::init;
 
 use crate::cli::{Arguments, Command};
+use crate::control::Request;
+use crate::reach;
 use crate::report::{Failure, Report, Voice};
 
 /// Does what the arguments say.
@@ -39,6 +41,7 @@ pub fn run(arguments: Arguments, voice: Voice) -> Result<Report, Failure> {
         Command::Domain(order) => domain::domain(&data()?, order),
         Command::Queue(order) => queue::queue(&data()?, order),
         Command::Hsm(order) => hsm::hsm(&data()?, order),
+        Command::Rates => reach::ask(&data()?, Request::Rates),
         Command::Quarantine(order) => quarantine::quarantine(&data()?, order),
         Command::Task(order) => task::task(&data()?, order),
         Command::Directory(order) => {

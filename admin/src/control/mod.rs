@@ -11,7 +11,7 @@ pub use client::{ControlError, Link};
 pub use protocol::{
     Answer, DirectoryRequest, DomainRequest, HolderChange, HsmRequest, MailboxRequest,
     OrdinaryWord, QuarantineRequest, QueueRequest, QueueWhich, QueueWord, ReceiptTypeWord, Request,
-    StateWord, TaskRequest,
+    StateWord, TaskRequest, TwoStepWord,
 };
 pub(crate) use server::operator;
 pub use server::{ControlServer, Perform};

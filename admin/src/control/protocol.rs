@@ -25,6 +25,8 @@ pub enum Request {
     Domain(DomainRequest),
     /// About the relay's queue.
     Queue(QueueRequest),
+    /// How much anybody may do in a minute, and when sign-ins are locked.
+    Rates,
     /// About keys.
     Hsm(HsmRequest),
     /// The sandbox's clock: how far it is ahead, after putting it ahead by so much.
@@ -131,6 +133,82 @@ pub enum MailboxRequest {
         /// Address.
         address: String,
     },
+    /// Show or switch protocols; what is `None` stays.
+    Protocols {
+        /// Address.
+        address: String,
+        /// By their words, on or off.
+        switches: Vec<(String, bool)>,
+    },
+    /// A new application password.
+    AddAppPassword {
+        /// Address.
+        address: String,
+        /// What it is for.
+        name: String,
+        /// The part that says which it is.
+        mark: String,
+        /// Argon2id of the whole in PHC form.
+        hash: String,
+        /// What it opens, by words; all when empty.
+        protocols: Vec<String>,
+    },
+    /// List application passwords.
+    AppPasswords {
+        /// Address.
+        address: String,
+    },
+    /// Revoke an application password.
+    RevokeAppPassword {
+        /// Address.
+        address: String,
+        /// Which.
+        number: u32,
+    },
+    /// About two-step login.
+    TwoStep {
+        /// Address.
+        address: String,
+        /// What.
+        step: TwoStepWord,
+    },
+    /// End all locks of an account.
+    Unlock {
+        /// Address.
+        address: String,
+    },
+    /// Where warnings go besides.
+    WarnAt {
+        /// Address.
+        address: String,
+        /// Where; `None`: nowhere.
+        target: Option<String>,
+    },
+}
+
+/// About two-step login.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum TwoStepWord {
+    /// Enrol a device; the secret in base32.
+    Enrol(String),
+    /// In force from now on: a code of the device, digests of recovery codes.
+    Confirm(String, Vec<String>),
+    /// End it.
+    Disable,
+    /// How it is.
+    Show,
+}
+
+impl std::fmt::Debug for TwoStepWord {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Enrol(_) => "Enrol(••••)",
+            Self::Confirm(..) => "Confirm(••••)",
+            Self::Disable => "Disable",
+            Self::Show => "Show",
+        })
+    }
 }
 
 /// About domains.

@@ -2,8 +2,11 @@
 //! (SE-02), and nothing that is shown or kept in the history holds one.
 
 use ceralacca_core::certification::DeliveryDetail;
+use ceralacca_core::mailbox::quota;
 use ceralacca_core::owner::RegistryOrder;
-use ceralacca_core::registry::{Holder, HolderKind, MailboxRow, MailboxState, OrdinaryPolicy};
+use ceralacca_core::registry::{
+    AccessOrder, Holder, HolderKind, MailboxRow, MailboxState, OrdinaryPolicy,
+};
 use serde_json::{Value, json};
 
 use super::Desk;
@@ -41,6 +44,33 @@ impl Desk<'_> {
             MailboxRequest::Deleted { address } => self.deleted(&address),
             MailboxRequest::Restore { address, keys } => self.restore(&address, &keys),
             MailboxRequest::History { address } => self.history(&address),
+            MailboxRequest::Protocols { address, switches } => self.protocols(&address, &switches),
+            MailboxRequest::AddAppPassword {
+                address,
+                name,
+                mark,
+                hash,
+                protocols,
+            } => {
+                hashed(&hash)?;
+                let protocols = super::access::protocols(&protocols)?;
+                self.add_app_password(
+                    &address,
+                    AccessOrder::AddAppPassword {
+                        name,
+                        mark,
+                        hash,
+                        protocols,
+                    },
+                )
+            }
+            MailboxRequest::AppPasswords { address } => self.app_passwords(&address),
+            MailboxRequest::RevokeAppPassword { address, number } => {
+                self.revoke_app_password(&address, number)
+            }
+            MailboxRequest::TwoStep { address, step } => self.two_step(&address, step),
+            MailboxRequest::Unlock { address } => self.unlock(&address),
+            MailboxRequest::WarnAt { address, target } => self.warn_at(&address, target.as_deref()),
         }
     }
 
@@ -105,7 +135,8 @@ impl Desk<'_> {
         words.push_str(&holder_words(&row.holder));
         words.push_str(&format!("ordinary mail: {}\n", row.ordinary));
         words.push_str(&format!("asks for {}\n", receipt_words(row.receipt_type)));
-        Ok(Report::done(words, self.object(&row)))
+        words.push_str(&self.access_words(&row));
+        Ok(Report::done(words, self.whole(&row)))
     }
 
     fn passwd(&self, text: &str, hash: String) -> Result<Report, Failure> {
@@ -186,9 +217,9 @@ impl Desk<'_> {
     }
 
     /// Words, and the mailbox as it is now.
-    fn told(&self, text: &str, words: String) -> Result<Report, Failure> {
+    pub(super) fn told(&self, text: &str, words: String) -> Result<Report, Failure> {
         let row = self.find(text)?;
-        Ok(Report::done(words, self.object(&row)))
+        Ok(Report::done(words, self.whole(&row)))
     }
 
     fn line(&self, row: &MailboxRow) -> String {
@@ -207,7 +238,7 @@ impl Desk<'_> {
         )
     }
 
-    fn object(&self, row: &MailboxRow) -> Value {
+    pub(super) fn object(&self, row: &MailboxRow) -> Value {
         json!({
             "id": row.id.0,
             "address": row.address.as_str(),
@@ -218,6 +249,8 @@ impl Desk<'_> {
             "password": row.password.is_some(),
             "service": row.service,
             "ordinary": ordinary_object(&row.ordinary),
+            "access": self.access_object(row),
+            "warned_percent": quota::percent(self.state.view().warned(row.id)),
             "receipt_type": receipt_word(row.receipt_type),
             "holder": {
                 "kind": kind_word(row.holder.kind),

@@ -6,7 +6,7 @@ use super::header::Header;
 use crate::address::Address;
 use crate::instant::Instant;
 use crate::journal::record::Received;
-use crate::registry::ProviderRow;
+use crate::registry::{MailboxRow, ProviderRow};
 use crate::wording::house;
 
 /// VI-13: tells `holder` that a receipt was kept apart, and how to ask for a statement.
@@ -31,6 +31,18 @@ pub(crate) fn forward_ended(
 ) -> Vec<u8> {
     let lines = house::forward_ended(target.as_str());
     letter(provider, holder, house::FORWARD_ENDED_SUBJECT, &lines, at)
+}
+
+/// AC-17: tells the holder that the mailbox is filling up; `percent` of it and more are in use.
+pub(crate) fn quota_warning(
+    provider: &ProviderRow,
+    row: &MailboxRow,
+    (percent, used): (u8, u64),
+    at: Instant,
+) -> Vec<u8> {
+    let lines = house::quota_warning(row.address.as_str(), percent, used, row.quota);
+    let subject = house::quota_subject(percent);
+    letter(provider, &row.address, &subject, &lines, at)
 }
 
 fn letter(

@@ -2,6 +2,7 @@
 
 mod decide;
 mod kept;
+pub mod quota;
 
 pub use decide::{Keeping, birth_folders, decide, decide_keeping, filing_after};
 

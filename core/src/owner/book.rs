@@ -148,6 +148,7 @@ pub(crate) fn publish(shared: &Shared, done: Committed) {
     shared.view.tell_dispatches(&rows);
     shared.work.follow(&rows);
     shared.timers.follow(&rows, &shared.policy);
+    shared.warnings.follow(&rows, &shared.view);
     shared.note_rows(rows, done.position);
 }
 

@@ -13,7 +13,7 @@ use crate::message_id::Identifier;
 use crate::notice::Failure;
 use crate::proof::Durable;
 use crate::queue::{Dispatch, DispatchKey, DispatchOutcome, QueueOrder};
-use crate::registry::{Holder, MailboxState, OrdinaryPolicy};
+use crate::registry::{AccessOrder, Holder, MailboxState, OrdinaryPolicy};
 use crate::view::row::RecipientKey;
 
 /// The header field with which a program marks a submission that it may repeat (AP-28): any text of its
@@ -79,6 +79,8 @@ pub enum RegistryOrder {
     SetHolder(Address, Holder),
     /// What the mailbox does with ordinary mail (MX-08).
     SetOrdinary(Address, OrdinaryPolicy),
+    /// How the mailbox is opened (AC-14, AC-15, AC-17).
+    Access(Address, AccessOrder),
     /// Which delivery receipt messages ask for where the program asks for none (DR-21).
     SetReceiptType(Address, Option<DeliveryDetail>),
     /// Something was delivered to a forward target, or given up (MX-09).
@@ -246,10 +248,23 @@ pub enum Command {
     /// Queue what is owed to a recipient outside certified mail and lies in no queue: accepted by a
     /// version that had no relay.
     Dispatch(Box<Dispatch>),
+    /// The certifier: a mailbox is filling up, or has room again (AC-17).
+    Warn(Box<WarnOrder>),
     /// An operator settles a task: who, and what was found.
     SettleTask(crate::task::TaskKey, String, String),
     /// Drop what was kept for a term.
     Forget(Box<Forgotten>),
+}
+
+/// How full a mailbox was seen to be.
+#[derive(Debug, Clone)]
+pub struct WarnOrder {
+    /// Which.
+    pub mailbox: MailboxId,
+    /// Thresholds reached ([`crate::mailbox::quota`]).
+    pub level: u8,
+    /// The warning, already durable; `None` where the use fell.
+    pub notice: Option<Durable<(Content, u64)>>,
 }
 
 /// What a receipt of another provider speaks of, found by its certification data.

@@ -66,6 +66,7 @@ pub fn decide(
         Command::Report(reported, leaving) => desk.report(*reported, leaving)?,
         Command::FireTimer(fired, notice) => desk.fire(*fired, notice)?,
         Command::Dispatch(entry) => desk.dispatch(*entry)?,
+        Command::Warn(order) => desk.warn(*order)?,
         Command::SettleTask(key, author, note) => desk.settle_task(key, author, note)?,
         Command::Forget(forgotten) => desk.forget(*forgotten)?,
         Command::Registry(order, author) => {

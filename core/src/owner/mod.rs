@@ -14,10 +14,11 @@ mod task;
 mod tests;
 mod thread;
 mod timer;
+mod warning;
 
 pub use command::{
     Command, CommandError, FailOrder, MailboxOrder, MatchOrder, Outcome, ReceiptContent,
-    RegistryOrder, Reply, SUBMISSION_KEY_FIELD, StoreOrder, Submission,
+    RegistryOrder, Reply, SUBMISSION_KEY_FIELD, StoreOrder, Submission, WarnOrder,
 };
 pub use decide::{Circumstances, Decision, decide};
 pub use thread::Message;

@@ -17,6 +17,7 @@ mod sabotage;
 mod stages;
 mod stepped;
 mod timers;
+mod warnings;
 mod work;
 
 use std::sync::Arc;
@@ -29,6 +30,7 @@ use crate::ports::{Signer, VirusScanner};
 use crate::state::Shared;
 pub(crate) use stepped::{Stage, Stepped};
 pub(crate) use timers::Timers;
+pub(crate) use warnings::Warnings;
 pub(crate) use work::WorkQueue;
 
 /// The running certifier.

@@ -102,7 +102,9 @@ impl Clocks {
     /// A look at the time has something to do.
     pub(super) fn is_due(&self, shared: &Shared) -> bool {
         let now = shared.clock.now();
-        self.is_sweep_due(now) || shared.timers.next_due().is_some_and(|due| due <= now)
+        self.is_sweep_due(now)
+            || shared.warnings.waits()
+            || shared.timers.next_due().is_some_and(|due| due <= now)
     }
 
     pub(super) fn look(&mut self, shared: &Arc<Shared>) {
@@ -113,8 +115,10 @@ impl Clocks {
         if self.is_sweep_due(now) {
             self.swept = Some(now);
             sweep(shared, now);
+            shared.warnings.sweep(&shared.view);
             forwards::end(shared, now);
         }
+        shared.warnings.carry_out(shared);
     }
 
     fn is_sweep_due(&self, now: Instant) -> bool {

@@ -93,6 +93,9 @@ pub enum Purpose {
     /// A delivery report with the null reverse path (RFC 3464).
     #[n(5)]
     Report,
+    /// A warning about the capacity, to a holder's second address (AC-17).
+    #[n(6)]
+    Warning,
 }
 
 impl Purpose {

@@ -2,7 +2,7 @@
 //! record of partition 0 each, with the whole row as it is afterwards.
 
 use super::{
-    DomainRow, DomainState, Holder, HolderKind, MailboxRow, MailboxState, OrdinaryPolicy,
+    Access, DomainRow, DomainState, Holder, HolderKind, MailboxRow, MailboxState, OrdinaryPolicy,
     ProviderRow,
 };
 use crate::address::{Address, Domain};
@@ -69,6 +69,7 @@ impl Desk<'_> {
                 self.edit(&address, "holder's data changed", |row| row.holder = holder)
             }
             RegistryOrder::SetOrdinary(address, policy) => self.set_ordinary(&address, policy),
+            RegistryOrder::Access(address, order) => self.access(&address, order),
             RegistryOrder::SetReceiptType(address, wanted) => {
                 self.set_receipt_type(&address, wanted)
             }
@@ -251,6 +252,7 @@ impl Desk<'_> {
             changes: 1,
             ordinary: OrdinaryPolicy::Reject,
             service: false,
+            access: Access::default(),
             receipt_type: None,
         }
     }

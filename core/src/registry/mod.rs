@@ -1,14 +1,16 @@
 //! Provider, domains, mailboxes and their holders: the rows, and the typed commands on them.
 
+mod access;
 mod decide;
 mod forward;
 mod ordinary;
 mod passwords;
 
+pub use access::{Access, AccessOrder};
 pub use decide::Desk;
 pub use forward::ForwardTargetRow;
 pub(crate) use forward::{ended as ended_forwards, orders as forward_orders};
-pub use passwords::{PasswordError, PasswordReply, Passwords, hash};
+pub use passwords::{Checked, PasswordError, PasswordReply, Passwords, hash};
 
 use crate::address::{Address, Domain};
 use crate::certification::DeliveryDetail;
@@ -183,6 +185,9 @@ pub struct MailboxRow {
     /// stays in service.
     #[cbor(n(10), default)]
     pub service: bool,
+    /// How it is opened (AC-14, AC-15).
+    #[cbor(n(11), default)]
+    pub access: Access,
     /// The delivery receipt that its messages ask for where its program asks for none (DR-21).
     #[cbor(n(20), default)]
     pub receipt_type: Option<DeliveryDetail>,

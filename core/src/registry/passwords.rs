@@ -1,21 +1,31 @@
 //! Passwords as Argon2id (SE-02), checked on threads of their own: a ring never hashes. An unknown
 //! mailbox costs as long as a known one, so that the answer's time tells nothing.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::OnceLock;
 
 use argon2::password_hash::phc::{Output, PasswordHash};
 use argon2::{Algorithm, Argon2, Block, Params, PasswordHasher, Version};
 use crossbeam_channel::{Sender, TrySendError, bounded};
 use zeroize::Zeroizing;
 
-use super::{MailboxRow, MailboxState};
 use crate::limits;
 
 /// Called once, on a password thread: must not block.
-pub type PasswordReply = Box<dyn FnOnce(bool) + Send>;
+pub type PasswordReply = Box<dyn FnOnce(Checked) + Send>;
+
+/// What came of a question.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Checked {
+    /// The hash is of this password.
+    Right,
+    /// It is not, or there is none.
+    Wrong,
+    /// Too many questions wait.
+    Busy,
+}
 
 struct Question {
-    mailbox: Option<Arc<MailboxRow>>,
+    stored: Option<String>,
     password: Zeroizing<Vec<u8>>,
     reply: PasswordReply,
 }
@@ -56,31 +66,35 @@ impl Passwords {
                 .spawn(move || {
                     let mut checker = Checker::default();
                     for question in inbox {
-                        let right = checker.check(question.mailbox.as_deref(), &question.password);
-                        (question.reply)(right);
+                        let right = checker.check(question.stored.as_deref(), &question.password);
+                        (question.reply)(if right {
+                            Checked::Right
+                        } else {
+                            Checked::Wrong
+                        });
                     }
                 })?;
         }
         Ok(Self { questions })
     }
 
-    /// Asks whether `password` opens `mailbox`: it exists, is not closed, and the password is right.
-    /// Past the queue's bound the answer is no at once.
+    /// Asks whether `stored` is the hash of `password`; none is of no password, and takes as long. Past
+    /// the queue's bound the answer comes at once.
     pub fn verify(
         &self,
-        mailbox: Option<Arc<MailboxRow>>,
+        stored: Option<String>,
         password: Zeroizing<Vec<u8>>,
         reply: PasswordReply,
     ) {
         let question = Question {
-            mailbox,
+            stored,
             password,
             reply,
         };
         if let Err(TrySendError::Full(q) | TrySendError::Disconnected(q)) =
             self.questions.try_send(question)
         {
-            (q.reply)(false);
+            (q.reply)(Checked::Busy);
         }
     }
 }
@@ -113,11 +127,8 @@ struct Checker {
 }
 
 impl Checker {
-    fn check(&mut self, mailbox: Option<&MailboxRow>, password: &[u8]) -> bool {
+    fn check(&mut self, known: Option<&str>, password: &[u8]) -> bool {
         static NOBODY: OnceLock<String> = OnceLock::new();
-        let known = mailbox
-            .filter(|row| row.state != MailboxState::Closed)
-            .and_then(|row| row.password.as_deref());
         let nobody = || {
             NOBODY
                 .get_or_init(|| hash_any(b"nobody").unwrap_or_default())

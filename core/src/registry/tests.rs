@@ -126,6 +126,7 @@ fn mx_01_a_row_of_an_older_version_rejects_and_a_new_one_keeps_its_policy() {
         (OrdinaryPolicy::Reject, false)
     );
     assert_eq!((row.id, row.changes), (MailboxId(3), 4));
+    assert_eq!(row.access, Access::default(), "every protocol is on");
     for policy in [
         OrdinaryPolicy::Reject,
         OrdinaryPolicy::Accept,

@@ -8,8 +8,8 @@ use crate::journal::Record;
 use crate::journal::record::{
     Accepted, Answered, Certified, DeliveryOutcome, DomainChanged, Evidence, Expunged, Filing,
     Flagged, FolderChanged, Forgotten, GivenUp, Landed, MailboxChanged, Matched, Placed, Placement,
-    Purged, Received, RecipientErrand, Refused, Relayed, Reported, Restored, SentRow, Stored,
-    Struck, Submitted, TakenInCharge, TimerFired,
+    Purged, QuotaWarned, Received, RecipientErrand, Refused, Relayed, Reported, Restored, SentRow,
+    Stored, Struck, Submitted, TakenInCharge, TimerFired,
 };
 use crate::message_id::Identifier;
 
@@ -32,6 +32,8 @@ pub fn apply(record: &Record) -> Vec<Row> {
         Record::ProviderChanged(r) => vec![Row::Provider(r.row.clone())],
         Record::DomainChanged(r) => domain_changed(r),
         Record::MailboxChanged(r) => mailbox_changed(r),
+        Record::MailboxTouched(r) => vec![Row::Mailbox(Box::new(r.row.clone()))],
+        Record::QuotaWarned(r) => quota_warned(r),
         Record::Received(r) => received(r),
         Record::Answered(r) => answered(r),
         Record::Matched(r) => matched(r),
@@ -365,6 +367,12 @@ fn restored(r: &Restored) -> Vec<Row> {
 fn folder_changed(r: &FolderChanged) -> Vec<Row> {
     let mut rows = vec![Row::Folder(r.mailbox, r.folder, r.row.clone())];
     rows.extend(r.usage.map(|usage| Row::Usage(r.mailbox, usage)));
+    rows
+}
+
+fn quota_warned(r: &QuotaWarned) -> Vec<Row> {
+    let mut rows = vec![Row::Warned(r.mailbox, r.level)];
+    rows.extend(filed(r.notice.as_ref()));
     rows
 }
 

@@ -51,6 +51,7 @@ struct Folders {
     /// Shared by all copies: what they say of a message never changes.
     marks: BTreeMap<FolderId, Arc<RwLock<FolderMarks>>>,
     usage: u64,
+    warned: u8,
     last: LastFolder,
 }
 
@@ -229,6 +230,12 @@ impl View {
             .map_or(0, |folders| folders.read().usage)
     }
 
+    /// Of how many thresholds of its capacity the holder was warned ([`crate::mailbox::quota`]).
+    pub fn warned(&self, id: MailboxId) -> u8 {
+        self.folders_of(id)
+            .map_or(0, |folders| folders.read().warned)
+    }
+
     /// Looks at the open work under a read lock; `look` must be short.
     pub fn with_work<T>(&self, look: impl FnOnce(&OpenWork) -> T) -> T {
         look(&self.work.read())
@@ -322,7 +329,7 @@ impl View {
         self.mailboxes.read().get(&id).cloned()
     }
 
-    /// Puts one row; answers the mailbox whose folders it changed.
+    /// Puts one row; answers the mailbox that it changed.
     fn put(&self, row: Row) -> Option<MailboxId> {
         match row {
             Row::Provider(row) => self.registry.write().provider = Some(Arc::new(row)),
@@ -337,8 +344,11 @@ impl View {
             }
             Row::Mailbox(row) => {
                 let mut registry = self.registry.write();
-                registry.addresses.insert(row.address.key(), row.id);
-                registry.mailboxes.insert(row.id, Arc::new(*row));
+                let id = row.id;
+                registry.addresses.insert(row.address.key(), id);
+                registry.mailboxes.insert(id, Arc::new(*row));
+                // Sessions ask whether they may stay (AC-14).
+                return Some(id);
             }
             Row::History(id, number, change) => {
                 self.registry.write().history.insert((id, number), change);
@@ -391,6 +401,7 @@ impl View {
             Row::Gone(id, folder, uid, modseq) => {
                 return self.change(id, |f| f.edit(folder, |view| view.remove(uid, modseq)));
             }
+            Row::Warned(id, level) => return self.change(id, |f| f.warned = level),
             // No session is told: nothing of what they see changes.
             Row::Marks(id, folder, uid, marks) => {
                 self.change(id, |f| f.mark(folder, uid, &marks));

@@ -149,6 +149,8 @@ pub enum Row {
     Marks(MailboxId, FolderId, Uid, super::marks::Marks),
     /// Octets used in a mailbox.
     Usage(MailboxId, u64),
+    /// Of how many thresholds of the capacity the holder was warned.
+    Warned(MailboxId, u8),
     /// A message taken in, to be certified.
     Submission(Identifier, Option<Box<Submitted>>),
     /// A message accepted.

@@ -19,6 +19,40 @@ pub fn quarantined_receipt(kind: &str, identifier: &str) -> Vec<String> {
     ]
 }
 
+/// Subject of a warning about the capacity (AC-17); `percent` of it is used.
+pub fn quota_subject(percent: u8) -> String {
+    match percent {
+        100.. => "Casella piena".to_owned(),
+        _ => format!("Casella quasi piena: spazio occupato almeno al {percent}%"),
+    }
+}
+
+/// AC-17: lines of the text; octets in use and allowed.
+pub fn quota_warning(address: &str, percent: u8, used: u64, most: u64) -> Vec<String> {
+    let effect = match percent {
+        100.. => [
+            "I messaggi in arrivo che non trovano posto vengono rifiutati: il mittente ne riceve",
+            "avviso. Le ricevute continuano ad arrivare.",
+        ],
+        _ => [
+            "Quando lo spazio sar\u{e0} esaurito i messaggi in arrivo verranno rifiutati, e il",
+            "mittente ne ricever\u{e0} avviso. Le ricevute continueranno ad arrivare.",
+        ],
+    };
+    let mut lines = vec![
+        format!("Nella casella {address} lo spazio a disposizione \u{e8} occupato"),
+        format!("almeno al {percent}%: {used} di {most} byte."),
+        String::new(),
+    ];
+    lines.extend(effect.map(str::to_owned));
+    lines.push(
+        "Per liberare spazio \u{e8} possibile scaricare i messaggi e poi cancellarli dal"
+            .to_owned(),
+    );
+    lines.push("server, dopo averne conservato copia: le ricevute hanno valore legale.".to_owned());
+    lines
+}
+
 /// Subject: a forward was switched off (MX-09).
 pub const FORWARD_ENDED_SUBJECT: &str = "Inoltro della posta ordinaria disattivato";
 

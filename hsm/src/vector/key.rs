@@ -116,11 +116,19 @@ impl VectorKey {
 
     #[allow(unsafe_code)]
     fn apply(&self, work: &mut VectorWork, encoded: &mut [Vec<u8>; LANES]) {
-        // SAFETY, of all three: a key exists only where `is_supported` said so.
         match (&self.crt, &mut work.0) {
-            (Sized::Rsa2048(key), Room::Rsa2048(work)) => unsafe { key.apply(work, encoded) },
-            (Sized::Rsa3072(key), Room::Rsa3072(work)) => unsafe { key.apply(work, encoded) },
-            (Sized::Rsa4096(key), Room::Rsa4096(work)) => unsafe { key.apply(work, encoded) },
+            (Sized::Rsa2048(key), Room::Rsa2048(work)) => {
+                // SAFETY: a key exists only where `is_supported` said so.
+                unsafe { key.apply(work, encoded) }
+            }
+            (Sized::Rsa3072(key), Room::Rsa3072(work)) => {
+                // SAFETY: a key exists only where `is_supported` said so.
+                unsafe { key.apply(work, encoded) }
+            }
+            (Sized::Rsa4096(key), Room::Rsa4096(work)) => {
+                // SAFETY: a key exists only where `is_supported` said so.
+                unsafe { key.apply(work, encoded) }
+            }
             // Room of another key: nothing is signed, and what comes out fails its check.
             _ => encoded.iter_mut().for_each(|octets| octets.zeroize()),
         }

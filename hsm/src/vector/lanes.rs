@@ -197,8 +197,8 @@ pub(super) fn reduced<const K: usize>(t: &Product, m: &Modulus<K>) -> Lanes<K> {
     }
     for next in t.iter().skip(K).take(K) {
         let q = _mm512_madd52lo_epu64(zero, sums[0], inverse);
-        for j in 0..K {
-            sums[j] = _mm512_madd52lo_epu64(sums[j], all(m.number[j]), q);
+        for (sum, limb) in sums.iter_mut().zip(&m.number) {
+            *sum = _mm512_madd52lo_epu64(*sum, all(*limb), q);
         }
         // The lowest limb is a multiple of 2^52 by now.
         let above = _mm512_srli_epi64::<52>(sums[0]);

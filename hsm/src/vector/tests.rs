@@ -1,3 +1,4 @@
+//! The lanes against aws-lc-rs, which shares no code with them.
 #![allow(clippy::unwrap_used)]
 use std::sync::Arc;
 

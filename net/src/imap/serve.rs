@@ -8,10 +8,10 @@ use std::time::Duration;
 
 use ceralacca_core::blob::BlobStore;
 use ceralacca_core::limits;
+use ceralacca_core::login::{Entry, Protocol, Refusal};
 use ceralacca_core::mailbox::{Content, MailboxId};
 use ceralacca_core::owner::Command;
 use ceralacca_core::proof::Durable;
-use ceralacca_core::registry::MailboxRow;
 use ceralacca_core::rope::{Bookmark, Rope};
 use ceralacca_core::state::State;
 use ceralacca_core::view::View;
@@ -45,12 +45,16 @@ pub(crate) async fn run(connection: Connection, shared: Rc<Shared>) {
         shared,
         reader: Reader::default(),
         login_until: Some(Instant::now() + Duration::from_secs(limits::IMAP_LOGIN_TIMEOUT_S)),
+        entry: None,
     };
     // Whatever ended it is the client's or the line's doing, and nothing is left to do about it.
     let _ = rim.talk(session).await;
     rim.place = None;
     rim.wire.close().await;
 }
+
+/// Said to who may not stay.
+const SIGNED_OUT: &str = "signed out: the access to this mailbox was changed";
 
 struct Rim {
     wire: Wire,
@@ -60,6 +64,8 @@ struct Rim {
     reader: Reader,
     /// Until login.
     login_until: Option<Instant>,
+    /// How the client came in.
+    entry: Option<Entry>,
 }
 
 impl Rim {
@@ -85,8 +91,9 @@ impl Rim {
                     session.resume(Answer::Ordered(answer))
                 }
                 Step::Verify { name, password } => {
-                    let row = self.shared.sign_in(&name, password).await;
-                    let answer = self.verified(row);
+                    let peer = self.wire.peer();
+                    let entry = self.shared.sign_in(Protocol::Imap, peer, &name, password);
+                    let answer = self.verified(entry.await);
                     let next = session.resume(answer);
                     self.note_login(&session);
                     next
@@ -120,10 +127,19 @@ impl Rim {
         }
     }
 
+    /// AC-14, AC-15: the protocol was switched off, or the password changed or revoked.
+    fn is_out(&self) -> bool {
+        let entry = self.entry.as_ref();
+        entry.is_some_and(|entry| !self.shared.may_stay(entry))
+    }
+
     /// Reads up to the next command, or the line that is waited for.
     async fn read(&mut self, session: &mut Session) -> Result<Step, ConnError> {
         loop {
             match self.next(session).await? {
+                Some(Input::Command(_) | Input::Append { .. }) if self.is_out() => {
+                    return Ok(session.bye(SIGNED_OUT));
+                }
                 Some(Input::Command(line)) if self.reader.expects_line() => {
                     self.reader.expect_line(false);
                     return Ok(session.line(&line));
@@ -178,15 +194,18 @@ impl Rim {
     }
 
     /// Takes a place among the connections of the account (SE-10).
-    fn verified(&mut self, row: Option<Arc<MailboxRow>>) -> Answer {
-        let Some(row) = row else {
-            return Answer::Verified(None);
+    fn verified(&mut self, entry: Result<Entry, Refusal>) -> Answer {
+        let entry = match entry {
+            Ok(entry) => entry,
+            Err(refusal) => return Answer::Verified(Err(refusal)),
         };
-        self.place = self.shared.session_of(row.id);
-        match self.place {
-            Some(_) => Answer::Verified(Some(row)),
-            None => Answer::Crowded,
+        self.place = self.shared.session_of(entry.row.id);
+        if self.place.is_none() {
+            return Answer::Crowded;
         }
+        let row = Arc::clone(&entry.row);
+        self.entry = Some(entry);
+        Answer::Verified(Ok(row))
     }
 
     /// The answer goes out as it is, and nothing after it.
@@ -296,7 +315,12 @@ impl Rim {
                         return Ok(Step::Close);
                     }
                 }
-                () = watch.changed() => session.wake(),
+                () = watch.changed() => {
+                    if self.is_out() {
+                        return Ok(session.bye(SIGNED_OUT));
+                    }
+                    session.wake();
+                }
                 () = shared.stopping() => return Ok(session.bye("the server is stopping")),
             }
         }

@@ -5,6 +5,7 @@
 use std::sync::Arc;
 
 use ceralacca_core::limits;
+use ceralacca_core::login::Refusal;
 use ceralacca_core::mailbox::{Content, MailboxId};
 use ceralacca_core::owner::{CommandError, MailboxOrder, Outcome};
 use ceralacca_core::proof::Durable;
@@ -71,8 +72,8 @@ pub enum Pace {
 /// What came of a step.
 #[derive(Debug)]
 pub enum Answer {
-    /// The mailbox that the password opens.
-    Verified(Option<Arc<MailboxRow>>),
+    /// The mailbox that the password opens, or why none.
+    Verified(Result<Arc<MailboxRow>, Refusal>),
     /// The password opens a mailbox that has all the connections it may.
     Crowded,
     /// Whether what comes after the answer will be compressed.

@@ -3,6 +3,7 @@
 //! [`limits::IMAP_INFLATED_BYTES`], so that a little that stands for very much cannot fill the memory.
 
 use std::io;
+use std::net::IpAddr;
 
 use ceralacca_core::limits;
 use ceralacca_core::mailbox::MailboxId;
@@ -63,6 +64,11 @@ impl Wire {
             },
             _place: place,
         });
+    }
+
+    /// Where the client is.
+    pub(crate) fn peer(&self) -> IpAddr {
+        self.connection.peer().ip()
     }
 
     /// What came and was not consumed.

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ceralacca_core::limits;
+use ceralacca_core::login::{Entry, Protocol};
 use ceralacca_core::owner::Command;
 use tokio::time::Instant;
 use zeroize::Zeroizing;
@@ -34,6 +35,7 @@ pub(crate) async fn run(connection: Connection, shared: Rc<Shared>) {
         shared,
         lines: Lines::default(),
         login_until: Instant::now() + Duration::from_secs(limits::POP3_LOGIN_TIMEOUT_S),
+        entry: None,
     };
     // Whatever ended it is the client's or the line's doing, and nothing is left to do about it.
     let _ = rim.talk(session).await;
@@ -45,6 +47,8 @@ struct Rim {
     shared: Rc<Shared>,
     lines: Lines,
     login_until: Instant,
+    /// How the client came in.
+    entry: Option<Entry>,
 }
 
 impl Rim {
@@ -69,8 +73,11 @@ impl Rim {
                     None => return Ok(()),
                 },
                 Step::Verify { name, password } => {
-                    let row = self.shared.sign_in(&name, password).await;
-                    session.resume(Answer::Verified(row))
+                    let peer = self.connection.peer().ip();
+                    let entry = self.shared.sign_in(Protocol::Pop3, peer, &name, password);
+                    let entry = entry.await;
+                    self.entry = entry.as_ref().ok().cloned();
+                    session.resume(Answer::Verified(entry.map(|entry| entry.row)))
                 }
                 Step::Order(mailbox, order) => {
                     let answer = self.shared.ask(Command::Mailbox(mailbox, order)).await;
@@ -92,6 +99,10 @@ impl Rim {
                 Line::Unfinished => None,
             };
             input.consume(used);
+            let stays = |entry: &Entry| self.shared.may_stay(entry);
+            if line.is_some() && !self.entry.as_ref().is_none_or(stays) {
+                return Ok(session.signed_out());
+            }
             match line {
                 Some(Some(line)) => return Ok(session.line(&line)),
                 Some(None) => return Ok(session.too_long()),

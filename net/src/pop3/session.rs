@@ -4,9 +4,10 @@
 use std::sync::Arc;
 
 use ceralacca_core::limits;
+use ceralacca_core::login::Refusal;
 use ceralacca_core::mailbox::{FolderId, MailboxId};
 use ceralacca_core::owner::{CommandError, MailboxOrder, Outcome};
-use ceralacca_core::registry::{MailboxRow, MailboxState};
+use ceralacca_core::registry::MailboxRow;
 use data_encoding::BASE64;
 use zeroize::Zeroizing;
 
@@ -42,8 +43,8 @@ pub enum Step {
 /// What came of a step.
 #[derive(Debug)]
 pub enum Answer {
-    /// The mailbox that the password opens.
-    Verified(Option<Arc<MailboxRow>>),
+    /// The mailbox that the password opens, or why none.
+    Verified(Result<Arc<MailboxRow>, Refusal>),
     /// Go on.
     Go,
     /// What the owner says.
@@ -91,8 +92,22 @@ struct Wanted {
 
 const NO_MESSAGE: &str = "-ERR there is no such message";
 const UNREADABLE: &str = "-ERR [SYS/TEMP] the message cannot be read; try again later";
-const WRONG: &str = "-ERR [AUTH] the address or the password is wrong";
 const IN_USE: &str = "-ERR [IN-USE] another program has this mailbox open over POP3";
+
+/// RFC 3206: wrong, for now, or until the provider changes something.
+const fn words(refusal: Refusal) -> &'static str {
+    match refusal {
+        Refusal::Wrong => {
+            "-ERR [AUTH] the address or the password is wrong (two-step login needs an application \
+             password)"
+        }
+        Refusal::Locked { .. } => "-ERR [SYS/TEMP] too many wrong passwords; try again later",
+        Refusal::Busy => "-ERR [SYS/TEMP] too many sign in at once; try again later",
+        Refusal::SwitchedOff => "-ERR [SYS/PERM] POP3 is switched off for this mailbox",
+        Refusal::NotForThis => "-ERR [SYS/PERM] this application password is not for POP3",
+        Refusal::NotInService => "-ERR [SYS/PERM] the mailbox is not in service",
+    }
+}
 
 impl Session {
     /// A new session, its greeting in the output.
@@ -150,7 +165,7 @@ impl Session {
     /// The answer to a step.
     pub fn resume(&mut self, answer: Answer) -> Step {
         match (std::mem::replace(&mut self.work, Work::None), answer) {
-            (Work::Verified, Answer::Verified(row)) => self.verified(row.as_deref()),
+            (Work::Verified, Answer::Verified(row)) => self.verified(row),
             (Work::Sizes(next), Answer::Go) => self.list(next, false),
             (Work::UniqueIds(next), Answer::Go) => self.list(next, true),
             (Work::Send(sending), Answer::Go) => self.send(sending),
@@ -273,15 +288,24 @@ impl Session {
         Step::Verify { name, password }
     }
 
-    fn verified(&mut self, row: Option<&MailboxRow>) -> Step {
-        // What is suspended sends and takes nothing (DP-10), but what it holds can be read.
-        let Some(row) = row.filter(|row| row.state != MailboxState::Closed) else {
-            self.failures += 1;
-            self.say(WRONG);
-            return match self.failures < limits::POP3_LOGIN_FAILURES_MAX {
-                true => Step::Read,
-                false => self.close(),
-            };
+    /// The access to the mailbox was changed (AC-14): the session ends without an update, as one that
+    /// breaks off does (RFC 1939 §6).
+    pub fn signed_out(&mut self) -> Step {
+        self.say("-ERR [SYS/PERM] signed out: the access to this mailbox was changed");
+        self.close()
+    }
+
+    fn verified(&mut self, row: Result<Arc<MailboxRow>, Refusal>) -> Step {
+        let row = match row {
+            Ok(row) => row,
+            Err(refusal) => {
+                self.failures += 1;
+                self.say(words(refusal));
+                return match self.failures < limits::POP3_LOGIN_FAILURES_MAX {
+                    true => Step::Read,
+                    false => self.close(),
+                };
+            }
         };
         let Some(held) = self.maildrops.take(row.id) else {
             return self.say(IN_USE);

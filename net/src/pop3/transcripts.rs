@@ -9,6 +9,7 @@ use ceralacca_core::blob::BlobRef;
 use ceralacca_core::instant::Instant;
 use ceralacca_core::journal::Partition;
 use ceralacca_core::limits;
+use ceralacca_core::login::Refusal;
 use ceralacca_core::mailbox::{
     Content, FlagAction, FlagName, Flags, FolderId, Keeping, MailboxId, birth_folders,
     decide_keeping,
@@ -83,6 +84,7 @@ fn row(state: MailboxState) -> MailboxRow {
         ordinary: OrdinaryPolicy::Reject,
         receipt_type: None,
         service: false,
+        access: Default::default(),
     }
 }
 
@@ -205,8 +207,10 @@ impl Client {
                     Step::Verify { name, password } => {
                         let is_right = name == "anna@pec.test" && *password == b"segreto";
                         let state = self.house.state.unwrap_or(MailboxState::Active);
+                        let is_right = is_right && state != MailboxState::Closed;
                         let row = is_right.then(|| Arc::new(row(state)));
-                        self.session.resume(Answer::Verified(row))
+                        self.session
+                            .resume(Answer::Verified(row.ok_or(Refusal::Wrong)))
                     }
                     Step::Order(mailbox, order) => {
                         assert_eq!(mailbox, BOX);

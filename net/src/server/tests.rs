@@ -7,10 +7,11 @@ use ceralacca_core::address::{Address, Domain};
 use ceralacca_core::disk::DataFolder;
 use ceralacca_core::disk::real::RealDisk;
 use ceralacca_core::journal::record::Submitted;
+use ceralacca_core::login::{LoginRoom, Protocol, Protocols};
 use ceralacca_core::owner::{Command, RegistryOrder};
 use ceralacca_core::policy::Policy;
 use ceralacca_core::ports::SystemClock;
-use ceralacca_core::registry::{Holder, HolderKind, MailboxState, Passwords};
+use ceralacca_core::registry::{AccessOrder, Holder, HolderKind, MailboxState, Passwords};
 use ceralacca_core::state::{Options, State};
 use tempfile::TempDir;
 
@@ -34,6 +35,7 @@ struct House {
     state: Arc<State>,
     examiner: Arc<Judge>,
     running: Running,
+    login: Arc<LoginRoom>,
     tls: Tls,
     _folder: TempDir,
 }
@@ -41,6 +43,10 @@ struct House {
 fn order(state: &State, order: RegistryOrder) {
     let command = Command::Registry(order, "test".to_owned());
     state.ask(command).expect("the order is obeyed");
+}
+
+fn login(state: &Arc<State>) -> Arc<LoginRoom> {
+    LoginRoom::new(Arc::clone(state), Passwords::spawn(1).expect("threads"))
 }
 
 fn house() -> House {
@@ -88,6 +94,7 @@ fn house_with(rings: usize, policy: Policy) -> House {
             quota: None,
         },
     );
+    let login = login(&state);
     let tls = testing::tls();
     let examiner = Arc::<Judge>::default();
     let any = vec![SocketAddr::from(([127, 0, 0, 1], 0))];
@@ -96,7 +103,7 @@ fn house_with(rings: usize, policy: Policy) -> House {
     let running = serve(Server {
         state: Arc::clone(&state),
         tls: Arc::clone(&tls.server),
-        passwords: Arc::new(Passwords::spawn(1).expect("threads")),
+        login: Arc::clone(&login),
         host: "mail.pec.example".to_owned(),
         examiner: Arc::clone(&examiner) as Arc<dyn Examiner>,
         dns: Some(nowhere),
@@ -114,6 +121,7 @@ fn house_with(rings: usize, policy: Policy) -> House {
         state,
         examiner,
         running,
+        login,
         tls,
         _folder: folder,
     }
@@ -131,6 +139,11 @@ impl House {
         let mut client = self.submissions();
         assert!(client.ask(SIGN_IN).starts_with("235 2.7.0"));
         client
+    }
+
+    fn access(&self, access: AccessOrder) {
+        let address = Address::parse(ROSSI).expect("valid");
+        order(&self.state, RegistryOrder::Access(address, access));
     }
 
     fn taken_in(&self) -> Vec<Arc<Submitted>> {
@@ -224,7 +237,7 @@ fn ap_22_what_breaks_before_its_end_queues_nothing() {
 }
 
 #[test]
-fn wrong_passwords_and_suspended_mailboxes_are_refused_alike() {
+fn wrong_names_and_passwords_are_refused_alike_and_a_suspended_mailbox_is_told() {
     let house = house();
     let mut client = house.submissions();
     assert!(
@@ -242,7 +255,69 @@ fn wrong_passwords_and_suspended_mailboxes_are_refused_alike() {
         &house.state,
         RegistryOrder::SetState(address, MailboxState::Suspended),
     );
-    assert!(client.ask(SIGN_IN).starts_with("535 5.7.8"));
+    assert!(client.ask(SIGN_IN).starts_with("525 5.7.13"));
+    house.running.stop();
+}
+
+#[test]
+fn ac_14_submission_switched_off_is_told_and_ends_open_sessions_at_their_next_message() {
+    let house = house();
+    let mut inside = house.signed_in();
+    let off = Protocols::default().with(Protocol::Submission, false);
+    house.access(AccessOrder::SetProtocols(off));
+    paths(&mut inside);
+    assert!(inside.ask("DATA").starts_with("550 5.7.13"));
+    let mut client = house.submissions();
+    assert!(client.ask(SIGN_IN).starts_with("525 5.7.13"));
+    house.access(AccessOrder::SetProtocols(Protocols::default()));
+    assert!(client.ask(SIGN_IN).starts_with("235 2.7.0"));
+    paths(&mut inside);
+    assert!(
+        inside.ask("DATA").starts_with("354"),
+        "it may stay after all"
+    );
+    assert!(inside.ask(".").starts_with("250"));
+    house.running.stop();
+}
+
+#[test]
+fn se_10_a_mailbox_has_its_rate_and_so_has_a_source() {
+    let policies = [(3, 100), (100, 3)];
+    for (submissions_per_minute_max, source_submissions_per_minute_max) in policies {
+        let house = house_with(
+            2,
+            Policy {
+                submissions_per_minute_max,
+                source_submissions_per_minute_max,
+                ..Policy::default()
+            },
+        );
+        // Over all rings and connections together.
+        for n in 0..4 {
+            let mut client = house.signed_in();
+            paths(&mut client);
+            let reply = client.ask("DATA");
+            if n < 3 {
+                assert!(reply.starts_with("354"), "{reply}");
+                assert!(client.ask(".").starts_with("250"));
+            } else {
+                assert!(reply.starts_with("450 4.7.1"), "{reply}");
+            }
+        }
+        house.running.stop();
+    }
+}
+
+#[test]
+fn se_10_a_source_has_its_rate_of_sign_ins() {
+    let policy = Policy {
+        sign_ins_per_minute_max: 2,
+        ..Policy::default()
+    };
+    let house = house_with(1, policy);
+    drop((house.signed_in(), house.signed_in()));
+    let mut client = house.submissions();
+    assert!(client.ask(SIGN_IN).starts_with("454 4.7.0"));
     house.running.stop();
 }
 
@@ -276,7 +351,7 @@ fn an_address_in_use_is_named() {
         examiner: Arc::<Judge>::default(),
         dns: None,
         tls: Arc::clone(&house.tls.server),
-        passwords: Arc::new(Passwords::spawn(1).expect("threads")),
+        login: login(&house.state),
         host: "mail.pec.example".to_owned(),
         listeners: Listeners {
             imaps: vec![taken],

@@ -9,6 +9,7 @@ use std::time::Duration;
 use ceralacca_core::blob::BlobRef;
 use ceralacca_core::journal::Partition;
 use ceralacca_core::limits;
+use ceralacca_core::login::Refusal;
 use ceralacca_core::owner::CommandError;
 use ceralacca_core::proof::Durable;
 use ceralacca_core::state::Place;
@@ -41,7 +42,7 @@ pub(super) trait Door {
     type Slot;
 
     /// The account that `name` and `password` open.
-    async fn sign_in(&self, name: &str, password: Zeroizing<Vec<u8>>) -> Option<Account>;
+    async fn sign_in(&self, name: &str, password: Zeroizing<Vec<u8>>) -> Result<Account, Refusal>;
 
     /// Lets a message in, whose place is reserved: its home, and what it holds meanwhile.
     fn admit(&self, session: &Session) -> Result<(Partition, Self::Slot), Reply>;
@@ -242,9 +243,13 @@ impl<D: Door> Driver<D> {
     }
 
     /// Each failure is answered later than the last.
-    async fn sign_in(&mut self, name: &str, password: Zeroizing<Vec<u8>>) -> Option<Account> {
+    async fn sign_in(
+        &mut self,
+        name: &str,
+        password: Zeroizing<Vec<u8>>,
+    ) -> Result<Account, Refusal> {
         let account = self.door.sign_in(name, password).await;
-        if account.is_none() {
+        if account.is_err() {
             let times = u64::from(self.session.failures() + 1);
             sleep(Duration::from_millis(
                 times * limits::SIGN_IN_FAILURE_DELAY_MS,

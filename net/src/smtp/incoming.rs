@@ -11,6 +11,7 @@ use ceralacca_core::address::{Address, Domain};
 use ceralacca_core::blob::BlobRef;
 use ceralacca_core::intake::{Arrival, Spf, TakenIn};
 use ceralacca_core::journal::Partition;
+use ceralacca_core::login::Refusal;
 use ceralacca_core::proof::Durable;
 use ceralacca_core::state::{Place, State};
 use tokio::task::JoinHandle;
@@ -84,8 +85,8 @@ struct IncomingDoor {
 impl Door for IncomingDoor {
     type Slot = Held;
 
-    async fn sign_in(&self, _: &str, _: Zeroizing<Vec<u8>>) -> Option<Account> {
-        None
+    async fn sign_in(&self, _: &str, _: Zeroizing<Vec<u8>>) -> Result<Account, Refusal> {
+        Err(Refusal::Wrong)
     }
 
     /// The home is the first recipient's; mail for nobody is judged where the registry is.

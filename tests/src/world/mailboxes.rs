@@ -3,6 +3,9 @@
 
 use std::collections::BTreeMap;
 
+use ceralacca_core::mailbox::quota;
+use ceralacca_core::registry::MailboxRow;
+
 use super::mail::Sent;
 use super::provider::Provider;
 use super::{SECOND, World};
@@ -58,17 +61,23 @@ pub fn has_nothing_open(provider: &Provider) -> bool {
     let Some(stepper) = &provider.stepper else {
         return false;
     };
-    stepper.view().with_work(|work| {
-        work.submissions.is_empty()
-            && work.journeys.is_empty()
-            && work.errands.is_empty()
-            && work.deliveries.is_empty()
-            && work.answers.is_empty()
-            && work.arrivals.is_empty()
-            && work.placements.is_empty()
-            && work.dispatches.is_empty()
-            && work.bounces.is_empty()
-    })
+    let view = stepper.view();
+    let is_warned = |row: &MailboxRow| {
+        row.service || quota::level(view.usage(row.id), row.quota) == view.warned(row.id)
+    };
+    let all_warned = view.mailboxes().iter().all(|row| is_warned(row));
+    all_warned
+        && view.with_work(|work| {
+            work.submissions.is_empty()
+                && work.journeys.is_empty()
+                && work.errands.is_empty()
+                && work.deliveries.is_empty()
+                && work.answers.is_empty()
+                && work.arrivals.is_empty()
+                && work.placements.is_empty()
+                && work.dispatches.is_empty()
+                && work.bounces.is_empty()
+        })
 }
 
 /// In words.

@@ -22,7 +22,7 @@ use crate::seed::Chance;
 pub enum Kind {
     /// An ordinary one.
     Plain,
-    /// Room for a message or two.
+    /// Room for a message or two, the second of which makes its holder be warned (AC-17).
     Narrow,
     /// Takes ordinary mail too.
     Open,
@@ -35,7 +35,7 @@ pub const MAILBOXES: [(&str, Kind); 4] = [
     ("carla", Kind::Open),
     ("stretta", Kind::Narrow),
 ];
-const NARROW_BYTES: u64 = 40 * 1024;
+const NARROW_BYTES: u64 = 20 * 1024;
 
 type Changes = Arc<Mutex<Vec<(DispatchKey, Option<Arc<DispatchRow>>)>>>;
 

@@ -28,6 +28,7 @@ pub fn judge(world: &World) {
         judge.submission(sent);
     }
     judge.mail_from_outside();
+    judge.holders_are_warned_once();
 }
 
 struct Judge<'w> {
@@ -104,6 +105,30 @@ impl<'w> Judge<'w> {
             self.claim(copies == 1, || {
                 format!("{token} from outside lies {copies} times in {mailbox}")
             });
+        }
+    }
+
+    /// AC-17: nobody removes anything here, so each threshold is told of at most once, and the highest that
+    /// is reached has been.
+    fn holders_are_warned_once(&self) {
+        for provider in &self.world.providers {
+            let stepper = provider.stepper.as_ref().expect("up after the healing");
+            for row in stepper.view().mailboxes() {
+                let address = row.address.key();
+                let of_it = |f: &&Found| f.provider == provider.number && f.mailbox == address;
+                let told: Vec<u64> = self
+                    .found
+                    .iter()
+                    .filter(of_it)
+                    .filter_map(percent)
+                    .collect();
+                let used = stepper.view().usage(row.id) * 100 / row.quota;
+                let reached = [100, 95, 80].into_iter().find(|percent| used >= *percent);
+                let reached = reached.filter(|_| !row.service);
+                let what = || format!("{address} has {used} % in use and was told of {told:?}");
+                self.claim(told.iter().max().copied() == reached, what);
+                self.claim(told.is_sorted_by(|a, b| a < b), what);
+            }
         }
     }
 
@@ -320,5 +345,14 @@ impl<'w> Judge<'w> {
             (end.min(to) - (*start).max(from)).max(0)
         };
         to - from - outages.iter().map(overlap).sum::<i64>()
+    }
+}
+
+/// The threshold that a warning tells of.
+fn percent(found: &Found) -> Option<u64> {
+    let subject = found.kind.is_empty().then(|| Part::parse(&found.raw))?;
+    match subject.get("Subject")?.as_str() {
+        "Casella piena" => Some(100),
+        text => text.rsplit(' ').next()?.strip_suffix('%')?.parse().ok(),
     }
 }

@@ -261,7 +261,7 @@ fn to_itself(mailbox: &Mailbox<'_>) -> Vec<u8> {
 }
 
 /// Says a line to a POP3 server and gives its answer's first line.
-fn pop(wire: &mut Wire, line: &str) -> String {
+pub(crate) fn pop(wire: &mut Wire, line: &str) -> String {
     wire.send(format!("{line}\r\n").as_bytes()).unwrap();
     String::from_utf8(wire.line().unwrap()).unwrap()
 }

@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, clippy::expect_used)]
 
 mod ac;
+mod accounts;
 mod anomaly;
 mod ap;
 mod cd;

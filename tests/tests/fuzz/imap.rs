@@ -9,6 +9,7 @@ use ceralacca_core::blob::BlobRef;
 use ceralacca_core::instant::Instant;
 use ceralacca_core::journal::Partition;
 use ceralacca_core::limits;
+use ceralacca_core::login::Refusal;
 use ceralacca_core::mailbox::{Content, FolderId, MailboxId, birth_folders, decide};
 use ceralacca_core::owner::{CommandError, MailboxOrder, Outcome};
 use ceralacca_core::proof::Durable;
@@ -97,6 +98,7 @@ impl House {
             ordinary: OrdinaryPolicy::Reject,
             receipt_type: None,
             service: false,
+            access: Default::default(),
             changes: 1,
         };
         let folders = birth_folders(Instant::from_millis(NOW)).into_iter();
@@ -221,6 +223,7 @@ impl Player {
             self.step = match std::mem::replace(&mut self.step, Step::Read) {
                 Step::Verify { .. } => {
                     let row = self.house.view.mailbox(BOX);
+                    let row = row.ok_or(Refusal::Wrong);
                     self.session.resume(Answer::Verified(row))
                 }
                 Step::Order(mailbox, order) => {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use ceralacca_core::blob::BlobRef;
 use ceralacca_core::instant::Instant;
+use ceralacca_core::login::Refusal;
 use ceralacca_core::mailbox::{
     Content, Flags, FolderId, FolderRow, MailboxId, MessageRow, birth_folders,
 };
@@ -136,7 +137,8 @@ fn play(store: &Arc<Shelf>, input: &[u8], piece: usize) -> Done {
                 Step::List | Step::Fetch => session.resume(Answer::Go),
                 Step::Verify { name, password } => {
                     let is_right = name == "u@pec.test" && *password == b"x";
-                    session.resume(Answer::Verified(is_right.then(|| row.clone())))
+                    let row = is_right.then(|| row.clone());
+                    session.resume(Answer::Verified(row.ok_or(Refusal::Wrong)))
                 }
                 Step::Order(mailbox, MailboxOrder::Remove { folder, uids }) => {
                     assert_eq!((mailbox, folder), (BOX, FolderId::INBOX));

@@ -46,7 +46,7 @@ fn play(session: Session, input: &[u8], piece: usize) -> Transcript {
             Some(Action::Close) => return said,
             Some(Action::Reply(text)) => said.replies.push(text.into_owned()),
             Some(Action::StartTls) => session.tls_started("TLSv1.3"),
-            Some(Action::Verify(..)) => session.signed_in(Some(account())),
+            Some(Action::Verify(..)) => session.signed_in(Ok(account())),
             Some(Action::Open) => {
                 body.clear();
                 session.opened(Ok(()));

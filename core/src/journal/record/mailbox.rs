@@ -141,3 +141,21 @@ pub struct FolderChanged {
     #[n(3)]
     pub usage: Option<u64>,
 }
+
+/// A holder was warned that the mailbox is filling up (AC-17), or its use fell below what he was warned
+/// of. The warning and the fact that it was given are one record: neither lost nor doubled.
+#[derive(Debug, Clone, PartialEq, Eq, minicbor::Encode, minicbor::Decode)]
+pub struct QuotaWarned {
+    /// Whose.
+    #[n(0)]
+    pub mailbox: MailboxId,
+    /// When.
+    #[n(1)]
+    pub at: Instant,
+    /// How many of the thresholds are reached now ([`crate::mailbox::quota`]).
+    #[n(2)]
+    pub level: u8,
+    /// The warning; `None`: the use fell.
+    #[n(3)]
+    pub notice: Option<Filing>,
+}

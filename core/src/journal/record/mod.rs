@@ -18,14 +18,15 @@ pub use arrival::{
 pub use evidence::Evidence;
 pub use house::{QuarantineRead, QuarantineRemoved, Started};
 pub use mailbox::{
-    Appended, Expunged, Filing, FlagChange, Flagged, FolderChanged, Purged, Restored,
+    Appended, Expunged, Filing, FlagChange, Flagged, FolderChanged, Purged, QuotaWarned, Restored,
 };
 pub use message::{
     Accepted, Certified, DeliveryOutcome, Landed, Paths, RecipientErrand, Refused, Stored, Struck,
     Submitted,
 };
 pub use registry::{
-    Change, DomainChanged, ForwardTargetChanged, HolderTold, MailboxChanged, ProviderChanged,
+    Change, DomainChanged, ForwardTargetChanged, HolderTold, MailboxChanged, MailboxTouched,
+    ProviderChanged,
 };
 pub use relay::{
     Dispatched, Forgotten, GivenUp, Relayed, Reported, SentRow, TakenInCharge, TimerFired,
@@ -117,6 +118,7 @@ kinds! {
     23 FolderChanged "A folder was made, renamed, removed or got a keyword."
     24 Purged "Removed messages that were kept are gone."
     25 Restored "A removed message is in its folder again."
+    28 QuotaWarned "The holder was warned of the mailbox's capacity, or it has room again."
     40 ProviderChanged "The provider's own record."
     41 DomainChanged "A domain was added or its state changed."
     42 MailboxChanged "A mailbox or its holder was added or changed."
@@ -125,6 +127,7 @@ kinds! {
     62 QuarantineRemoved "A message was removed from the quarantine, its term being over."
     43 ForwardTargetChanged "A forward target fails, or does no more."
     44 HolderTold "Plain messages of the house are owed to holders."
+    46 MailboxTouched "A mailbox was used: no change by anybody."
     70 TaskOpened "An operator has to look into something."
     71 TaskSettled "An operator has looked into it."
 }

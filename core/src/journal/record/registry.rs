@@ -56,6 +56,15 @@ pub struct MailboxChanged {
     pub change: Change,
 }
 
+/// A mailbox's row with what is no change of it by anybody: the last use of an application password, a
+/// code of a device that was taken. No line of the history.
+#[derive(Debug, Clone, PartialEq, Eq, minicbor::Encode, minicbor::Decode)]
+pub struct MailboxTouched {
+    /// The whole row.
+    #[n(0)]
+    pub row: MailboxRow,
+}
+
 /// How a forward target fails (MX-09).
 #[derive(Debug, Clone, PartialEq, Eq, minicbor::Encode, minicbor::Decode)]
 pub struct ForwardTargetChanged {

@@ -32,6 +32,7 @@ fn row(ordinary: OrdinaryPolicy, state: MailboxState) -> MailboxRow {
         ordinary,
         receipt_type: None,
         service: false,
+        access: Default::default(),
     }
 }
 

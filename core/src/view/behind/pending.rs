@@ -40,6 +40,7 @@ enum Key {
     /// After the message itself.
     SetAside(MailboxId, FolderId, Uid),
     Usage(MailboxId),
+    Warned(MailboxId),
 }
 
 #[derive(Debug)]
@@ -146,6 +147,7 @@ fn key(row: &Row) -> Key {
         Row::Marks(mailbox, folder, uid, _) => Key::Marks(*mailbox, *folder, *uid),
         Row::SetAside(mailbox, folder, uid, _) => Key::SetAside(*mailbox, *folder, *uid),
         Row::Usage(mailbox, _) => Key::Usage(*mailbox),
+        Row::Warned(mailbox, _) => Key::Warned(*mailbox),
         Row::Submission(identifier, _) => Key::Submission(identifier.clone()),
         Row::Journey(identifier, _) => Key::Journey(identifier.clone()),
         Row::Errand(key, _) => Key::Errand(key.clone()),

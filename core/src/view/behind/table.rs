@@ -165,6 +165,10 @@ pub fn cell(row: &Row) -> Option<(Vec<u8>, Option<Vec<u8>>)> {
             table_key(b'q', &[&mark.0]),
             at.as_ref().map(|at| encode((mark, at))),
         ),
+        Row::Warned(id, level) => (
+            table_key(b'w', &[&id.0.to_be_bytes()]),
+            Some(encode((id, level))),
+        ),
         Row::Task(key, row) => (
             table_key(b't', &[key.to_string().as_bytes()]),
             row.as_ref().map(|row| encode((key, &**row))),
@@ -238,6 +242,10 @@ pub fn read_cell(key: &[u8], value: &[u8]) -> Result<Row, String> {
         Some(b'q') => {
             let (mark, at) = decode(value)?;
             Row::Seen(mark, Some(at))
+        }
+        Some(b'w') => {
+            let (id, level) = decode(value)?;
+            Row::Warned(id, level)
         }
         Some(b'u') => {
             let (target, row) = decode(value)?;

@@ -2,8 +2,8 @@
 //! address (AC-05). A wrong name and a wrong password look alike, and take the same time.
 
 use ceralacca_core::limits;
+use ceralacca_core::login::Refusal;
 use ceralacca_core::mailbox::MailboxId;
-use ceralacca_core::registry::MailboxState;
 use data_encoding::BASE64;
 use imap_types::auth::AuthMechanism;
 use zeroize::Zeroizing;
@@ -80,15 +80,13 @@ struct Verified {
 
 impl Work for Verified {
     fn resume(self: Box<Self>, session: &mut Session, answer: Answer) -> Step {
-        // What is suspended sends and takes nothing (DP-10), but what it holds can be read.
         match answer {
-            Answer::Verified(Some(row)) if row.state != MailboxState::Closed => {
-                enter(session, &self.tag, row.id)
-            }
+            Answer::Verified(Ok(row)) => enter(session, &self.tag, row.id),
+            Answer::Verified(Err(refusal)) => refuse(session, &self.tag, refusal),
             Answer::Crowded => {
                 session.no(&self.tag, "[LIMIT] too many connections of this account")
             }
-            _ => refuse(session, &self.tag),
+            _ => refuse(session, &self.tag, Refusal::Busy),
         }
     }
 }
@@ -106,12 +104,24 @@ fn enter(session: &mut Session, tag: &str, mailbox: MailboxId) -> Step {
     Step::Read
 }
 
-fn refuse(session: &mut Session, tag: &str) -> Step {
+/// RFC 5530: wrong, for now, or until the provider changes something.
+const fn words(refusal: Refusal) -> &'static str {
+    match refusal {
+        Refusal::Wrong => {
+            "[AUTHENTICATIONFAILED] the address or the password is wrong (two-step login needs an \
+             application password)"
+        }
+        Refusal::Locked { .. } => "[UNAVAILABLE] too many wrong passwords; try again later",
+        Refusal::Busy => "[UNAVAILABLE] too many sign in at once; try again later",
+        Refusal::SwitchedOff => "[NOPERM] IMAP is switched off for this mailbox",
+        Refusal::NotForThis => "[NOPERM] this application password is not for IMAP",
+        Refusal::NotInService => "[NOPERM] the mailbox is not in service",
+    }
+}
+
+fn refuse(session: &mut Session, tag: &str, refusal: Refusal) -> Step {
     session.failures += 1;
-    let step = session.no(
-        tag,
-        "[AUTHENTICATIONFAILED] the address or the password is wrong",
-    );
+    let step = session.no(tag, words(refusal));
     match session.failures < limits::IMAP_LOGIN_FAILURES_MAX {
         true => step,
         false => session.bye("too many wrong passwords"),

@@ -7,7 +7,8 @@ fn ac_05_login_wants_the_full_address_and_its_password() {
     let mut client = Client::connect(&house());
     assert!(client.said().starts_with("* OK [CAPABILITY IMAP4rev1 "));
     assert_eq!(client.say("a SELECT INBOX\r\n"), "a BAD log in first\r\n");
-    let no = "NO [AUTHENTICATIONFAILED] the address or the password is wrong\r\n";
+    let no = "NO [AUTHENTICATIONFAILED] the address or the password is wrong (two-step login needs \
+              an application password)\r\n";
     assert_eq!(client.say("b LOGIN anna segreto\r\n"), format!("b {no}"));
     assert_eq!(
         client.say("c LOGIN \"anna@pec.test\" \"sbagliato\"\r\n"),

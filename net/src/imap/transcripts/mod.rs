@@ -10,6 +10,7 @@ use ceralacca_core::blob::BlobRef;
 use ceralacca_core::instant::Instant;
 use ceralacca_core::journal::Partition;
 use ceralacca_core::limits;
+use ceralacca_core::login::Refusal;
 use ceralacca_core::mailbox::{Content, FolderId, MailboxId, birth_folders, decide};
 use ceralacca_core::owner::{CommandError, MailboxOrder, Outcome};
 use ceralacca_core::proof::Durable;
@@ -101,6 +102,7 @@ impl House {
             ordinary: ceralacca_core::registry::OrdinaryPolicy::Reject,
             receipt_type: None,
             service: false,
+            access: Default::default(),
             changes: 1,
         };
         let folders = birth_folders(Instant::from_millis(NOW));
@@ -250,8 +252,10 @@ impl Client {
                 Step::Verify { name, password } => {
                     let address = Address::parse(&name).ok();
                     let row = address.and_then(|a| self.house.view.mailbox_of(&a));
-                    let row = row.filter(|_| password.as_slice() == b"segreto");
-                    self.session.resume(Answer::Verified(row))
+                    let is_right = password.as_slice() == b"segreto";
+                    let row = row.filter(|row| is_right && row.state != MailboxState::Closed);
+                    self.session
+                        .resume(Answer::Verified(row.ok_or(Refusal::Wrong)))
                 }
                 Step::Order(mailbox, order) => {
                     assert_eq!(mailbox, BOX);

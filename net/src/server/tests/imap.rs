@@ -311,3 +311,70 @@ fn ac_11_three_sessions_at_once_lose_and_double_no_flag() {
     drop((setter, clients, idler));
     house.running.stop();
 }
+
+#[test]
+fn ac_14_imap_switched_off_ends_an_idle_client_at_once_and_another_at_its_next_command() {
+    let house = house();
+    let (mut idle, mut quiet) = (house.selected(), house.selected());
+    idle.send("i IDLE\r\n");
+    assert_eq!(idle.line(), "+ idling");
+    let off = Protocols::default().with(Protocol::Imap, false);
+    house.access(AccessOrder::SetProtocols(off));
+    let bye = "* BYE signed out: the access to this mailbox was changed";
+    assert_eq!(idle.line(), bye);
+    assert_eq!(answer(&mut quiet, "n NOOP"), format!("{bye}\n\n"));
+    let mut client = house.imaps();
+    let said = answer(&mut client, &format!("a LOGIN {ROSSI} \"correct horse\""));
+    assert!(
+        said.starts_with("a NO [NOPERM] IMAP is switched off"),
+        "{said}"
+    );
+    house.access(AccessOrder::SetProtocols(Protocols::default()));
+    drop(house.selected());
+    house.running.stop();
+}
+
+#[test]
+fn ac_15_a_changed_password_ends_who_came_in_with_the_old_one() {
+    let house = house();
+    let mut client = house.selected();
+    let address = Address::parse(ROSSI).expect("valid");
+    let set = |hash: &str| RegistryOrder::SetPassword(address.clone(), hash.to_owned());
+    order(&house.state, set(HASH));
+    assert_eq!(
+        answer(&mut client, "n NOOP"),
+        "n OK done\n",
+        "the same password"
+    );
+    order(&house.state, set("another"));
+    assert!(answer(&mut client, "n NOOP").starts_with("* BYE signed out"));
+    house.running.stop();
+}
+
+#[test]
+fn se_01_wrong_passwords_over_smtp_and_imap_lock_together() {
+    let policy = Policy {
+        sign_in_failures_max: 4,
+        ..Policy::default()
+    };
+    let house = house_with(1, policy);
+    let mut smtp = house.submissions();
+    let mut imap = house.imaps();
+    for _ in 0..2 {
+        let wrong = smtp.ask("AUTH PLAIN AHJvc3NpQHBlYy5leGFtcGxlAHdyb25nIGhvcnNl");
+        assert!(wrong.starts_with("535 5.7.8"), "{wrong}");
+        let wrong = answer(&mut imap, "a LOGIN rossi@pec.example wrong");
+        assert!(wrong.starts_with("a NO [AUTHENTICATIONFAILED]"), "{wrong}");
+    }
+    assert!(smtp.ask(SIGN_IN).starts_with("454 4.7.0"));
+    let said = answer(&mut imap, &format!("a LOGIN {ROSSI} \"correct horse\""));
+    assert!(
+        said.starts_with("a NO [UNAVAILABLE] too many wrong"),
+        "{said}"
+    );
+    let address = Address::parse(ROSSI).expect("valid");
+    assert_eq!(house.login.unlock(&address), 1);
+    assert!(smtp.ask(SIGN_IN).starts_with("235"));
+    drop(house.selected());
+    house.running.stop();
+}

@@ -94,3 +94,45 @@ fn ac_04_nothing_is_said_in_clear_and_a_stop_ends_without_a_word() {
     house.running.stop();
     assert_eq!(client.line(), "");
 }
+
+fn stat(client: &mut Client) -> String {
+    client.send("STAT\r\n");
+    client.line()
+}
+
+#[test]
+fn ac_14_se_01_pop3_has_its_switch_and_counts_with_the_others() {
+    let policy = Policy {
+        sign_in_failures_max: 3,
+        ..Policy::default()
+    };
+    let house = house_with(1, policy);
+    let sign_in = |password: &str| {
+        let mut client = house.pop3s();
+        client.send(format!("USER {ROSSI}\r\nPASS {password}\r\n"));
+        assert_eq!(client.line(), "+OK");
+        client.line()
+    };
+    house.file(b"Subject: x\r\n\r\nx\r\n");
+    let mut inside = house.opened();
+    inside.send("DELE 1\r\n");
+    assert!(inside.line().starts_with("+OK"));
+    let off = Protocols::default().with(Protocol::Pop3, false);
+    house.access(AccessOrder::SetProtocols(off));
+    assert!(sign_in("correct horse").starts_with("-ERR [SYS/PERM] POP3 is switched off"));
+    inside.send("QUIT\r\n");
+    assert!(inside.line().starts_with("-ERR [SYS/PERM] signed out"));
+    assert_eq!(inside.line(), "", "and ended");
+    house.access(AccessOrder::SetProtocols(Protocols::default()));
+    assert!(
+        stat(&mut house.opened()).starts_with("+OK 1 "),
+        "nothing is gone"
+    );
+    // Known from here, so one try is let through after the lock.
+    for _ in 0..3 {
+        assert!(sign_in("wrong").starts_with("-ERR [AUTH]"));
+    }
+    assert!(sign_in("wrong").starts_with("-ERR [AUTH]"));
+    assert!(sign_in("correct horse").starts_with("-ERR [SYS/TEMP]"));
+    house.running.stop();
+}

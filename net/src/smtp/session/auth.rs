@@ -2,6 +2,7 @@
 //! name is the full address (AC-05); who it is, the driver finds out.
 
 use ceralacca_core::limits;
+use ceralacca_core::login::Refusal;
 use zeroize::Zeroizing;
 
 use super::{
@@ -10,19 +11,36 @@ use super::{
 
 const NOT_BASE64: &str = "501 5.5.2 Cannot decode the response";
 
+/// RFC 4954 §6, RFC 5248: for good, for now, or until the provider changes something.
+const fn words(refusal: Refusal) -> &'static str {
+    match refusal {
+        Refusal::Wrong => {
+            "535 5.7.8 Authentication credentials invalid (two-step login needs an application password)"
+        }
+        Refusal::Locked { .. } => "454 4.7.0 Too many wrong passwords, try again later",
+        Refusal::Busy => "454 4.7.0 Temporary authentication failure, try again later",
+        Refusal::SwitchedOff => "525 5.7.13 Submission is switched off for this mailbox",
+        Refusal::NotForThis => "525 5.7.13 This application password is not for submission",
+        Refusal::NotInService => "525 5.7.13 Mailbox is not in service",
+    }
+}
+
 impl Session {
     /// The answer to [`Action::Verify`].
-    pub fn signed_in(&mut self, account: Option<Account>) {
+    pub fn signed_in(&mut self, account: Result<Account, Refusal>) {
         if !matches!(self.phase, Phase::Driver(Asked::SignedIn)) {
             return;
         }
         self.phase = Phase::Command;
-        if account.is_some() {
-            self.account = account;
-            return self.say("235 2.7.0 Authentication successful");
-        }
+        let refusal = match account {
+            Ok(account) => {
+                self.account = Some(account);
+                return self.say("235 2.7.0 Authentication successful");
+            }
+            Err(refusal) => refusal,
+        };
         self.failures += 1;
-        self.say("535 5.7.8 Authentication credentials invalid");
+        self.say(words(refusal));
         if self.failures >= limits::SIGN_IN_FAILURES_MAX {
             self.close(TOO_MANY_FAILURES);
         }

@@ -4,6 +4,7 @@
 use ceralacca_core::address::Address;
 use ceralacca_core::journal::Partition;
 use ceralacca_core::limits;
+use ceralacca_core::login::Refusal;
 use ceralacca_core::mailbox::MailboxId;
 use proptest::prelude::*;
 
@@ -86,7 +87,8 @@ impl Driver {
             }
             Action::Verify(name, secret) => {
                 let is_right = name == "rossi@pec.example" && **secret.0 == *b"secret";
-                self.session.signed_in(is_right.then(account));
+                self.session
+                    .signed_in(is_right.then(account).ok_or(Refusal::Wrong));
             }
             Action::Open => {
                 self.done.push(Done::Opened);
