@@ -28,7 +28,7 @@ pub fn measure(server: &dyn Server, process: u32, wanted: usize) -> Result<Value
         idling.push(client);
     }
     let idle = resident_kb(process)?.saturating_sub(before);
-    let before = resident_kb(process)?;
+    let (before, files) = (resident_kb(process)?, open_files(process)?);
     let mut open = Vec::with_capacity(wanted);
     let mut end = None;
     for number in 0..wanted {
@@ -41,7 +41,9 @@ pub fn measure(server: &dyn Server, process: u32, wanted: usize) -> Result<Value
         }
     }
     let strangers = resident_kb(process)?.saturating_sub(before);
-    let count = open.len();
+    // Those that the server has let go of do not count.
+    let count = open_files(process)?.saturating_sub(files);
+    drop(open);
     let each = |kb: u64, count: usize| (kb as f64 / count.max(1) as f64 * 10.0).round() / 10.0;
     Ok(json!({
         "connections": count,
@@ -55,6 +57,10 @@ pub fn measure(server: &dyn Server, process: u32, wanted: usize) -> Result<Value
 fn source(number: usize) -> IpAddr {
     let host = u8::try_from(2 + number / PER_SOURCE).unwrap_or(u8::MAX);
     IpAddr::V4(Ipv4Addr::new(127, 0, 0, host))
+}
+
+fn open_files(process: u32) -> Result<usize, Trouble> {
+    Ok(std::fs::read_dir(format!("/proc/{process}/fd"))?.count())
 }
 
 fn resident_kb(process: u32) -> Result<u64, Trouble> {
