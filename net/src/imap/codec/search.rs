@@ -412,7 +412,7 @@ impl<'a> Cursor<'a> {
             self.expect(b"\"")?;
         }
         let is_day = (1..=31).contains(&day) && (1..=9999).contains(&year);
-        is_day.then_some(year * 10_000 + month * 100 + day)
+        is_day.then(|| year * 10_000 + month * 100 + day)
     }
 
     /// An astring.
@@ -523,6 +523,7 @@ mod tests {
             "SEARCH OLDER 0",
             "SEARCH RETURN (MINI) ALL",
             "SEARCH ON 32-Jan-2020",
+            "SEARCH SINCE 1-Jan-4000000000",
             "SEARCH ON 1-Anf-2020",
             "SEARCH 0",
             "SEARCH ALL ",
