@@ -249,6 +249,7 @@ impl Player {
 
 fn said(input: &[u8], piece: usize) -> Vec<u8> {
     let mut player = Player::new();
+    player.work();
     player.hear(input, piece.max(1));
     player.said
 }
