@@ -48,8 +48,6 @@ pub fn start(session: &mut Session, tag: String, request: SearchRequest) -> Step
         .store
         .view()
         .marks(selected.mailbox(), selected.folder);
-    // A folder of which nothing is marked answers the same, by reading.
-    let none = FolderMarks::default();
     let marks = marks.as_ref().map(|marks| marks.read());
     // A folder without marks is searched as one where no message is marked yet: with one answer.
     let none = FolderMarks::default();
