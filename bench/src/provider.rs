@@ -52,6 +52,7 @@ pub struct Provider {
     serve: Child,
     submissions: SocketAddr,
     imap: SocketAddr,
+    pop3: SocketAddr,
 }
 
 /// What is measured is the appliance, not its policy against abuse (SE-10): one address sends everything.
@@ -125,8 +126,9 @@ impl Provider {
             serve,
             submissions: unknown,
             imap: unknown,
+            pop3: unknown,
         };
-        (provider.submissions, provider.imap) = provider.wait_for_listeners()?;
+        [provider.submissions, provider.imap, provider.pop3] = provider.wait_for_listeners()?;
         Ok(provider)
     }
 
@@ -138,6 +140,11 @@ impl Provider {
     /// Where mailboxes are read over TLS.
     pub fn imap(&self) -> SocketAddr {
         self.imap
+    }
+
+    /// The same over POP3.
+    pub fn pop3(&self) -> SocketAddr {
+        self.pop3
     }
 
     /// The authority above the server's certificate.
@@ -188,7 +195,7 @@ impl Provider {
         DataFolder(self.folder.path().join("data"))
     }
 
-    fn wait_for_listeners(&mut self) -> Result<(SocketAddr, SocketAddr), Trouble> {
+    fn wait_for_listeners(&mut self) -> Result<[SocketAddr; 3], Trouble> {
         let deadline = Instant::now() + START_WAIT;
         while Instant::now() < deadline {
             if let Some(end) = self.serve.try_wait()? {
@@ -198,8 +205,9 @@ impl Provider {
             if let Ok(status) = self.link().and_then(|mut l| ask(&mut l, &Request::Status))
                 && let Some(submissions) = listener(&status, "submission_tls")
                 && let Some(imap) = listener(&status, "imaps")
+                && let Some(pop3) = listener(&status, "pop3s")
             {
-                return Ok((submissions, imap));
+                return Ok([submissions, imap, pop3]);
             }
             std::thread::sleep(Duration::from_millis(20));
         }

@@ -77,6 +77,11 @@ impl Client {
                 socket.into()
             }
         };
+        Self::over(socket, server)
+    }
+
+    /// TLS over a socket, and the greeting.
+    fn over(socket: TcpStream, server: &dyn Server) -> Result<Self, Trouble> {
         socket.set_nodelay(true)?;
         socket.set_read_timeout(Some(ANSWER_WAIT))?;
         let trusted = server.trusted();
@@ -95,6 +100,38 @@ impl Client {
         let mut client = Self::connect(server, None)?;
         client.command(&format!("LOGIN \"{user}\" \"{password}\""))?;
         Ok(client)
+    }
+
+    /// Connects to POP3 and signs in.
+    pub fn of_maildrop(server: &dyn Server, user: &str, password: &str) -> Result<Self, Trouble> {
+        let mut client = Self::over(TcpStream::connect(server.pop3())?, server)?;
+        client.said_well(&format!("USER {user}"))?;
+        client.said_well(&format!("PASS {password}"))?;
+        Ok(client)
+    }
+
+    /// A command of POP3 whose answer is one line.
+    pub fn said_well(&mut self, command: &str) -> Result<(), Trouble> {
+        self.send(format!("{command}\r\n").as_bytes())?;
+        self.read_line()?;
+        if self.line.starts_with(b"+OK") {
+            return Ok(());
+        }
+        let answer = String::from_utf8_lossy(&self.line);
+        Err(Trouble::from(format!("{command}: {answer}")))
+    }
+
+    /// RETR; the octets of the message as they came.
+    pub fn retrieve(&mut self, number: usize) -> Result<usize, Trouble> {
+        self.said_well(&format!("RETR {number}"))?;
+        let mut octets = 0;
+        loop {
+            self.read_line()?;
+            if self.line == b".\r\n" {
+                return Ok(octets);
+            }
+            octets += self.line.len();
+        }
     }
 
     /// Sends a command and reads its answer, which must be OK.

@@ -14,13 +14,14 @@ use crate::provider::{PASSWORD, address};
 use crate::sums::Trouble;
 
 const START_WAIT: Duration = Duration::from_secs(20);
-const HOW_TO: &str = "Dovecot is not here: apt-get install dovecot-imapd";
+const HOW_TO: &str = "Dovecot is not here: apt-get install dovecot-imapd dovecot-pop3d";
 
 /// The running server.
 pub struct Dovecot {
     _folder: TempDir,
     master: Child,
     address: SocketAddr,
+    pop3: SocketAddr,
     trusted: Trusted,
 }
 
@@ -29,7 +30,13 @@ impl Dovecot {
     pub fn start() -> Result<Self, Trouble> {
         let folder = TempDir::new()?;
         let root = folder.path();
-        let address = TcpListener::bind("127.0.0.1:0")?.local_addr()?;
+        // Both held until both are known.
+        let free = [
+            TcpListener::bind("127.0.0.1:0")?,
+            TcpListener::bind("127.0.0.1:0")?,
+        ];
+        let [address, pop3] = [free[0].local_addr()?, free[1].local_addr()?];
+        drop(free);
         let made = Command::new("openssl")
             .args(["req", "-x509", "-newkey", "ec", "-pkeyopt"])
             .args(["ec_paramgen_curve:prime256v1", "-nodes", "-days", "2"])
@@ -53,7 +60,10 @@ impl Dovecot {
         std::fs::set_permissions(root.join("mail"), open)?;
         let open = std::os::unix::fs::PermissionsExt::from_mode(0o755);
         std::fs::set_permissions(root, open)?;
-        let text = configuration(&root.display().to_string(), address.port());
+        let text = configuration(
+            &root.display().to_string(),
+            [address, pop3].map(|at| at.port()),
+        );
         std::fs::write(root.join("dovecot.conf"), text)?;
         let master = Command::new("dovecot")
             .arg("-F")
@@ -68,6 +78,7 @@ impl Dovecot {
             _folder: folder,
             master,
             address,
+            pop3,
             trusted,
         };
         server.wait()?;
@@ -100,6 +111,10 @@ impl Server for Dovecot {
 
     fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    fn pop3(&self) -> SocketAddr {
+        self.pop3
     }
 
     fn trusted(&self) -> &Trusted {
@@ -152,9 +167,9 @@ impl Drop for Dovecot {
     }
 }
 
-fn configuration(root: &str, port: u16) -> String {
+fn configuration(root: &str, [port, pop3]: [u16; 2]) -> String {
     format!(
-        "protocols = imap
+        "protocols = imap pop3
 base_dir = {root}/run
 state_dir = {root}/state
 log_path = {root}/log
@@ -177,6 +192,16 @@ service imap-login {{
   }}
   service_count = 0
   process_min_avail = 2
+}}
+service pop3-login {{
+  inet_listener pop3 {{
+    port = 0
+  }}
+  inet_listener pop3s {{
+    address = 127.0.0.1
+    port = {pop3}
+    ssl = yes
+  }}
 }}
 service imap {{
   service_count = 100

@@ -55,6 +55,8 @@ pub trait Server: Sync {
     fn name(&self) -> &'static str;
     /// IMAP over TLS.
     fn address(&self) -> SocketAddr;
+    /// POP3 over TLS.
+    fn pop3(&self) -> SocketAddr;
     /// Whom a client trusts.
     fn trusted(&self) -> &Trusted;
     /// CPU seconds of all its processes until now.
@@ -73,6 +75,10 @@ impl Server for Ours {
 
     fn address(&self) -> SocketAddr {
         self.provider.imap()
+    }
+
+    fn pop3(&self) -> SocketAddr {
+        self.provider.pop3()
     }
 
     fn trusted(&self) -> &Trusted {

@@ -62,6 +62,7 @@ pub fn measure(server: &dyn Server, sizes: Sizes) -> Result<Vec<Measured>, Troub
     })?);
     drop(clients);
     rows.extend(fetch(server, sizes)?);
+    rows.push(retrieve(server, sizes)?);
     rows.push(timed(server, "connection and LOGIN", || login(server))?);
     rows.push(timed(server, "EXISTS to 50 that IDLE", || idle(server))?);
     if sizes.searched > 0 {
@@ -176,6 +177,21 @@ fn at_once<T: Send>(
         end.map_err(|_| Trouble::from("a client's thread failed"))??;
     }
     Ok(())
+}
+
+/// The mailbox that was fetched, over POP3.
+fn retrieve(server: &dyn Server, sizes: Sizes) -> Result<Measured, Trouble> {
+    let mut client = Client::of_maildrop(server, &address(FETCHED), PASSWORD)?;
+    // The first opens what both keep of a maildrop.
+    client.retrieve(1)?;
+    timed(server, "POP3 RETR, a command each", || {
+        for number in 1..=sizes.messages {
+            if client.retrieve(number)? < sizes.octets / 2 {
+                return Err(Trouble::from(format!("message {number} is cut off")));
+            }
+        }
+        Ok(sizes.messages)
+    })
 }
 
 fn fetch(server: &dyn Server, sizes: Sizes) -> Result<Vec<Measured>, Trouble> {
