@@ -9,12 +9,12 @@
 //! *Algorithm.* Numbers are in radix 2^52, limb by limb: one vector holds the same limb of eight numbers. All
 //! eight share the key, so the modulus and the exponent are scalars, broadcast. RSA-CRT (RFC 8017 §5.1.2):
 //! modulo each prime one exponentiation with fixed windows of five bits in Montgomery form, products column by
-//! column ([`lanes`]), then Garner's recombination ([`crt`]). Sums of products stay far below 2^64 and are
+//! column (`lanes`), then Garner's recombination (`crt`). Sums of products stay far below 2^64 and are
 //! carried once at the end; numbers stay below twice the modulus, as R exceeds it by 2^16 or more.
 //!
 //! *Constant time.* No branch and no address depends on a secret: windows of the exponent choose from the table
 //! by masks over all of it, the last subtraction by a mask. Keys and everything derived from them live in
-//! locked pages that no core dump has and that are wiped ([`locked`]). Every signature is checked with the
+//! locked pages that no core dump has and that are wiped (`locked`). Every signature is checked with the
 //! public key before it is released, by another library ([`crate::pool`]): a fault in here costs a signature,
 //! never the key.
 
