@@ -227,7 +227,16 @@ impl Desk<'_> {
         unchanged_since: Option<u64>,
     ) -> Decided {
         let view = self.folder(folder)?;
-        let (given, keywords) = bits(&view.row, names)?;
+        // What no message has cannot be taken from one: the folder learns no word by it.
+        let is_known = |name: &&FlagName| match name {
+            FlagName::System(_) => true,
+            FlagName::Keyword(word) => {
+                let mut known = view.row.keywords.iter();
+                action != FlagAction::Remove || known.any(|k| k.eq_ignore_ascii_case(word))
+            }
+        };
+        let names: Vec<FlagName> = names.iter().filter(is_known).cloned().collect();
+        let (given, keywords) = bits(&view.row, &names)?;
         let (mut changes, mut done, mut left) = (Vec::new(), Vec::new(), Vec::new());
         for row in uids.iter().filter_map(|uid| view.messages.get(uid)) {
             if unchanged_since.is_some_and(|since| row.modseq > since) {

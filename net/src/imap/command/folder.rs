@@ -130,6 +130,8 @@ pub fn subscribe(
 ) -> Step {
     match folder_named(session, mailbox, spelled) {
         Some(folder) => session.order(MailboxOrder::Subscribe(folder.id, on), Ordered { tag }),
+        // RFC 9051 §6.3.8: it is not subscribed, which is what was asked for.
+        None if !on => session.ok(&tag, "done", Telling::All),
         None => session.no(&tag, NO_SUCH_FOLDER),
     }
 }

@@ -31,6 +31,11 @@ fn ac_11_flags_of_two_clients_are_neither_lost_nor_doubled() {
         said,
         "* FLAGS (\\Answered \\Flagged \\Deleted \\Seen \\Draft $Nuovo)\r\nd OK done\r\n"
     );
+    // A keyword that no message has: taken away, it leaves no trace.
+    assert_eq!(
+        two.say("e STORE 1 -FLAGS.SILENT (NonJunk)\r\n"),
+        "e OK done\r\n"
+    );
 }
 
 #[test]

@@ -44,6 +44,13 @@ fn folders_are_listed_made_renamed_and_removed() {
             .say("i DELETE Altro\r\n")
             .starts_with("i NO [NONEXISTENT]")
     );
+    // What programs send after each RENAME and DELETE: it is not subscribed (RFC 9051 §6.3.8).
+    assert_eq!(client.say("i2 UNSUBSCRIBE Altro\r\n"), "i2 OK done\r\n");
+    assert!(
+        client
+            .say("i3 SUBSCRIBE Altro\r\n")
+            .starts_with("i3 NO [NONEXISTENT]")
+    );
     assert!(
         client
             .say("j DELETE INBOX\r\n")
