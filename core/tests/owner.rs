@@ -217,6 +217,7 @@ fn full_inbox(messages: u32) -> View {
         subscribed: true,
         special_use: None,
         keywords: Vec::new(),
+        subscribed_names: Vec::new(),
     };
     let view = View::default();
     let mailbox = MailboxId(1);

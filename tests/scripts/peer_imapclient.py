@@ -33,7 +33,11 @@ def main():
     selected = client.select_folder("INBOX")
     assert selected[b"HIGHESTMODSEQ"] > 0, selected
     uids = client.search("ALL")
-    assert client.sort("REVERSE ARRIVAL") == list(reversed(uids))
+    # Those of one instant stay in the order of the folder (RFC 5256, section 3).
+    arrived = client.sort("REVERSE ARRIVAL")
+    dates = client.fetch(uids, ["INTERNALDATE"])
+    shown = [dates[uid][b"INTERNALDATE"] for uid in arrived]
+    assert sorted(arrived) == uids and shown == sorted(shown, reverse=True), arrived
     assert len(client.thread("REFERENCES")) == len(uids)
     read = client.fetch(uids, ["BODY.PEEK[]", "FLAGS", "ENVELOPE", "MODSEQ"])
     assert all(message[b"BODY[]"] and message[b"MODSEQ"] for message in read.values())

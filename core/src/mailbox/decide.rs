@@ -75,6 +75,7 @@ pub fn decide_keeping(
         MailboxOrder::RenameFolder { folder, name } => desk.rename(folder, &name),
         MailboxOrder::DeleteFolder(folder) => desk.delete(folder),
         MailboxOrder::Subscribe(folder, on) => desk.subscribe(folder, on),
+        MailboxOrder::UnsubscribeName(name) => desk.unsubscribe_name(&name),
     }
 }
 
@@ -343,10 +344,37 @@ impl Desk<'_> {
         let id = FolderId(number);
         let mut made = row(&name, self.now, special_use);
         made.uid_validity = made.uid_validity.max(validity);
-        Ok((
-            vec![self.folder_record(id, Some(made), None)],
-            Outcome::Folder(id),
-        ))
+        let mut records = vec![self.folder_record(id, Some(made), None)];
+        // Subscribed as any new folder is: the name needs no other keeping.
+        records.extend(self.subscribed_name(&name, false));
+        Ok((records, Outcome::Folder(id)))
+    }
+
+    /// A name without a folder is put on the list of subscribed ones, or taken off it; `None`: nothing
+    /// changes. The oldest go when the list is full.
+    fn subscribed_name(&self, name: &str, on: bool) -> Option<Record> {
+        let inbox = self.newest.folder(self.mailbox, FolderId::INBOX)?;
+        let mut row = inbox.row.clone();
+        let names = &mut row.subscribed_names;
+        let before = names.len();
+        names.retain(|known| !same_name(known, name));
+        if on {
+            names.push(name.to_owned());
+            let over = names.len().saturating_sub(limits::FOLDERS_PER_MAILBOX_MAX);
+            names.drain(..over);
+        }
+        let changes = on || names.len() < before;
+        changes.then(|| self.folder_record(FolderId::INBOX, Some(row), None))
+    }
+
+    /// UNSUBSCRIBE of a name whose folder is gone.
+    fn unsubscribe_name(&self, name: &str) -> Decided {
+        let records: Vec<Record> = self.subscribed_name(name, false).into_iter().collect();
+        let outcome = match records.is_empty() {
+            true => Outcome::Already,
+            false => Outcome::Done,
+        };
+        Ok((records, outcome))
     }
 
     fn rename(&self, folder: FolderId, name: &str) -> Decided {
@@ -380,6 +408,7 @@ impl Desk<'_> {
             };
             records.push(self.folder_record(other.id, Some(row), None));
         }
+        records.extend(self.subscribed_name(&name, false));
         Ok((records, Outcome::Done))
     }
 
@@ -408,6 +437,7 @@ impl Desk<'_> {
             let mut keywords = end.row.clone();
             keywords.keywords.clone_from(&inbox.row.keywords);
             records = vec![self.folder_record(target, Some(keywords), None)];
+            records.extend(self.subscribed_name(name, false));
             for row in inbox.messages.values() {
                 let place = (row.content, row.size);
                 let state = (row.flags, row.internal_date);
@@ -441,10 +471,11 @@ impl Desk<'_> {
         }
         let octets: u64 = view.messages.values().map(|row| row.size).sum();
         let usage = self.newest.usage(self.mailbox).saturating_sub(octets);
-        Ok((
-            vec![self.folder_record(folder, None, Some(usage))],
-            Outcome::Done,
-        ))
+        let mut records = vec![self.folder_record(folder, None, Some(usage))];
+        if view.row.subscribed {
+            records.extend(self.subscribed_name(&view.row.name, true));
+        }
+        Ok((records, Outcome::Done))
     }
 
     fn subscribe(&self, folder: FolderId, on: bool) -> Decided {
@@ -551,6 +582,7 @@ fn row(name: &str, now: Instant, special_use: Option<SpecialUse>) -> FolderRow {
         subscribed: true,
         special_use,
         keywords: Vec::new(),
+        subscribed_names: Vec::new(),
     }
 }
 

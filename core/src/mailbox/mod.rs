@@ -85,6 +85,9 @@ pub struct FolderRow {
     /// Custom keywords; the index plus [`Flags::FIRST_KEYWORD`] is the keyword's bit.
     #[n(4)]
     pub keywords: Vec<String>,
+    /// Of INBOX alone: names that stay subscribed although their folder was removed (RFC 9051 §6.3.7).
+    #[cbor(n(5), default)]
+    pub subscribed_names: Vec<String>,
 }
 
 /// A message in a folder.

@@ -193,6 +193,8 @@ pub enum MailboxOrder {
     DeleteFolder(FolderId),
     /// SUBSCRIBE, UNSUBSCRIBE.
     Subscribe(FolderId, bool),
+    /// UNSUBSCRIBE of a name whose folder is gone.
+    UnsubscribeName(String),
 }
 
 /// A command.

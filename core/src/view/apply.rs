@@ -456,6 +456,7 @@ mod tests {
             subscribed: true,
             special_use: None,
             keywords: Vec::new(),
+            subscribed_names: Vec::new(),
         };
         view.publish([Row::Folder(MAILBOX, FolderId::INBOX, Some(row))]);
         view

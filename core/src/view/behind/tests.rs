@@ -119,6 +119,7 @@ fn folder_row(name: &str) -> FolderRow {
         subscribed: true,
         special_use: None,
         keywords: Vec::new(),
+        subscribed_names: Vec::new(),
     }
 }
 

@@ -130,8 +130,11 @@ pub fn subscribe(
 ) -> Step {
     match folder_named(session, mailbox, spelled) {
         Some(folder) => session.order(MailboxOrder::Subscribe(folder.id, on), Ordered { tag }),
-        // RFC 9051 §6.3.8: it is not subscribed, which is what was asked for.
-        None if !on => session.ok(&tag, "done", Telling::All),
+        // RFC 9051 §6.3.8: a name whose folder is gone, or one that never was subscribed.
+        None if !on => match folder_name(session, spelled) {
+            Some(name) => session.order(MailboxOrder::UnsubscribeName(name), Ordered { tag }),
+            None => session.no(&tag, NOT_A_NAME),
+        },
         None => session.no(&tag, NO_SUCH_FOLDER),
     }
 }

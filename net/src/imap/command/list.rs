@@ -2,7 +2,7 @@
 //! (RFC 5819) and SPECIAL-USE (RFC 6154). `/` stands between levels; a level that only folders below
 //! it speak of is shown as not existing.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
 use std::sync::Arc;
 
@@ -130,6 +130,13 @@ impl Listing {
             Asked::Lsub if folder.is_some_and(|folder| folder.row.subscribed) => {
                 session.out.text("* LSUB () \"/\" ").folder(name).end();
             }
+            Asked::Lsub if self.levels.is_kept(name, folder) => {
+                session
+                    .out
+                    .text("* LSUB (\\Noselect) \"/\" ")
+                    .folder(name)
+                    .end();
+            }
             _ => {}
         }
     }
@@ -138,18 +145,29 @@ impl Listing {
 /// Folders by name, with the levels above them that are no folders.
 struct Levels {
     all: BTreeMap<String, Option<Arc<FolderView>>>,
+    /// Names that stay subscribed although their folder is gone.
+    kept: BTreeSet<String>,
 }
 
 impl Levels {
     fn of(session: &Session, mailbox: MailboxId) -> Self {
-        let mut all = BTreeMap::new();
+        let (mut all, mut kept) = (BTreeMap::new(), BTreeSet::new());
         for folder in session.store.view().folders(mailbox) {
             for (at, _) in folder.row.name.match_indices('/') {
                 all.entry(folder.row.name[..at].to_owned()).or_insert(None);
             }
+            kept.extend(folder.row.subscribed_names.iter().cloned());
             all.insert(folder.row.name.clone(), Some(folder));
         }
-        Self { all }
+        for name in &kept {
+            all.entry(name.clone()).or_insert(None);
+        }
+        Self { all, kept }
+    }
+
+    /// RFC 9051 §6.3.7: the name is subscribed, and no folder has it.
+    fn is_kept(&self, name: &str, folder: Option<&Arc<FolderView>>) -> bool {
+        folder.is_none() && self.kept.contains(name)
     }
 
     /// The folders below `name`.
@@ -170,7 +188,12 @@ impl Levels {
             (!request.selection.subscribed || folder.row.subscribed)
                 && (!request.selection.special_use || folder.row.special_use.is_some())
         };
-        folder.map_or(!is_narrowed(request), fits)
+        let is_level = || !is_narrowed(request) && self.below(name).next().is_some();
+        let is_kept = request.selection.subscribed
+            && !request.selection.special_use
+            && self.is_kept(name, folder);
+        folder.map_or_else(is_level, fits)
+            || is_kept
             || (request.selection.recursive && self.below(name).any(fits))
     }
 }
@@ -224,7 +247,8 @@ fn line_with(
         Some(folder) => words.extend(folder.row.special_use.map(special_use)),
     }
     let tells_subscribed = request.selection.subscribed || request.returns.subscribed;
-    if tells_subscribed && folder.is_some_and(|folder| folder.row.subscribed) {
+    let is_subscribed = folder.is_some_and(|folder| folder.row.subscribed);
+    if tells_subscribed && (is_subscribed || levels.is_kept(name, folder)) {
         words.push("\\Subscribed");
     }
     let words = words.join(" ");

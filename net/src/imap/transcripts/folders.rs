@@ -44,6 +44,29 @@ fn folders_are_listed_made_renamed_and_removed() {
             .say("i DELETE Altro\r\n")
             .starts_with("i NO [NONEXISTENT]")
     );
+    // Not subscribed when it went; one that is stays so, and is no folder (RFC 9051 §6.3.7).
+    assert!(!client.say("h2 LSUB \"\" *\r\n").contains("Altro"));
+    client.say("h3 CREATE Chiusa\r\nh4 DELETE Chiusa\r\n");
+    let lsub = client.say("h5 LSUB \"\" *\r\n");
+    assert!(
+        lsub.contains("* LSUB (\\Noselect) \"/\" Chiusa\r\n"),
+        "{lsub}"
+    );
+    let listed = client.say("h6 LIST (SUBSCRIBED) \"\" Chiu*\r\n");
+    assert_eq!(
+        listed,
+        "* LIST (\\HasNoChildren \\NonExistent \\Noselect \\Subscribed) \"/\" Chiusa\r\nh6 OK done\r\n"
+    );
+    assert_eq!(client.say("h7 LIST \"\" Chiu*\r\n"), "h7 OK done\r\n");
+    client.say("h8 CREATE Chiusa\r\n");
+    let listed = client.say("h9 LIST (SUBSCRIBED) \"\" Chiu*\r\n");
+    assert!(
+        !listed.contains("NonExistent") && listed.contains("\\Subscribed"),
+        "{listed}"
+    );
+    client.say("ha DELETE Chiusa\r\n");
+    assert_eq!(client.say("hb UNSUBSCRIBE Chiusa\r\n"), "hb OK done\r\n");
+    assert!(!client.say("hc LSUB \"\" *\r\n").contains("Chiusa"));
     // What programs send after each RENAME and DELETE: it is not subscribed (RFC 9051 §6.3.8).
     assert_eq!(client.say("i2 UNSUBSCRIBE Altro\r\n"), "i2 OK done\r\n");
     assert!(
