@@ -214,8 +214,12 @@ pub const KEYWORD_BYTES_MAX: usize = 255;
 const _: () = assert!(KEYWORDS_PER_FOLDER_MAX * (KEYWORD_BYTES_MAX + 8) < RECORD_BYTES_MAX / 2);
 /// Folders of one mailbox.
 pub const FOLDERS_PER_MAILBOX_MAX: usize = 1000;
+/// Names that stay subscribed although their folder was removed: all stand in INBOX's row, which is written
+/// whole at each change.
+pub const SUBSCRIBED_NAMES_MAX: usize = 100;
 /// Octets of a folder's name.
 pub const FOLDER_NAME_BYTES_MAX: usize = 255;
+const _: () = assert!(SUBSCRIBED_NAMES_MAX * (FOLDER_NAME_BYTES_MAX + 8) < RECORD_BYTES_MAX / 2);
 /// Messages that went from a folder and are remembered for clients that come back: 60 octets each. Of
 /// more a client hears too, in the words of all that is not there.
 pub const EXPUNGED_KEPT_PER_FOLDER_MAX: usize = 1000;

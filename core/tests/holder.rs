@@ -133,7 +133,12 @@ fn seen(state: &State) -> String {
     let mut text = format!("{} octets\n", state.view().usage(MAILBOX));
     for folder in state.view().folders(MAILBOX) {
         let (row, counter) = (&folder.row, folder.counter);
-        let about = (&row.name, row.subscribed, &row.keywords);
+        let about = (
+            &row.name,
+            row.subscribed,
+            &row.subscribed_names,
+            &row.keywords,
+        );
         writeln!(text, "{:?} {about:?} {counter:?}", folder.id).unwrap();
         for message in folder.messages.values() {
             let Content::Whole(blob) = message.content else {
@@ -201,4 +206,46 @@ fn op_08_a_holders_acts_are_there_whole_after_a_loss_of_power_at_any_operation()
         );
         state.stop();
     }
+}
+
+/// RFC 9051 §6.3.7 within a record: many long names and all keywords that a folder may have.
+#[test]
+fn names_that_stay_subscribed_have_a_bound_and_outlive_a_loss_of_power() {
+    use ceralacca_core::limits;
+    let disk = SimDisk::new();
+    let state = open(&disk).unwrap();
+    populate(&state).unwrap();
+    let ask = |order| state.ask(Command::Mailbox(MAILBOX, order)).unwrap();
+    let name = |n: usize| format!("{n:0width$}", width = limits::FOLDER_NAME_BYTES_MAX);
+    let count = limits::FOLDERS_PER_MAILBOX_MAX / 2;
+    for n in 0..count {
+        let made = ask(MailboxOrder::CreateFolder {
+            name: name(n),
+            special_use: None,
+        });
+        let ceralacca_core::owner::Outcome::Folder(folder) = made else {
+            panic!("{made:?}");
+        };
+        ask(MailboxOrder::DeleteFolder(folder));
+    }
+    // INBOX's row can still grow in all that it may hold.
+    let keyword = |n: usize| format!("{n:0width$}", width = limits::KEYWORD_BYTES_MAX);
+    ask(MailboxOrder::Flag {
+        folder: INBOX,
+        uids: Vec::new(),
+        action: FlagAction::Add,
+        flags: (0..limits::KEYWORDS_PER_FOLDER_MAX)
+            .map(|n| FlagName::Keyword(keyword(n)))
+            .collect(),
+        unchanged_since: None,
+    });
+    state.stop();
+    let again = open(&disk.power_cut(1, Loss::All)).unwrap();
+    let inbox = again.view().folder(MAILBOX, INBOX).unwrap();
+    let newest = count - limits::SUBSCRIBED_NAMES_MAX..count;
+    assert_eq!(
+        inbox.row.subscribed_names,
+        newest.map(name).collect::<Vec<_>>()
+    );
+    assert_eq!(inbox.row.keywords.len(), limits::KEYWORDS_PER_FOLDER_MAX);
 }

@@ -114,16 +114,14 @@ impl Keys<'_> {
         Ok(later.map_or(Standing::Ready, Standing::Scheduled))
     }
 
-    /// Puts the certificate that waits in use; the one before stays published for a while.
+    /// Puts the certificate that waits in use; the one before stays published for a while. The copy that
+    /// waited is dropped by [`Self::settle`].
     fn put_in_use(self, next: &SigningFile, now: Instant) -> Result<(), Failure> {
-        self.replace_in_use(
-            &SigningFile {
-                at: None,
-                ..next.clone()
-            },
-            now,
-        )?;
-        signing::remove(&self.next_file())
+        let next = SigningFile {
+            at: None,
+            ..next.clone()
+        };
+        self.replace_in_use(&next, now)
     }
 
     /// Puts a certificate in use from the next start on.
@@ -140,15 +138,15 @@ impl Keys<'_> {
         new.write(&signing_file(self.data))
     }
 
-    /// At the start, before anything is signed: what is due is put in use.
+    /// At the start, before anything is signed: what is due is put in use, and what is in use waits no more.
     pub fn settle(self, state: &State) -> Result<(), Failure> {
-        match self.next()? {
-            Some(next) if self.standing(&next, state)? == Standing::Ready => {
-                self.put_in_use(&next, state.clock().now())
+        if let Some(next) = self.next()? {
+            if self.standing(&next, state)? != Standing::Ready {
+                return Ok(());
             }
-            Some(_) => Ok(()),
-            None => signing::remove(&self.next_file()),
+            self.put_in_use(&next, state.clock().now())?;
         }
+        signing::remove(&self.next_file())
     }
 
     /// Certificates (DER) to be published beside the one that signs: the one of the next start, the one
@@ -274,8 +272,10 @@ impl Changeover {
         // Its key is at hand before the old one is given up.
         let signer = keys.signer_of(&next)?;
         keys.put_in_use(&next, now)?;
+        // From here on the disk names it: it signs, even if the copy that waited cannot be dropped.
         self.signer.change(signer);
         ceralacca_core::notice!("the next signing certificate is in use");
+        signing::remove(&keys.next_file())?;
         Ok(None)
     }
 }

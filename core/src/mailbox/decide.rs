@@ -360,7 +360,7 @@ impl Desk<'_> {
         names.retain(|known| !same_name(known, name));
         if on {
             names.push(name.to_owned());
-            let over = names.len().saturating_sub(limits::FOLDERS_PER_MAILBOX_MAX);
+            let over = names.len().saturating_sub(limits::SUBSCRIBED_NAMES_MAX);
             names.drain(..over);
         }
         let changes = on || names.len() < before;

@@ -1,8 +1,8 @@
 //! Forward targets that fail (MX-09): noted after the relay's record, in partition 0, as several mailboxes may
 //! share a target. *Crash in between: one failure or success less is counted, never a wrong one.*
 
-use super::OrdinaryPolicy;
 use super::decide::{Decided, Desk};
+use super::{MailboxRow, MailboxState, OrdinaryPolicy};
 use crate::address::Address;
 use crate::instant::Instant;
 use crate::journal::record::{ForwardTargetChanged, HolderTold, Placement, Record};
@@ -66,7 +66,9 @@ pub(crate) fn ended(view: &View) -> Vec<(Address, Vec<Address>)> {
     }
     let mailboxes = view.mailboxes();
     let ended = failing.into_iter().filter_map(|(target, row)| {
-        let forwarding = mailboxes.iter().filter(|mailbox| {
+        let is_served = |row: &MailboxRow| row.state != MailboxState::Closed && !row.service;
+        let served = mailboxes.iter().filter(|mailbox| is_served(mailbox));
+        let forwarding = served.filter(|mailbox| {
             matches!(&mailbox.ordinary, OrdinaryPolicy::Forward(to) if to.key() == target.key())
         });
         let most = limits::HOLDERS_TOLD_PER_RECORD_MAX;
@@ -117,7 +119,7 @@ impl Desk<'_> {
             {
                 let days = limits::FORWARD_FAILING_DAYS;
                 let what = format!("ordinary mail: reject, as {target} failed for {days} days");
-                let edit = |row: &mut super::MailboxRow| row.ordinary = OrdinaryPolicy::Reject;
+                let edit = |row: &mut MailboxRow| row.ordinary = OrdinaryPolicy::Reject;
                 records.extend(self.edit(&placement.address, &what, edit)?.0);
                 placements.push(placement);
             }
