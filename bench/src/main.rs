@@ -13,6 +13,10 @@ mod sums;
 
 use std::process::ExitCode;
 
+/// As in the appliance, which this program is in its child processes.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 use clap::{Parser, Subcommand};
 
 /// Benchmarks of Ceralacca.
