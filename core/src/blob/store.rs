@@ -88,6 +88,8 @@ struct Readers {
 #[derive(Debug, Default)]
 struct Own {
     open: Option<Segment>,
+    /// What is gathered for one write; kept for its room.
+    portion: Vec<u8>,
     /// Segments with blobs that no sync covers yet.
     unsynced: Vec<(u64, Arc<dyn DiskFile>)>,
     failed: Option<String>,
@@ -155,7 +157,8 @@ impl BlobStore {
         let mut own = self.own.lock();
         own.living()?;
         let mut blobs = Vec::with_capacity(contents.len());
-        let mut portion = Vec::new();
+        let mut portion = std::mem::take(&mut own.portion);
+        portion.clear();
         for (home, content) in contents {
             let length = content.len() as u64;
             let needed = BLOB_HEADER_BYTES + length + format::padding(length);
@@ -184,6 +187,7 @@ impl BlobStore {
             portion.resize(start + needed as usize, 0);
         }
         self.write_out(&mut own, &mut portion)?;
+        own.portion = portion;
         Ok(blobs)
     }
 

@@ -9,6 +9,9 @@ use crate::rope::{Rope, push_base64};
 use crate::wording::texts::{Text, TextFacts};
 use crate::wording::words;
 
+/// Octets that the generated parts of usual messages fit in.
+const TEXT_ROOM: usize = 6 * 1024;
+
 /// What a message holds besides its header.
 pub(crate) struct Content<'a> {
     /// Which text.
@@ -85,9 +88,10 @@ fn sealed(header: Header, message_id: String, parts: Parts<'_>, step: &Step) -> 
 
 fn mixed((lines, data, enclosed): Parts<'_>, eight_bit: bool, seed: &Seed) -> Rope {
     let boundary = seed.boundary("mixed");
-    let mut rope = Rope::text(format!(
-        "Content-Type: multipart/mixed; boundary=\"{boundary}\"\r\n"
-    ));
+    let mut start = Vec::with_capacity(TEXT_ROOM);
+    let field = format!("Content-Type: multipart/mixed; boundary=\"{boundary}\"\r\n");
+    start.extend_from_slice(field.as_bytes());
+    let mut rope = Rope::text(start);
     if eight_bit {
         rope.push_text("Content-Transfer-Encoding: 8bit\r\n");
     }

@@ -7,8 +7,11 @@ use data_encoding::HEXLOWER;
 use crate::address::{Address, Domain};
 use crate::blob::{BlobError, BlobRead};
 use crate::instant::Instant;
-use crate::rope::{self, Rope, push_base64};
+use crate::rope::{self, Piece, Rope, push_base64};
 use crate::wording::words;
+
+/// Octets of outer boundaries and of the fields between them, at most or nearly.
+const WRAPPING_ROOM: usize = 640;
 
 /// Who issues a message.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -90,7 +93,14 @@ impl SignedDraft {
     /// [`SignedDraft::finish`] with the signature in base64, in lines of 76 without an end of the last.
     pub fn finish_with_base64(self, p7s: &[u8]) -> Rope {
         let boundary = &self.boundary;
-        let mut message = Rope::text(self.header);
+        let mut header = self.header;
+        let first = self.content.pieces().first();
+        let text = first.map_or(0, |piece| match piece {
+            Piece::Text(text) => text.len(),
+            Piece::Slice { .. } => 0,
+        });
+        header.reserve(text + p7s.len() + WRAPPING_ROOM);
+        let mut message = Rope::text(header);
         message.push_text("MIME-Version: 1.0\r\n");
         if self.eight_bit {
             message.push_text("Content-Transfer-Encoding: 8bit\r\n");

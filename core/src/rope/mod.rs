@@ -62,6 +62,9 @@ pub struct Rope {
     pieces: Vec<Piece>,
 }
 
+/// Octets that a piece takes at most in the stored form, besides its text.
+const PIECE_ROOM: usize = 64;
+
 impl Rope {
     /// A rope of one text.
     pub fn text(text: impl Into<Vec<u8>>) -> Self {
@@ -190,8 +193,15 @@ impl Rope {
 
     /// The stored form.
     pub fn to_bytes(&self) -> Vec<u8> {
+        let text = |piece: &Piece| match piece {
+            Piece::Text(text) => text.len() + PIECE_ROOM,
+            Piece::Slice { .. } => PIECE_ROOM,
+        };
+        let room = self.pieces.iter().map(text).sum::<usize>() + PIECE_ROOM;
+        let mut octets = Vec::with_capacity(room);
         // Writing to a vector cannot fail.
-        minicbor::to_vec(self).unwrap_or_default()
+        let _ = minicbor::encode(self, &mut octets);
+        octets
     }
 
     /// Reads the stored form.

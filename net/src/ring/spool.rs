@@ -87,6 +87,8 @@ struct OwnSegment {
     end: u64,
     /// Its name in the folder is durable.
     is_linked: bool,
+    /// Room for what is written together.
+    together: Vec<u8>,
 }
 
 struct ShortBody {
@@ -246,6 +248,7 @@ impl OwnSegment {
             path,
             end: SEGMENT_HEADER_BYTES,
             is_linked: false,
+            together: Vec::new(),
         })
     }
 }
@@ -334,18 +337,19 @@ async fn write_together(
     };
     let is_new = segment.end == SEGMENT_HEADER_BYTES;
     let header = segment_header(segment.segment);
-    let octets = bodies.iter().map(|body| body.octets.as_slice());
-    let (octets, at) = match is_new {
-        true => (
-            std::iter::once(&header[..])
-                .chain(octets)
-                .collect::<Vec<_>>()
-                .concat(),
-            0,
-        ),
-        false => (octets.collect::<Vec<_>>().concat(), segment.end),
+    let mut octets = std::mem::take(&mut segment.together);
+    octets.clear();
+    let at = if is_new {
+        octets.extend_from_slice(&header);
+        0
+    } else {
+        segment.end
     };
-    let (result, _) = segment.file.write_all_at(octets, at).await;
+    for body in bodies {
+        octets.extend_from_slice(&body.octets);
+    }
+    let (result, octets) = segment.file.write_all_at(octets, at).await;
+    segment.together = octets;
     check_write(house, &segment.path, result)?;
     let placed = bodies.iter().map(|body| {
         let blob = BlobRef {
