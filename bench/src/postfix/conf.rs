@@ -7,7 +7,7 @@ use std::path::Path;
 use std::process::Command;
 
 use crate::chain::Other;
-use crate::provider::Quiet;
+use crate::provider::{Quiet, address};
 use crate::sums::Trouble;
 
 /// The name in its certificate.
@@ -33,6 +33,9 @@ anvil unix - - n - 1 anvil
 postlog unix-dgram n - n - 1 postlogd
 ";
 
+/// More than any load has.
+const MAILBOXES: usize = 1000;
+
 /// Writes all of it, with keys and folders.
 pub fn write(
     folder: &Path,
@@ -51,7 +54,10 @@ pub fn write(
             .quiet()?;
     }
     certificate(folder, "ec", HOST, ["key.pem", "certificate.pem"])?;
+    let mailbox = |number| format!("{0} {0}/\n", address(number));
+    let mailboxes: String = (0..MAILBOXES).map(mailbox).collect();
     std::fs::write(folder.join("conf/main.cf"), main_cf(folder))?;
+    std::fs::write(folder.join("conf/mailboxes"), mailboxes)?;
     let mut master = format!("{entrance} inet n - n - - smtpd\n");
     if which == Other::Filter {
         certificate(folder, "rsa:2048", HOST, ["sign.key", "sign.pem"])?;
@@ -63,7 +69,7 @@ pub fn write(
         std::fs::write(&script, filter(folder, back))?;
         std::fs::set_permissions(&script, Permissions::from_mode(0o755))?;
         master = format!(
-            "{entrance} inet n - n - - smtpd\n  -o content_filter=sign:\n\
+            "{entrance} inet n - n - - smtpd\n  -o content_filter=sign:signed\n\
              {back} inet n - n - - smtpd\n  -o smtpd_tls_wrappermode=no\n  \
              -o smtpd_tls_security_level=none\n\
              sign unix - n n - - pipe\n  flags=Rq user=nobody argv={} ${{sender}} ${{recipient}}\n",
@@ -122,7 +128,7 @@ smtpd_tls_cert_file = {root}/certificate.pem
 smtpd_tls_key_file = {root}/key.pem
 virtual_mailbox_domains = pec.test
 virtual_mailbox_base = {root}/mail
-virtual_mailbox_maps = regexp:{{ {{ /^(m[0-9]+@pec.test)$/ $1/ }} }}
+virtual_mailbox_maps = texthash:{root}/conf/mailboxes
 virtual_mailbox_limit = 0
 virtual_minimum_uid = 1
 virtual_uid_maps = static:65534
