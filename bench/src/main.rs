@@ -4,6 +4,7 @@
 
 mod all;
 mod chain;
+mod compare;
 mod imap;
 mod inside;
 mod journal;
@@ -21,11 +22,11 @@ mod rows;
 mod signers;
 mod signing;
 mod stored;
-mod sums;
 mod token;
 
 use std::process::ExitCode;
 
+use ceralacca_bench::sums;
 use clap::{Parser, Subcommand};
 
 use self::sums::Trouble;
@@ -57,6 +58,8 @@ enum What {
     Recipients(recipients::Settings),
     /// Table and plot of files that `--out` wrote.
     Report(report::Settings),
+    /// The rooms of one message by instructions, beside another build.
+    Rooms(compare::Settings),
     /// The vector signer beside aws-lc-rs and OpenSSL.
     Signers(signers::Settings),
     /// What a million stored messages cost.
@@ -94,6 +97,7 @@ fn run(what: &What) -> Result<(), Trouble> {
         What::Pool(settings) => pool::run(settings),
         What::Recipients(settings) => recipients::run(settings),
         What::Report(settings) => report::run(settings),
+        What::Rooms(settings) => compare::run(settings),
         What::Signers(settings) => signers::run(settings),
         What::Stored(settings) => stored::run(settings),
     }

@@ -5,15 +5,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
+use ceralacca_bench::nobody::Nobody;
 use ceralacca_core::disk::RealDisk;
 use ceralacca_core::owner::{CommandError, Outcome, Submission};
-use ceralacca_core::ports::{
-    Clock, NoScanner, Signature, Signer, SignerDescription, SignerError, SigningRequest,
-    SystemClock,
-};
-use ceralacca_core::smime::{SigningCertificate, cms};
+use ceralacca_core::ports::{Clock, NoScanner, SystemClock};
 use ceralacca_core::state::State;
-use ceralacca_hsm::{Authority, SoftwareKey};
 
 use crate::inside;
 use crate::load::compose;
@@ -31,7 +27,10 @@ const PAUSE: Duration = Duration::from_millis(20);
 pub fn fill(made: &Made, mailboxes: usize, stored: usize) -> Result<f64, Trouble> {
     let begun = Instant::now();
     let state = inside::open(Arc::new(RealDisk), made.data())?;
-    let started = state.start_pipeline(Arc::new(Nobody::new()?), Arc::new(NoScanner));
+    let started = state.start_pipeline(
+        Arc::new(Nobody::new(SystemClock.now())?),
+        Arc::new(NoScanner),
+    );
     started.map_err(|error| Trouble::from(error.to_string()))?;
     let (next, wanted) = (AtomicUsize::new(0), stored.div_ceil(STORED_EACH));
     let ends = std::thread::scope(|scope| {
@@ -105,50 +104,4 @@ fn is_settled(state: &State) -> bool {
     let status = state.status();
     status.submissions + status.journeys + status.errands_local + status.deliveries == 0
         || !status.held.is_empty()
-}
-
-/// Signs nothing: values of the right length that no key made.
-struct Nobody(Arc<SigningCertificate>);
-
-impl Nobody {
-    fn new() -> Result<Self, Trouble> {
-        let now = SystemClock.now();
-        let key = SoftwareKey::generate(2048)?;
-        let service = "posta-certificata@pec.test";
-        let authority = Authority::create("Prova", now)?;
-        let certificate =
-            authority.signing_certificate(key.public(), "Prova S.p.A.", service, 365, now)?;
-        Ok(Self(Arc::new(certificate)))
-    }
-}
-
-impl Signer for Nobody {
-    fn sign(&self, requests: &[SigningRequest]) -> Vec<Result<Signature, SignerError>> {
-        let sign = |request: &SigningRequest| {
-            let certificate = &self.0.certificate;
-            let made =
-                cms::signed_attributes(certificate, &request.content_digest, request.instant);
-            Ok(Signature {
-                signed_attributes: made
-                    .map_err(|error| SignerError::Unavailable(error.to_string()))?,
-                value: vec![0x5a; 256],
-                by: self.0.clone(),
-            })
-        };
-        requests.iter().map(sign).collect()
-    }
-
-    fn certificate(&self) -> Arc<SigningCertificate> {
-        self.0.clone()
-    }
-
-    fn describe(&self) -> SignerDescription {
-        SignerDescription {
-            name: "nobody".to_owned(),
-            is_software: true,
-            is_available: true,
-            signatures: 0,
-            cpu: Duration::ZERO,
-        }
-    }
 }
