@@ -48,3 +48,25 @@ pub fn named(name: &str) -> Result<Room, Trouble> {
 fn of(error: impl std::fmt::Display) -> Trouble {
     Trouble::from(error.to_string())
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::expect_used)]
+
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn every_room_works_more_than_once_and_has_its_own_name() {
+        let rooms = all();
+        let names: BTreeSet<&str> = rooms.iter().map(|room| room.name).collect();
+        assert_eq!(names.len(), rooms.len());
+        for room in rooms {
+            let mut work = (room.make)().expect(room.name);
+            work();
+            work();
+        }
+        assert!(named("no such room").is_err());
+    }
+}
