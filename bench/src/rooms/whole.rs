@@ -12,7 +12,6 @@ use ceralacca_core::journal::{LaneStore, Position, Record};
 use ceralacca_core::mailbox::MailboxId;
 use ceralacca_core::owner::{Command, Outcome, RegistryOrder, Submission};
 use ceralacca_core::ports::{Clock, NoScanner};
-use ceralacca_core::random::Seeded;
 use ceralacca_core::registry::{Holder, HolderKind};
 use ceralacca_core::state::Options;
 use ceralacca_core::stepper::Stepper;
@@ -39,7 +38,6 @@ impl Clock for Still {
 }
 
 struct House {
-    _random: Seeded,
     disk: SimDisk,
     stepper: Stepper,
     sender: MailboxId,
@@ -51,7 +49,6 @@ fn folder() -> DataFolder {
 
 impl House {
     fn new() -> Result<Self, Trouble> {
-        let random = Seeded::new(7);
         let disk = SimDisk::new();
         let fatal = Arc::new(|sentence: &str| eprintln!("error: {sentence}"));
         let mut options = Options::new(Arc::new(disk.clone()), folder(), Arc::new(Still), fatal);
@@ -73,7 +70,6 @@ impl House {
             }
         }
         Ok(Self {
-            _random: random,
             disk,
             stepper,
             sender: sender.ok_or("no mailbox was made")?,
