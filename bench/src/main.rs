@@ -31,6 +31,10 @@ use clap::{Parser, Subcommand};
 
 use self::sums::Trouble;
 
+/// As in the appliance, which this program is in its child processes.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Benchmarks of Ceralacca.
 #[derive(Parser)]
 struct Arguments {

@@ -7,7 +7,7 @@ use data_encoding::HEXLOWER;
 use crate::address::{Address, Domain};
 use crate::blob::{BlobError, BlobRead};
 use crate::instant::Instant;
-use crate::rope::{self, Rope};
+use crate::rope::{self, Rope, push_base64};
 use crate::wording::words;
 
 /// Who issues a message.
@@ -82,6 +82,13 @@ impl SignedDraft {
 
     /// The whole message, with the DER of its detached signature (SG-01).
     pub fn finish(self, p7s_der: &[u8]) -> Rope {
+        let mut p7s = Vec::new();
+        push_base64(p7s_der, &mut p7s);
+        self.finish_with_base64(&p7s)
+    }
+
+    /// [`SignedDraft::finish`] with the signature in base64, in lines of 76 without an end of the last.
+    pub fn finish_with_base64(self, p7s: &[u8]) -> Rope {
         let boundary = &self.boundary;
         let mut message = Rope::text(self.header);
         message.push_text("MIME-Version: 1.0\r\n");
@@ -100,9 +107,8 @@ impl SignedDraft {
              Content-Transfer-Encoding: base64\r\n\
              Content-Disposition: attachment; filename=\"{file}\"\r\n\r\n"
         ));
-        // The encoder ends its last line with a CRLF, which here belongs to the boundary.
-        message.push_text(data_encoding::BASE64_MIME.encode(p7s_der));
-        message.push_text(format!("--{boundary}--\r\n"));
+        message.push_text(p7s);
+        message.push_text(format!("\r\n--{boundary}--\r\n"));
         message
     }
 }

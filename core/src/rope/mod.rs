@@ -9,7 +9,7 @@ mod tests;
 mod transfer;
 
 pub use reader::{Bookmark, RopeReader, sha256};
-pub use transfer::encoded_length;
+pub use transfer::{BASE64_LINE_OCTETS, encoded_length, push_base64};
 
 use crate::blob::{BlobError, BlobRead, BlobRef};
 
