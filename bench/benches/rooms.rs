@@ -16,6 +16,10 @@ use ceralacca_core::journal::{Batch, LaneStore, Partition};
 use ceralacca_core::view::marks::{FolderMarks, MarkedField, Marks};
 use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
 
+/// As in the appliance.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Each room of a message's way, on one thread and without a disk.
 fn message(c: &mut Criterion) {
     let mut group = c.benchmark_group("room");
