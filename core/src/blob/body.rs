@@ -1,15 +1,17 @@
 //! One body at hand: read once, its checksum compared, and from then on a slice in memory for all who
 //! scan, quote and digest it. A long one is verified and read again by each, in bounded memory.
 
+use super::format::BLOB_HEADER_BYTES;
 use super::{BlobError, BlobRead, BlobRef, BlobStore};
 use crate::limits;
+use crate::rope::{Piece, Rope};
 
 /// Reads any blob; the one it was made for without asking the disk again.
 #[derive(Debug)]
 pub struct BodyAtHand<'a> {
     store: &'a BlobStore,
     blob: BlobRef,
-    /// None: longer than `limits::BODY_AT_HAND_BYTES_MAX`.
+    /// With the blob's header before it; none: longer than `limits::BODY_AT_HAND_BYTES_MAX`.
     octets: Option<Vec<u8>>,
 }
 
@@ -17,7 +19,7 @@ impl<'a> BodyAtHand<'a> {
     /// Reads `blob` and compares its checksum: what is signed is what came.
     pub fn read(store: &'a BlobStore, blob: BlobRef) -> Result<Self, BlobError> {
         let octets = if blob.length <= limits::BODY_AT_HAND_BYTES_MAX {
-            Some(store.read(blob, limits::BODY_AT_HAND_BYTES_MAX)?)
+            Some(store.read_with_header(blob)?)
         } else {
             store.verify(blob)?;
             None
@@ -27,6 +29,16 @@ impl<'a> BodyAtHand<'a> {
             blob,
             octets,
         })
+    }
+
+    /// The body that `rope` encloses, where it is short: a long one is as well read from the store.
+    pub fn enclosed(store: &'a BlobStore, rope: &Rope) -> Result<Option<Self>, BlobError> {
+        let blob = rope.pieces().iter().find_map(|piece| match piece {
+            Piece::Slice { blob, .. } => Some(*blob),
+            Piece::Text(_) => None,
+        });
+        let short = blob.filter(|blob| blob.length <= limits::BODY_AT_HAND_BYTES_MAX);
+        short.map(|blob| Self::read(store, blob)).transpose()
     }
 }
 
@@ -42,6 +54,7 @@ impl BlobRead for BodyAtHand<'_> {
     }
 
     fn at_hand(&self, blob: BlobRef) -> Option<&[u8]> {
-        self.octets.as_deref().filter(|_| blob == self.blob)
+        let octets = self.octets.as_deref().filter(|_| blob == self.blob);
+        octets?.get(BLOB_HEADER_BYTES as usize..)
     }
 }

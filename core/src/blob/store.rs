@@ -267,6 +267,26 @@ impl BlobStore {
         }
     }
 
+    /// The blob's header and its whole content in one read, both verified. Its length bounds the memory.
+    pub(super) fn read_with_header(&self, blob: BlobRef) -> Result<Vec<u8>, BlobError> {
+        let file = self.reader(blob)?;
+        let mut octets = vec![0; (BLOB_HEADER_BYTES + blob.length) as usize];
+        let mut done = 0;
+        while done < octets.len() {
+            let read = file.read_at(&mut octets[done..], blob.offset + done as u64);
+            match read.map_err(failed(blob.segment, "read"))? {
+                0 => return Err(damaged(blob, "the segment ends inside the blob")),
+                count => done += count,
+            }
+        }
+        let (header, content) = octets.split_at(BLOB_HEADER_BYTES as usize);
+        let checksum = checksum_of(header, octets.len(), blob)?;
+        match crc32c::crc32c(content) == checksum {
+            true => Ok(octets),
+            false => Err(damaged(blob, "the content does not have its checksum")),
+        }
+    }
+
     /// Reads all of a blob in bounded memory and compares its checksum: what is signed is what came.
     pub fn verify(&self, blob: BlobRef) -> Result<(), BlobError> {
         let (file, checksum) = self.find(blob)?;
@@ -386,12 +406,8 @@ impl BlobStore {
         let mut header = [0; BLOB_HEADER_BYTES as usize];
         let read = file.read_at(&mut header, blob.offset);
         let read = read.map_err(failed(blob.segment, "read"))?;
-        match format::read_blob_header(&header) {
-            Some((_, length, checksum)) if length == blob.length => Ok((file, checksum)),
-            Some(_) => Err(damaged(blob, "a blob of another length")),
-            None if read < header.len() => Err(damaged(blob, "the segment ends before the blob")),
-            None => Err(damaged(blob, "no blob header with a good checksum")),
-        }
+        let checksum = checksum_of(&header, read, blob)?;
+        Ok((file, checksum))
     }
 
     fn reader(&self, blob: BlobRef) -> Result<Arc<dyn DiskFile>, BlobError> {
@@ -460,6 +476,16 @@ impl Readers {
     }
 }
 
+/// The checksum in `header`, of which `read` octets were there.
+fn checksum_of(header: &[u8], read: usize, blob: BlobRef) -> Result<u32, BlobError> {
+    match header.first_chunk().and_then(format::read_blob_header) {
+        Some((_, length, checksum)) if length == blob.length => Ok(checksum),
+        Some(_) => Err(damaged(blob, "a blob of another length")),
+        None if read < header.len() => Err(damaged(blob, "the segment ends before the blob")),
+        None => Err(damaged(blob, "no blob header with a good checksum")),
+    }
+}
+
 fn failed(segment: u64, action: &'static str) -> impl FnOnce(io::Error) -> BlobError {
     move |source| BlobError::Disk {
         segment,
@@ -480,6 +506,7 @@ fn damaged(blob: BlobRef, reason: &str) -> BlobError {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
+    use crate::blob::BodyAtHand;
     use crate::disk::sim::{Failure, Loss, SimDisk};
 
     const HOME: Partition = Partition(1);
@@ -571,12 +598,18 @@ mod tests {
         for bad in [wrong, missing] {
             let read = store.read(bad, 100);
             assert!(matches!(read, Err(BlobError::Damaged { .. })), "{read:?}");
+            let read = BodyAtHand::read(&store, bad);
+            assert!(matches!(read, Err(BlobError::Damaged { .. })), "{read:?}");
         }
+        let body = BodyAtHand::read(&store, blob).unwrap();
+        assert_eq!(body.at_hand(blob), Some(&b"content"[..]));
         let file = segment(&disk, blob);
         store.verify(blob).unwrap();
         file.write_all_at(b"C", blob.offset + BLOB_HEADER_BYTES)
             .unwrap();
         let read = store.read(blob, 100);
+        assert!(matches!(read, Err(BlobError::Damaged { .. })), "{read:?}");
+        let read = BodyAtHand::read(&store, blob);
         assert!(matches!(read, Err(BlobError::Damaged { .. })), "{read:?}");
         let verified = store.verify(blob);
         assert!(matches!(verified, Err(BlobError::Damaged { .. })));

@@ -510,10 +510,16 @@ impl Drafter {
         let facts = self.facts(row.facts)?;
         let issuer = self.issuer()?;
         let at = row.evidence.at;
+        let body = match &row.failure {
+            None => BodyAtHand::enclosed(&self.shared.blobs, &facts.enclosed)?,
+            Some(_) => None,
+        };
+        let blobs: &dyn BlobRead = match &body {
+            Some(body) => body,
+            None => &*self.shared.blobs,
+        };
         let message = match &row.failure {
-            None => {
-                receipt::delivery(&issuer, &facts, &row.address, &*self.shared.blobs, step(at))?
-            }
+            None => receipt::delivery(&issuer, &facts, &row.address, blobs, step(at))?,
             Some((error, status, reason)) => {
                 let failure = Failure {
                     error: *error,
@@ -535,7 +541,13 @@ impl Drafter {
             sender,
             eight_bit: message.eight_bit,
         };
-        self.settle(work, vec![message], at, Finish::Certify(Box::new(plan)))
+        settle_from(
+            blobs,
+            work,
+            vec![message],
+            at,
+            Finish::Certify(Box::new(plan)),
+        )
     }
 
     pub(super) fn settle(

@@ -119,7 +119,14 @@ impl<'a> RopeReader<'a> {
                 self.next_piece();
                 continue;
             }
-            chunk.resize(CHUNK_BYTES, 0);
+            let Some(next) = self.pieces.first() else {
+                if self.handed < self.ready.len() {
+                    take(&self.ready[self.handed..]);
+                }
+                return Ok(());
+            };
+            // No more room than the piece fills: what is not read into need not be zeroed.
+            chunk.resize(at_most(next.len().max(1), CHUNK_BYTES).max(chunk.len()), 0);
             match self.fill(&mut chunk)? {
                 0 => return Ok(()),
                 read => take(&chunk[..read]),
