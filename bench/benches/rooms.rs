@@ -113,10 +113,7 @@ fn pure(c: &mut Criterion) {
     group.finish();
     c.bench_function("draft of an acceptance receipt", |b| b.iter(acceptance));
     let signer = signer();
-    let request = SigningRequest {
-        content_digest: [9; 32],
-        instant: now(),
-    };
+    let request = SigningRequest::of([9; 32], now());
     let signature = signer.sign(&[request]).remove(0).expect("a signature");
     c.bench_function("CMS assembly", |b| {
         b.iter(|| cms::signed_data(black_box(&signature)))

@@ -544,10 +544,10 @@ impl Drafter {
         finish: Finish,
     ) -> Result<Drafted, Setback> {
         let request = |message: &SignedDraft| {
-            let content_digest = message.digest(&*self.shared.blobs)?;
-            Ok(SigningRequest {
-                content_digest,
-                instant,
+            let request = SigningRequest::of(message.digest(&*self.shared.blobs)?, instant);
+            Ok(match work {
+                Work::Timer(..) => request.due(instant.plus_millis(limits::NOTICE_DUE_MS)),
+                _ => request,
             })
         };
         let requests = messages
