@@ -36,8 +36,13 @@ enum What {
 
 fn main() -> ExitCode {
     // The provider under test is this same program, called as `appliance …` by `provider`.
-    if std::env::args().nth(1).as_deref() == Some(provider::APPLIANCE) {
-        return ceralacca_admin::run_from(std::env::args_os().skip(1));
+    match std::env::args().nth(1).as_deref() {
+        Some(provider::APPLIANCE) => {
+            return ceralacca_admin::run_from(std::env::args_os().skip(1));
+        }
+        // And so are the children in which it signs.
+        Some(ceralacca_admin::keys::SIGNER_CHILD) => return ceralacca_admin::run(),
+        _ => {}
     }
     let done = match Arguments::parse().what {
         What::Chain(settings) => chain::run(&settings),

@@ -120,6 +120,8 @@ pub struct TokenDescription {
     pub trouble: Option<String>,
     /// Signatures handed out since the start.
     pub signatures: u64,
+    /// The process that signs, where it is another one.
+    pub process: Option<u32>,
 }
 
 impl TokenDescription {

@@ -30,6 +30,19 @@ pub const SLOW_MEMORY: Duration = Duration::from_secs(5);
 /// turns at trying.
 pub const MODULE_RENEWAL_PAUSE: Duration = Duration::from_millis(400);
 const _: () = assert!(MODULE_RENEWAL_PAUSE.as_millis() + REOPEN_PAUSE_MAX.as_millis() < 1_500);
+/// Octets of a frame between parent and child: so many requests, or the first one with its certificate.
+pub const CHILD_FRAME_BYTES_MAX: usize = 1024 * 1024;
+/// Requests that a child holds: all together fit into a socket's buffer, so that writing them waits for
+/// nobody.
+pub const CHILD_IN_FLIGHT_MAX: usize = 512;
+const _: () = assert!(CHILD_IN_FLIGHT_MAX * 256 < CHILD_FRAME_BYTES_MAX);
+/// A child that was stopped may let its buffer fill: no caller waits longer for it.
+pub const CHILD_WRITE_WAIT_MAX: Duration = Duration::from_secs(1);
+/// A vendor's library may take its time to find its device, once.
+pub const CHILD_START_WAIT_MAX: Duration = Duration::from_secs(30);
+/// How long a child that ends waits for sessions to be closed.
+pub const CHILD_LAST_WAIT_MAX: Duration = Duration::from_millis(300);
+const _: () = assert!(CHILD_LAST_WAIT_MAX.as_millis() * 3 < SHUTDOWN_WAIT_MAX.as_millis());
 /// How long an ending pool waits for its workers; a call into a module cannot be cancelled.
 pub const SHUTDOWN_WAIT_MAX: Duration = Duration::from_secs(2);
 /// Fewer requests than these are faster one by one: eight at once take as long as some three.

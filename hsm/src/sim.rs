@@ -184,7 +184,7 @@ pub(crate) struct Session {
 }
 
 impl Source {
-    fn new(key: Arc<SoftwareKey>, settings: SimSettings) -> Self {
+    pub(crate) fn new(key: Arc<SoftwareKey>, settings: SimSettings) -> Self {
         Self {
             token: Arc::new(Simulated {
                 key,

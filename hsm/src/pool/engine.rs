@@ -55,6 +55,9 @@ pub(crate) trait Feed: Send + Sync {
 
     /// No more work comes.
     fn close(&self);
+
+    /// The process that signs.
+    fn process(&self) -> Option<u32>;
 }
 
 struct State {
@@ -221,22 +224,23 @@ impl Engine {
                 place,
                 trouble: None,
             };
-            if let Err((order, error)) = self.put(order) {
+            if let Some((order, error)) = self.put(order) {
                 order.batch.fill(order.place, Err(error));
             }
         }
         self.wake();
     }
 
-    fn put(&self, order: Order) -> Result<(), (Order, SignerError)> {
+    /// Gives it back, with the reason, where nobody can sign.
+    fn put(&self, order: Order) -> Option<(Order, SignerError)> {
         let mut state = self.state.lock();
         loop {
             if let Some(error) = state.unavailable() {
-                return Err((order, error));
+                return Some((order, error));
             }
             if state.waiting.len() < SIGNING_QUEUE_MAX {
                 state.push(order);
-                return Ok(());
+                return None;
             }
             drop(state);
             self.watch();
@@ -285,9 +289,16 @@ impl Engine {
     pub(super) fn describe(&self) -> Vec<(TokenDescription, u64)> {
         let state = self.state.lock();
         let tokens = state.tokens.iter();
-        tokens
+        let mut described: Vec<_> = tokens
             .map(|token| (token.describe(self.signature_wait), token.cpu_nanos))
-            .collect()
+            .collect();
+        drop(state);
+        for (place, feed) in self.feeds.read().iter() {
+            if let Some((token, _)) = described.get_mut(*place) {
+                token.process = feed.process();
+            }
+        }
+        described
     }
 
     /// The first token's fault, where every token has one that the operator must mend.
@@ -408,6 +419,10 @@ impl Engine {
     /// It cannot sign any more: its work goes elsewhere. Nothing, when its epoch is over already.
     pub(crate) fn take_out(&self, place: Place, epoch: u64, error: HsmError) {
         let mut state = self.state.lock();
+        // Those who end at the close are no loss.
+        if state.is_closed {
+            return;
+        }
         let Some(token) = state.current(place, epoch) else {
             return;
         };
@@ -660,6 +675,7 @@ impl Token {
             is_available: self.phase == Phase::Ready && !self.is_overdue(signature_wait),
             trouble: self.fault.as_ref().map(HsmError::to_string),
             signatures: self.signatures,
+            process: None,
         }
     }
 }

@@ -21,7 +21,8 @@ use ceralacca_core::ports::{
 };
 use ceralacca_core::smime::SigningCertificate;
 
-pub(crate) use engine::{Engine, Feed, Made, Place, Step, Taken};
+use engine::Engine;
+pub(crate) use engine::{Feed, Made, Step};
 pub(crate) use local::{Seat, drafted};
 pub use session::{SessionSource, SigningSession};
 pub(crate) use session::{probe, sign_checked, thread_cpu_nanos};
