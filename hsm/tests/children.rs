@@ -214,6 +214,16 @@ fn hs_05_with_the_only_child_hanging_requests_are_answered_unavailable_and_signe
 }
 
 #[test]
+fn hs_04_a_child_that_hangs_at_the_end_does_not_outlive_its_pool() {
+    let keys = Keys::new();
+    let pool = keys.pool(&["uno"]);
+    let pid = pid_of(&pool, 0).unwrap();
+    kill_process(pid, Signal::STOP).unwrap();
+    drop(pool);
+    assert!(!is_alive(pid));
+}
+
+#[test]
 fn hs_04_one_child_that_cannot_work_does_not_stop_the_other_and_alone_it_is_an_error() {
     let keys = Keys::new();
     let other = SoftwareKey::generate(2048).unwrap();

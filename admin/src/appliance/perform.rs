@@ -77,12 +77,12 @@ pub(super) fn perform(
         Request::Hsm(request) => {
             let keys = Keys::of(&appliance.data, &appliance.settings);
             let is_list = request == HsmRequest::List;
-            let mut report = keys.perform(request, &appliance.state);
+            let report = keys.perform(request, &appliance.state);
             run.inspect(|run| run.look_at_keys());
-            if let (true, Ok(report), Some(run)) = (is_list, &mut report, run) {
-                show_tokens(report, &run.signer.describe());
+            match run.filter(|_| is_list) {
+                Some(run) => Ok(with_tokens(report, &run.signer.describe())),
+                None => report,
             }
-            report
         }
         Request::Directory(request) => {
             let report = office(appliance, run).perform(request);
@@ -93,7 +93,13 @@ pub(super) fn perform(
 }
 
 /// How each token of a running appliance is (HS-04).
-fn show_tokens(report: &mut Report, about: &SignerDescription) {
+fn with_tokens(listed: Result<Report, Failure>, about: &SignerDescription) -> Report {
+    // A token that is away cannot list its keys, and that is what is asked for then.
+    let mut report = listed.unwrap_or_else(|failure| Report {
+        words: format!("{failure}\n"),
+        object: json!({}),
+        held: false,
+    });
     for token in &about.tokens {
         let name = marked(&token.words(), token.is_software);
         let state = match token.is_available {
@@ -103,6 +109,7 @@ fn show_tokens(report: &mut Report, about: &SignerDescription) {
         report.words.push_str(&format!("{name}: {state}\n"));
     }
     report.object["tokens"] = tokens(about);
+    report
 }
 
 fn tokens(about: &SignerDescription) -> Value {

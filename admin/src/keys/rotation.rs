@@ -192,7 +192,9 @@ impl ChangingSigner {
         let mut before = self.before.lock();
         before.0 += about.signatures;
         before.1 += about.cpu;
-        *self.now.write() = tokens;
+        // The old ones end with nothing locked.
+        let old = std::mem::replace(&mut *self.now.write(), tokens);
+        drop(old);
     }
 
     fn current(&self) -> Arc<dyn Signer> {

@@ -28,6 +28,8 @@ use crate::{pkcs11, software, vector};
 pub fn run() -> Result<(), HsmError> {
     let away = |error: std::io::Error| HsmError::Away(error.to_string());
     forbid_dumps().map_err(away)?;
+    // What `ps` and `top` show.
+    let _ = rustix::thread::set_name(c"signer");
     let none = Rlimit {
         current: Some(0),
         maximum: Some(0),

@@ -262,6 +262,11 @@ impl Feed for Line {
         }
     }
 
+    fn end(&self) {
+        let process = self.process.read().clone();
+        process.inspect(|process| process.kill());
+    }
+
     fn process(&self) -> Option<u32> {
         self.process.read().as_ref().map(|process| process.pid)
     }
@@ -274,6 +279,7 @@ impl Process {
         ours.set_read_timeout(Some(CHILD_START_WAIT_MAX))?;
         let child = Command::new(&program.path)
             .args(&program.arguments)
+            .arg0("ceralacca")
             .stdin(Stdio::from(OwnedFd::from(theirs)))
             .stdout(Stdio::null())
             // A signal from a terminal is for the parent, which ends its children in order.

@@ -56,6 +56,9 @@ pub(crate) trait Feed: Send + Sync {
     /// No more work comes.
     fn close(&self);
 
+    /// It is not waited for any longer.
+    fn end(&self);
+
     /// The process that signs.
     fn process(&self) -> Option<u32>;
 }
@@ -342,6 +345,13 @@ impl Engine {
         }
     }
 
+    /// Ends the processes that are still there.
+    pub(super) fn kill(&self) {
+        for (_, feed) in self.feeds.read().iter() {
+            feed.end();
+        }
+    }
+
     fn wake(&self) {
         self.changed.notify_all();
         for (_, feed) in self.feeds.read().iter() {
@@ -407,6 +417,10 @@ impl Engine {
     pub(crate) fn failed(&self, place: Place, error: &HsmError) {
         let mut state = self.state.lock();
         if let Some(token) = state.tokens.get_mut(place) {
+            // Said once, not at each try.
+            if token.fault.as_ref() != Some(error) {
+                ceralacca_core::warning!("{} does not sign: {error}", token.name);
+            }
             token.leave(error);
         }
         let orders = state.given_up_if_none_is_ready();

@@ -180,10 +180,16 @@ impl Signer for SigningPool {
 impl Drop for SigningPool {
     fn drop(&mut self) {
         self.engine.close();
-        let deadline = Moment::now() + SHUTDOWN_WAIT_MAX;
+        let (begun, mut is_killed) = (Moment::now(), false);
+        let deadline = begun + SHUTDOWN_WAIT_MAX;
         for thread in self.threads.drain(..) {
             while !thread.is_finished() && Moment::now() < deadline {
                 std::thread::sleep(Duration::from_millis(1));
+                // A process that hangs does not hear that it is to end.
+                if !is_killed && begun.elapsed() > SHUTDOWN_WAIT_MAX / 2 {
+                    is_killed = true;
+                    self.engine.kill();
+                }
             }
             // One that hangs inside its module is left behind: it cannot be cancelled.
             if thread.is_finished() {
