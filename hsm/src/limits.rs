@@ -19,6 +19,9 @@ pub const REOPEN_PAUSE_MIN: Duration = Duration::from_millis(100);
 /// Longest pause: the full rate is back within two seconds of a token's return, with the module's renewal and
 /// the pause of the certifier.
 pub const REOPEN_PAUSE_MAX: Duration = Duration::from_millis(800);
+/// First pause before a further session is tried again at a token that already signs by others; each next one
+/// is longer by as much.
+pub const FURTHER_SESSION_PAUSE: Duration = Duration::from_secs(1);
 /// A token that signed for so long starts with the shortest pause again when it is lost.
 pub const STABLE_AFTER: Duration = Duration::from_secs(10);
 /// A token that takes so many times as long as the fastest gets only what the others could not sign sooner:

@@ -171,8 +171,12 @@ mod tests {
         let rows = rows(&source, &public, 12, Duration::from_millis(1_500)).unwrap();
         let counts: Vec<usize> = rows.iter().map(|row| row.sessions).collect();
         assert_eq!(counts, [1, 2, 4, 8, 12]);
-        assert!(rows[0].p50 >= settings.delay && rows[4].p50 > rows[0].p50 * 2);
-        assert!(rows[2].per_second > rows[0].per_second * 2.5, "{rows:?}");
+        for row in &rows {
+            // Never faster than the module, and four at once are all that it does.
+            assert!(row.p50 >= settings.delay && row.p99 >= row.p50, "{rows:?}");
+            assert!(row.per_second <= 4.0 / 0.04, "{rows:?}");
+        }
+        assert!(rows[2].per_second > rows[0].per_second * 2.0, "{rows:?}");
         let row = |sessions, per_second| Measured {
             sessions,
             per_second,

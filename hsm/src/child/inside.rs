@@ -8,7 +8,7 @@ use std::net::Shutdown;
 use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
-use std::time::Instant as Moment;
+use std::time::{Duration, Instant as Moment};
 
 use parking_lot::{Condvar, Mutex};
 use rustix::process::{Resource, Rlimit, Signal};
@@ -17,7 +17,7 @@ use super::frame::{self, Ailment, Draft, Kind, Ready, Start};
 use crate::error::HsmError;
 use crate::limits::{CHILD_IN_FLIGHT_MAX, CHILD_LAST_WAIT_MAX, SESSIONS_MAX};
 use crate::operations::{KeyHolder, Operations};
-use crate::pool::{SessionSource, SigningSession, probe, sign_checked, thread_cpu_nanos};
+use crate::pool::{Pauses, SessionSource, SigningSession, probe, sign_checked, thread_cpu_nanos};
 use crate::protected::{Pin, forbid_dumps};
 use crate::public_key::PublicKey;
 use crate::{pkcs11, software, vector};
@@ -125,10 +125,7 @@ fn serve<S: SessionSource>(
             .name(format!("signer-{slot}"))
             .spawn(move || {
                 let _present = worker.desk.enter();
-                match worker.source.open() {
-                    Ok(session) => worker.work(session),
-                    Err(error) => worker.desk.leave(&error),
-                }
+                worker.join();
             });
         spawned.map_err(|error| HsmError::Away(error.to_string()))?;
     }
@@ -143,6 +140,21 @@ struct Worker<S> {
 }
 
 impl<S: SessionSource> Worker<S> {
+    /// A further session; where the token allows no more, it goes on with those it has.
+    fn join(&self) {
+        let mut pauses = Pauses::default();
+        loop {
+            match self.source.open() {
+                Ok(session) => return self.work(session),
+                Err(error) => {
+                    if !self.desk.rest(pauses.after(&error)) {
+                        return;
+                    }
+                }
+            }
+        }
+    }
+
     fn work(&self, mut session: S::Session) {
         while let Some(requests) = self.desk.next(S::Session::AT_ONCE) {
             let before = thread_cpu_nanos();
@@ -165,7 +177,10 @@ type Request = (u64, Box<[u8]>);
 /// What the workers share.
 struct Desk {
     inbox: Mutex<Inbox>,
+    /// Requests came, or nobody reads: for workers alone, one of which is woken at a time.
     changed: Condvar,
+    /// It is over, or a worker has ended.
+    ended: Condvar,
     reader: Mutex<BufReader<UnixStream>>,
     outbox: Mutex<Outbox>,
     /// To make the one who reads come back.
@@ -198,6 +213,7 @@ impl Desk {
                 present: 0,
             }),
             changed: Condvar::new(),
+            ended: Condvar::new(),
             reader: Mutex::new(reader),
             outbox: Mutex::new(Outbox {
                 stream: out,
@@ -251,6 +267,7 @@ impl Desk {
                 None => {
                     inbox.is_over = true;
                     self.changed.notify_all();
+                    self.ended.notify_all();
                 }
             }
         }
@@ -292,7 +309,26 @@ impl Desk {
         drop(outbox);
         self.inbox.lock().is_over = true;
         self.changed.notify_all();
+        self.ended.notify_all();
         let _ = self.stream.shutdown(Shutdown::Read);
+    }
+
+    /// Waits so long, or until it is over: then `false`.
+    fn rest(&self, pause: Duration) -> bool {
+        let until = Moment::now().checked_add(pause);
+        let mut inbox = self.inbox.lock();
+        loop {
+            if inbox.is_over {
+                return false;
+            }
+            match until {
+                None => self.ended.wait(&mut inbox),
+                Some(until) if until <= Moment::now() => return true,
+                Some(until) => {
+                    self.ended.wait_until(&mut inbox, until);
+                }
+            }
+        }
     }
 
     fn enter(&self) -> Present<'_> {
@@ -304,11 +340,11 @@ impl Desk {
     fn wait_for_the_end(&self) {
         let mut inbox = self.inbox.lock();
         while !inbox.is_over {
-            self.changed.wait(&mut inbox);
+            self.ended.wait(&mut inbox);
         }
         let until = Moment::now() + CHILD_LAST_WAIT_MAX;
         while inbox.present > 0 {
-            if self.changed.wait_until(&mut inbox, until).timed_out() {
+            if self.ended.wait_until(&mut inbox, until).timed_out() {
                 return;
             }
         }
@@ -321,7 +357,7 @@ struct Present<'a>(&'a Desk);
 impl Drop for Present<'_> {
     fn drop(&mut self) {
         self.0.inbox.lock().present -= 1;
-        self.0.changed.notify_all();
+        self.0.ended.notify_all();
     }
 }
 

@@ -496,6 +496,24 @@ impl Engine {
         }
     }
 
+    /// Waits so long, or until the epoch is over: then `false`.
+    pub(crate) fn rest(&self, place: Place, epoch: u64, pause: Duration) -> bool {
+        let until = Moment::now().checked_add(pause);
+        let mut state = self.state.lock();
+        loop {
+            if state.is_closed || state.current(place, epoch).is_none() {
+                return false;
+            }
+            match until {
+                None => self.changed.wait(&mut state),
+                Some(until) if until <= Moment::now() => return true,
+                Some(until) => {
+                    self.changed.wait_until(&mut state, until);
+                }
+            }
+        }
+    }
+
     /// Hands signatures out that were checked; those of an epoch that is over are dropped.
     pub(crate) fn answer(&self, place: Place, epoch: u64, made: Vec<Made>, cpu_nanos: u64) {
         let mut answered = Vec::with_capacity(made.len());

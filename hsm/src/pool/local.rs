@@ -4,13 +4,14 @@
 
 use std::sync::Arc;
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use ceralacca_core::smime::{SigningCertificate, cms};
 
 use super::engine::{Engine, Made, Place, Step, Taken};
 use super::session::{SessionSource, SigningSession, probe, sign_checked, thread_cpu_nanos};
 use crate::error::HsmError;
-use crate::limits::SESSIONS_MAX;
+use crate::limits::{FURTHER_SESSION_PAUSE, SESSIONS_MAX};
 use crate::public_key::PublicKey;
 
 /// Where a token sits: what its line needs to know.
@@ -64,10 +65,27 @@ impl<S: SessionSource> Worker<S> {
                     }
                     Err(error) => engine.failed(*place, &error),
                 },
-                Step::Serve(epoch) => match self.source.open() {
-                    Ok(session) => self.serve(session, epoch),
-                    Err(error) => engine.take_out(*place, epoch, error),
-                },
+                Step::Serve(epoch) => {
+                    if let Some(session) = self.join(epoch) {
+                        self.serve(session, epoch);
+                    }
+                }
+            }
+        }
+    }
+
+    /// A further session of a token that signs; where it allows no more, it goes on with those it has.
+    fn join(&self, epoch: u64) -> Option<S::Session> {
+        let mut pauses = Pauses::default();
+        loop {
+            match self.source.open() {
+                Ok(session) => return Some(session),
+                Err(error) => {
+                    let pause = pauses.after(&error);
+                    if !self.seat.engine.rest(self.seat.place, epoch, pause) {
+                        return None;
+                    }
+                }
             }
         }
     }
@@ -118,6 +136,24 @@ impl<S: SessionSource> Worker<S> {
         });
         engine.answer(*place, epoch, made.collect(), cpu_nanos);
         outcome.error.map_or(Ok(()), Err)
+    }
+}
+
+/// Between two tries at a further session: growing, without an end where the operator must mend it.
+#[derive(Default)]
+pub(crate) struct Pauses(u32);
+
+impl Pauses {
+    /// The pause after a failure; the first one is told.
+    pub(crate) fn after(&mut self, error: &HsmError) -> Duration {
+        if self.0 == 0 {
+            ceralacca_core::warning!("a token signs with fewer sessions than it should: {error}");
+        }
+        self.0 += 1;
+        match error.is_transient() {
+            true => FURTHER_SESSION_PAUSE.saturating_mul(self.0),
+            false => Duration::MAX,
+        }
     }
 }
 

@@ -23,7 +23,7 @@ use ceralacca_core::smime::SigningCertificate;
 
 use engine::Engine;
 pub(crate) use engine::{Feed, Made, Step};
-pub(crate) use local::{Seat, drafted};
+pub(crate) use local::{Pauses, Seat, drafted};
 pub use session::{SessionSource, SigningSession};
 pub(crate) use session::{probe, sign_checked, thread_cpu_nanos};
 
