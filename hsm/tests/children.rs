@@ -257,6 +257,46 @@ fn hs_07_a_token_that_is_held_back_signs_once_it_is_let() {
     until("it signs", || pool.describe().tokens[1].is_available);
 }
 
+/// What a child costs beside the signatures themselves: frames, wake-ups, drafts of attributes.
+#[test]
+fn a_signature_costs_little_beside_itself() {
+    let keys = Keys::new();
+    let certificate = keys.make("uno");
+    let key = SoftwareKey::load(&keys.folder.path().join("uno.key")).unwrap();
+    let here = ceralacca_hsm::SoftwareSigner::start(Arc::new(key), certificate.clone()).unwrap();
+    let plan = TokenPlan::in_child(program(), &keys.holder(), "uno", certificate);
+    let pool = SigningPool::of(vec![plan]).unwrap();
+    for (name, signer) in [("here", &here as &dyn Signer), ("in a child", &pool)] {
+        let child = || {
+            let process = pid_of(&pool, 0).unwrap().as_raw_nonzero();
+            cpu_of(&process.to_string()) + cpu_of("self")
+        };
+        let (before, spent) = (child(), signer.describe().cpu);
+        for _ in 0..20 {
+            all_good_in_number(&signer.sign(&requests(128)));
+        }
+        let beside = (child() - before).saturating_sub(signer.describe().cpu - spent) / (20 * 128);
+        println!("{name}: {beside:?} beside a signature");
+        // Unoptimised, on a busy machine.
+        assert!(beside < Duration::from_micros(200), "{name}: {beside:?}");
+    }
+}
+
+fn all_good_in_number(answers: &[Result<Signature, SignerError>]) {
+    assert!(answers.iter().all(Result::is_ok));
+}
+
+/// CPU time of all threads of a process.
+fn cpu_of(process: &str) -> Duration {
+    let tasks = std::fs::read_dir(format!("/proc/{process}/task")).unwrap();
+    let of_task = |task: std::fs::DirEntry| {
+        let text = std::fs::read_to_string(task.path().join("schedstat")).unwrap_or_default();
+        let first = text.split(' ').next().and_then(|nanos| nanos.parse().ok());
+        Duration::from_nanos(first.unwrap_or(0))
+    };
+    tasks.flatten().map(of_task).sum()
+}
+
 #[test]
 fn a_child_that_was_started_by_hand_ends_at_once() {
     let status = std::process::Command::new("/proc/self/exe")

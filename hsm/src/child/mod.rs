@@ -5,7 +5,7 @@
 //! never an octet of mail, checks each signature with the public key, leaves no core dump, and ends with its
 //! parent.
 //!
-//! *On the wire* ([`frame`]): `Start` in, `Ready` or `Out` back; then requests in batches, all that wait in one
+//! *On the wire* (`frame`): `Start` in, `Ready` or `Out` back; then requests in batches, all that wait in one
 //! write, and answers likewise. A child holds as many requests as its sessions sign at once, and as many ahead.
 //! Its workers read the socket themselves, one after another (`inside`), and a request passes
 //! through no thread that does not sign; on the other side callers write, and one thread reads (`outside`).
