@@ -67,6 +67,9 @@ pub enum Command {
     Conformance(Box<ConformanceArguments>),
     /// Look at everything that must be well.
     Check,
+    /// What `serve` starts for each token.
+    #[command(hide = true)]
+    SignerChild,
 }
 
 /// `demo`
@@ -564,8 +567,17 @@ pub enum HsmCommand {
     },
     /// Take back the certificate that waits to be used.
     Recall,
-    /// List keys, with what holds them.
+    /// List keys, with what holds them, and how each token of a running appliance is.
     List,
+    /// Measure signatures per second and latency of the tokens by 1, 2, 4 … sessions; the appliance must not run.
+    Bench {
+        /// Seconds for each number of sessions.
+        #[arg(long, value_name = "S", default_value_t = 3, value_parser = clap::value_parser!(u16).range(1..=600))]
+        seconds: u16,
+        /// The most sessions.
+        #[arg(long, value_name = "N", default_value_t = 16, value_parser = clap::value_parser!(u16).range(1..=256))]
+        sessions_max: u16,
+    },
 }
 
 /// `task …`

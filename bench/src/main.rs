@@ -78,6 +78,8 @@ fn main() -> ExitCode {
         Some(provider::APPLIANCE) => {
             return ceralacca_admin::run_from(std::env::args_os().skip(1));
         }
+        // And so are the children in which it signs.
+        Some(ceralacca_admin::keys::SIGNER_CHILD) => return ceralacca_admin::run(),
         Some(pool::INSIDE) => pool::inside(&arguments[1..]),
         _ => run(&Arguments::parse().what),
     };

@@ -52,6 +52,7 @@ impl Signer for Nobody {
 
     fn describe(&self) -> SignerDescription {
         SignerDescription {
+            tokens: Vec::new(),
             name: "nobody".to_owned(),
             is_software: true,
             is_available: true,

@@ -86,6 +86,11 @@ const _: () = assert!(
     DISPATCHES_PER_RECORD_MAX * (2 * ADDRESS_BYTES_MAX + 4 * REPLY_CHARS_KEPT_MAX + 200)
         < RECORD_BYTES_MAX
 );
+/// A receipt is with its sender within these (RFC 6109 §3.1.6, TO-03): what waits is signed in this order.
+pub const RECEIPT_DUE_MS: i64 = 24 * 60 * 60 * 1000;
+/// A time-out notice, fired half an hour before the law's 24 hours end, within these.
+pub const NOTICE_DUE_MS: i64 = 30 * 60 * 1000;
+const _: () = assert!(NOTICE_DUE_MS < RECEIPT_DUE_MS);
 /// Receipts are tried longer than envelopes: a late one still reaches the user (TO-11).
 pub const RECEIPT_QUEUE_MS: i64 = 5 * 24 * 60 * 60 * 1000;
 /// TE-15: envelopes are given up a day after acceptance.

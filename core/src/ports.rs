@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use crate::envelope::SignedDraft;
 use crate::instant::Instant;
+use crate::limits::RECEIPT_DUE_MS;
 use crate::rope::Rope;
 use crate::smime::SigningCertificate;
 
@@ -32,6 +33,26 @@ pub struct SigningRequest {
     pub content_digest: [u8; 32],
     /// Goes into the `signingTime` attribute.
     pub instant: Instant,
+    /// What waits is signed in this order (HS-06): when its receiver must have it.
+    pub deadline: Instant,
+}
+
+impl SigningRequest {
+    /// Due as a receipt of this step is: within 24 hours (RFC 6109 §3.1.6).
+    pub const fn of(content_digest: [u8; 32], instant: Instant) -> Self {
+        Self {
+            content_digest,
+            instant,
+            deadline: instant.plus_millis(RECEIPT_DUE_MS),
+        }
+    }
+
+    /// The same, due at another instant.
+    #[must_use]
+    pub const fn due(mut self, deadline: Instant) -> Self {
+        self.deadline = deadline;
+        self
+    }
 }
 
 /// A signature, checked with the public key before it is handed out (SG-16).
@@ -82,6 +103,35 @@ pub struct SignerDescription {
     pub signatures: u64,
     /// CPU time that signing calls and their checks took since the start.
     pub cpu: Duration,
+    /// Each token by itself.
+    pub tokens: Vec<TokenDescription>,
+}
+
+/// What people are shown about one token.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TokenDescription {
+    /// As in [`SignerDescription`].
+    pub name: String,
+    /// As in [`SignerDescription`].
+    pub is_software: bool,
+    /// It can sign now.
+    pub is_available: bool,
+    /// Why it cannot, where that is known.
+    pub trouble: Option<String>,
+    /// Signatures handed out since the start.
+    pub signatures: u64,
+    /// The process that signs, where it is another one.
+    pub process: Option<u32>,
+}
+
+impl TokenDescription {
+    /// The name, and why it is away.
+    pub fn words(&self) -> String {
+        match &self.trouble {
+            Some(trouble) if !self.is_available => format!("{} (away: {trouble})", self.name),
+            _ => self.name.clone(),
+        }
+    }
 }
 
 /// What the virus scanner says of a message.

@@ -100,8 +100,8 @@ mod tests {
 
     use super::*;
     use crate::{
-        DirectorySettings, ListenSettings, PolicySettings, ProviderSettings, RelaySettings,
-        ScannerSettings, SignerSettings, ThreadSettings, TlsSettings,
+        DirectorySettings, FurtherToken, ListenSettings, PolicySettings, ProviderSettings,
+        RelaySettings, ScannerSettings, SignerSettings, ThreadSettings, TlsSettings,
     };
 
     fn folder() -> (tempfile::TempDir, DataFolder) {
@@ -138,6 +138,7 @@ mod tests {
                 pin_file: "pin".into(),
                 key_label: SignerSettings::KEY_LABEL.to_owned(),
                 sessions: 2,
+                further: Vec::new(),
             },
             directory: DirectorySettings::default(),
             policy: PolicySettings::default(),
@@ -146,10 +147,61 @@ mod tests {
         }
     }
 
+    fn further(token: &str) -> FurtherToken {
+        FurtherToken {
+            module: "module.so".into(),
+            token: token.to_owned(),
+            pin_file: "pin".into(),
+            key_label: None,
+            sessions: 4,
+            certificate: None,
+        }
+    }
+
+    fn with_further(tokens: Vec<FurtherToken>) -> Settings {
+        let mut changed = settings();
+        if let SignerSettings::Pkcs11 { further, .. } = &mut changed.signer {
+            *further = tokens;
+        }
+        changed
+    }
+
+    #[test]
+    fn hs_04_further_tokens_are_checked_as_the_first_is() {
+        let (_folder, data) = folder();
+        type Change = fn(&mut FurtherToken);
+        let cases: [(Change, &str); 5] = [
+            (|t| t.module = "none".into(), "signer.further.module"),
+            (|t| t.pin_file = "tls.crt".into(), "chmod 600"),
+            (|t| t.token = "prova".to_owned(), "twice"),
+            (
+                |t| t.certificate = Some("none".into()),
+                "signer.further.certificate",
+            ),
+            (|t| t.sessions = 2000, "signer.further.sessions"),
+        ];
+        for (change, named) in cases {
+            let mut token = further("altra");
+            change(&mut token);
+            let refused = with_further(vec![token]).checked(&data).unwrap_err();
+            assert!(refused.to_string().contains(named), "{refused}");
+        }
+        let many = (0..16).map(|n| further(&n.to_string())).collect();
+        let refused = with_further(many).checked(&data).unwrap_err();
+        assert!(refused.to_string().contains("signer.further"), "{refused}");
+    }
+
     #[test]
     fn what_is_written_is_read_again() {
         let (_folder, data) = folder();
-        let mut changed = settings();
+        let mut changed = with_further(vec![
+            further("altra"),
+            FurtherToken {
+                key_label: Some("sua".to_owned()),
+                certificate: Some("tls.crt".into()),
+                ..further("terza")
+            },
+        ]);
         changed.listen = ListenSettings::free_ports([127, 0, 0, 1].into());
         changed.policy.recipients_max = 77;
         changed.policy.zone_with_colon = true;

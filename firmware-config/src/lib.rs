@@ -20,6 +20,6 @@ pub use policy::PolicySettings;
 pub use relay::RelaySettings;
 pub use scanner::ScannerSettings;
 pub use settings::{
-    ListenSettings, Ports, ProviderSettings, Settings, SignerSettings, ThreadSettings, TlsSettings,
-    or_one_per_core,
+    FurtherToken, ListenSettings, Ports, ProviderSettings, Settings, SignerSettings,
+    ThreadSettings, TlsSettings, or_one_per_core,
 };

@@ -4,8 +4,8 @@
 use std::fmt::Write;
 
 use crate::{
-    DirectorySettings, ListenSettings, PolicySettings, RelaySettings, Settings, SignerSettings,
-    ThreadSettings,
+    DirectorySettings, FurtherToken, ListenSettings, PolicySettings, RelaySettings, Settings,
+    SignerSettings, ThreadSettings,
 };
 
 impl Settings {
@@ -121,6 +121,7 @@ impl Page {
                 pin_file,
                 key_label,
                 sessions,
+                further,
             } => {
                 self.set("kind", "\"pkcs11\"");
                 self.say("The vendor's library, and the token's label.");
@@ -130,8 +131,32 @@ impl Page {
                 self.set("pin_file", &quoted(&pin_file.to_string_lossy()));
                 self.say("Label of the key pair on the token.");
                 self.set("key_label", &quoted(key_label));
-                self.say("Sessions that sign at the same time; 0: one per core.");
+                self.say("Sessions that sign at the same time; 0: one per core; `hsm bench` measures how many help.");
                 self.set("sessions", &sessions.to_string());
+                self.further(further);
+            }
+        }
+    }
+
+    fn further(&mut self, further: &[FurtherToken]) {
+        self.say("Further tokens that sign beside this one, of any vendor; one that fails leaves its work to");
+        self.say("the others. Each: module, token, pin_file; sessions; key_label, where it is not that of the");
+        self.say("key in use; certificate (PEM with its issuers), where it holds a key of its own. Such a one");
+        self.say("is published too, and signs once the index has shown it.");
+        if further.is_empty() {
+            self.say("[[signer.further]]");
+        }
+        for token in further {
+            self.text.push_str("[[signer.further]]\n");
+            self.set("module", &quoted(&token.module.to_string_lossy()));
+            self.set("token", &quoted(&token.token));
+            self.set("pin_file", &quoted(&token.pin_file.to_string_lossy()));
+            if let Some(key_label) = &token.key_label {
+                self.set("key_label", &quoted(key_label));
+            }
+            self.set("sessions", &token.sessions.to_string());
+            if let Some(certificate) = &token.certificate {
+                self.set("certificate", &quoted(&certificate.to_string_lossy()));
             }
         }
     }

@@ -138,7 +138,32 @@ pub enum SignerSettings {
         /// Sessions that sign at the same time; 0: one per core.
         #[serde(default)]
         sessions: u16,
+        /// `[[signer.further]]`: other tokens that sign beside this one (HS-04).
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        further: Vec<FurtherToken>,
     },
+}
+
+/// `[[signer.further]]`: a token beside the first, of the same vendor or another.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FurtherToken {
+    /// The vendor's library.
+    pub module: PathBuf,
+    /// Label of the token.
+    pub token: String,
+    /// The PIN, in a file that only its owner may read (HS-09).
+    pub pin_file: PathBuf,
+    /// Label of the key pair on the token; that of the key in use when left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key_label: Option<String>,
+    /// Sessions that sign at the same time; 0: one per core.
+    #[serde(default)]
+    pub sessions: u16,
+    /// PEM, the certificate of its key first, then its issuers; left out: the token holds the same key as the
+    /// first, and signs with the same certificate.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub certificate: Option<PathBuf>,
 }
 
 /// `[threads]`
@@ -151,6 +176,8 @@ pub struct ThreadSettings {
 
 /// Threads or sessions of one kind: more than any machine of today has cores.
 const THREADS_MAX: u16 = 256;
+/// Tokens beside the first: more than any provider has had.
+const FURTHER_MAX: usize = 15;
 /// `providerName` is a directory string (RFC 5280 `ub-organization-name`).
 const PROVIDER_NAME_CHARS_MAX: usize = 64;
 /// PKCS#11 pads labels to this.
@@ -165,6 +192,14 @@ fn default_key_label() -> String {
 impl SignerSettings {
     /// The label under which `hsm keygen` makes the signing key.
     pub const KEY_LABEL: &str = "ceralacca-signing";
+
+    /// The tokens beside the first.
+    pub fn further(&self) -> &[FurtherToken] {
+        match self {
+            Self::Pkcs11 { further, .. } => further,
+            Self::Soft {} | Self::Vector { .. } => &[],
+        }
+    }
 
     /// The label of the key that signs.
     pub fn key_label(&self) -> &str {
@@ -334,22 +369,65 @@ impl SignerSettings {
             pin_file,
             key_label,
             sessions,
+            further,
         } = self
         else {
             return Ok(());
         };
         readable("signer.module", &data.join(module))?;
         protected("signer.pin_file", &data.join(pin_file))?;
-        if token.is_empty() || token.len() > TOKEN_LABEL_BYTES_MAX {
+        token_labelled("signer.token", token)?;
+        labelled(key_label)?;
+        bounded("signer.sessions", *sessions)?;
+        if further.len() > FURTHER_MAX {
             return Err(Fault::new(
-                "signer.token",
-                "the label is empty or too long",
-                format!("write the token's label in 1 to {TOKEN_LABEL_BYTES_MAX} octets"),
+                "signer.further",
+                format!("{} tokens are more than {FURTHER_MAX}", further.len()),
+                "leave some out",
             ));
         }
-        labelled(key_label)?;
-        bounded("signer.sessions", *sessions)
+        let taken = (module, token);
+        let mut seen = vec![taken];
+        for other in further {
+            other.check(data)?;
+            let place = (&other.module, &other.token);
+            if seen.contains(&place) {
+                return Err(Fault::new(
+                    "signer.further.token",
+                    format!("the token `{}` is there twice", other.token),
+                    "name each token of a module once",
+                ));
+            }
+            seen.push(place);
+        }
+        Ok(())
     }
+}
+
+impl FurtherToken {
+    fn check(&self, data: &Path) -> Result<(), Fault> {
+        readable("signer.further.module", &data.join(&self.module))?;
+        protected("signer.further.pin_file", &data.join(&self.pin_file))?;
+        token_labelled("signer.further.token", &self.token)?;
+        if let Some(key_label) = &self.key_label {
+            labelled(key_label)?;
+        }
+        if let Some(certificate) = &self.certificate {
+            readable("signer.further.certificate", &data.join(certificate))?;
+        }
+        bounded("signer.further.sessions", self.sessions)
+    }
+}
+
+fn token_labelled(key: &'static str, label: &str) -> Result<(), Fault> {
+    if label.is_empty() || label.len() > TOKEN_LABEL_BYTES_MAX {
+        return Err(Fault::new(
+            key,
+            "the label is empty or too long",
+            format!("write the token's label in 1 to {TOKEN_LABEL_BYTES_MAX} octets"),
+        ));
+    }
+    Ok(())
 }
 
 fn labelled(key_label: &str) -> Result<(), Fault> {

@@ -95,4 +95,14 @@ impl HsmError {
     pub const fn is_transient(&self) -> bool {
         matches!(self, Self::Away(_) | Self::NoToken(_) | Self::Faulty)
     }
+
+    /// It may pass by itself. Of a token that `was_ready` before nearly all may: on its way out or back it shows
+    /// itself without its objects, its library or its files. A PIN that was refused is never tried again.
+    pub(crate) const fn mends(&self, was_ready: bool) -> bool {
+        let is_settled = matches!(
+            self,
+            Self::PinRefused { .. } | Self::OtherKey | Self::AlwaysAuthenticate(_)
+        );
+        self.is_transient() || (was_ready && !is_settled)
+    }
 }

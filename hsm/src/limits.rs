@@ -4,23 +4,48 @@ use std::time::Duration;
 
 use ceralacca_core::limits::BATCH_MESSAGES_MAX;
 
-/// Requests that wait for a session. A message needs up to three signatures, and one batch signs while
-/// another is drafted.
+/// Requests that wait for a token. A message needs up to three signatures, and one batch signs while
+/// another is drafted. What a lost token gives back comes on top.
 pub const SIGNING_QUEUE_MAX: usize = 512;
 const _: () = assert!(SIGNING_QUEUE_MAX >= BATCH_MESSAGES_MAX * 3 * 2);
 /// Sessions of one pool: more than any module of today signs in parallel.
 pub const SESSIONS_MAX: usize = 256;
 /// A call that did not return by then is taken as lost; HSMs on a network answer within 100 ms.
 pub const SIGNATURE_WAIT_MAX: Duration = Duration::from_secs(10);
-/// How often one who waits looks whether any session is left.
+/// How often one who waits for signatures looks whether a call hangs.
 pub const AVAILABILITY_POLL: Duration = Duration::from_millis(50);
 /// First pause before a lost session is opened again.
 pub const REOPEN_PAUSE_MIN: Duration = Duration::from_millis(100);
-/// Longest pause: a token that returns is used within these.
-pub const REOPEN_PAUSE_MAX: Duration = Duration::from_secs(5);
+/// Longest pause: the full rate is back within two seconds of a token's return, with the module's renewal and
+/// the pause of the certifier.
+pub const REOPEN_PAUSE_MAX: Duration = Duration::from_millis(800);
+/// First pause before a further session is tried again at a token that already signs by others; each next one
+/// is longer by as much.
+pub const FURTHER_SESSION_PAUSE: Duration = Duration::from_secs(1);
+/// A token that signed for so long starts with the shortest pause again when it is lost.
+pub const STABLE_AFTER: Duration = Duration::from_secs(10);
+/// A token that takes so many times as long as the fastest gets only what the others could not sign sooner:
+/// less is the spread of one module's own answers.
+pub const SLOW_FACTOR: u32 = 4;
+/// After so long without an answer from a slow token it is asked once more.
+pub const SLOW_MEMORY: Duration = Duration::from_secs(5);
 /// Between two initialisations of a module that shows no token: one reads all its tokens, and workers take
 /// turns at trying.
-pub const MODULE_RENEWAL_PAUSE: Duration = Duration::from_secs(1);
+pub const MODULE_RENEWAL_PAUSE: Duration = Duration::from_millis(400);
+const _: () = assert!(MODULE_RENEWAL_PAUSE.as_millis() + REOPEN_PAUSE_MAX.as_millis() < 1_500);
+/// Octets of a frame between parent and child: so many requests, or the first one with its certificate.
+pub const CHILD_FRAME_BYTES_MAX: usize = 1024 * 1024;
+/// Requests that a child holds: all together fit into a socket's buffer, so that writing them waits for
+/// nobody.
+pub const CHILD_IN_FLIGHT_MAX: usize = 512;
+const _: () = assert!(CHILD_IN_FLIGHT_MAX * 256 < CHILD_FRAME_BYTES_MAX);
+/// A child that was stopped may let its buffer fill: no caller waits longer for it.
+pub const CHILD_WRITE_WAIT_MAX: Duration = Duration::from_secs(1);
+/// A vendor's library may take its time to find its device, once.
+pub const CHILD_START_WAIT_MAX: Duration = Duration::from_secs(30);
+/// How long a child that ends waits for sessions to be closed.
+pub const CHILD_LAST_WAIT_MAX: Duration = Duration::from_millis(300);
+const _: () = assert!(CHILD_LAST_WAIT_MAX.as_millis() * 3 < SHUTDOWN_WAIT_MAX.as_millis());
 /// How long an ending pool waits for its workers; a call into a module cannot be cancelled.
 pub const SHUTDOWN_WAIT_MAX: Duration = Duration::from_secs(2);
 /// Fewer requests than these are faster one by one: eight at once take as long as some three.

@@ -251,7 +251,7 @@ impl Operations {
     }
 
     /// A key of a file.
-    fn load(&self, label: &str) -> Result<SoftwareKey, HsmError> {
+    pub(crate) fn load(&self, label: &str) -> Result<SoftwareKey, HsmError> {
         check_label(label, KEY_LABEL_BYTES_MAX)?;
         let (folder, pin_file) = match &self.holder {
             KeyHolder::Software { folder } => (folder, None),

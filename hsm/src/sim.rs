@@ -1,25 +1,41 @@
-//! A simulated module around a software key: so long per signature, so many at a time, and faults on
-//! demand. For the bench, where no module is at hand, and for tests of what a lost token does.
+//! A simulated module around a software key: so long per signature, so many at a time whatever the number of
+//! sessions, and faults on demand. For the bench, where no module is at hand, and for tests of what a lost
+//! token does; several can stand in one pool.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant as Moment};
 
 use ceralacca_core::ports::{Signature, Signer, SignerDescription, SignerError, SigningRequest};
 use ceralacca_core::smime::SigningCertificate;
-use parking_lot::Mutex;
+use parking_lot::{Condvar, Mutex};
 
 use crate::error::HsmError;
-use crate::pool::{PoolName, SessionSource, SigningPool, SigningSession};
+use crate::pool::{PoolName, SessionSource, SigningPool, SigningSession, TokenPlan};
 use crate::software::{SoftwareKey, check_owner};
 
 /// How the simulated module behaves.
 #[derive(Debug, Clone, Copy)]
 pub struct SimSettings {
-    /// Time that one signature takes, beside that of the software key.
+    /// Time that one signature takes at least, beside that of the software key.
     pub delay: Duration,
-    /// Signatures that it makes at the same time.
+    /// Up to so much longer, evenly spread.
+    pub spread: Duration,
+    /// Signatures that it makes at the same time: further calls wait for their turn inside.
     pub parallelism: usize,
+    /// Sessions that call it; 0: as many as its parallelism.
+    pub sessions: usize,
+}
+
+impl Default for SimSettings {
+    fn default() -> Self {
+        Self {
+            delay: Duration::ZERO,
+            spread: Duration::ZERO,
+            parallelism: 1,
+            sessions: 0,
+        }
+    }
 }
 
 /// Faults that a test switches on while the signer works.
@@ -27,6 +43,9 @@ pub struct SimSettings {
 pub struct SimFaults {
     away_until: Mutex<Option<Moment>>,
     faulty: AtomicUsize,
+    failing: AtomicUsize,
+    hanging: Mutex<usize>,
+    released: Condvar,
 }
 
 impl SimFaults {
@@ -45,28 +64,55 @@ impl SimFaults {
         self.faulty.store(count, Ordering::Relaxed);
     }
 
+    /// The next `count` calls fail.
+    pub fn fail(&self, count: usize) {
+        self.failing.store(count, Ordering::Relaxed);
+    }
+
+    /// The next `count` calls do not return before [`SimFaults::release`].
+    pub fn hang(&self, count: usize) {
+        *self.hanging.lock() = count;
+    }
+
+    /// All calls that hang return.
+    pub fn release(&self) {
+        *self.hanging.lock() = 0;
+        self.released.notify_all();
+    }
+
     fn check(&self) -> Result<(), HsmError> {
+        let away = |words: &str| Err(HsmError::Away(words.to_owned()));
         match *self.away_until.lock() {
-            Some(until) if Moment::now() < until => {
-                Err(HsmError::Away("the simulated token is away".to_owned()))
-            }
+            Some(until) if Moment::now() < until => away("the simulated token is away"),
+            _ if takes_one(&self.failing) => away("the simulated token fails"),
             _ => Ok(()),
         }
     }
 
-    fn takes_a_fault(&self) -> bool {
-        let less = |left: usize| left.checked_sub(1);
-        self.faulty
-            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, less)
-            .is_ok()
+    fn hang_if_told(&self) {
+        let mut hanging = self.hanging.lock();
+        if *hanging > 0 {
+            *hanging -= 1;
+            self.released.wait(&mut hanging);
+        }
     }
+}
+
+fn takes_one(count: &AtomicUsize) -> bool {
+    let less = |left: usize| left.checked_sub(1);
+    count
+        .fetch_update(Ordering::Relaxed, Ordering::Relaxed, less)
+        .is_ok()
 }
 
 /// Signs as a module with these settings would.
 pub struct SimSigner {
     pool: SigningPool,
-    faults: Arc<SimFaults>,
+    faults: Vec<Arc<SimFaults>>,
 }
+
+/// One of several simulated tokens.
+pub type SimToken = (Arc<SoftwareKey>, Arc<SigningCertificate>, SimSettings);
 
 impl SimSigner {
     /// The certificate must be the key's.
@@ -75,60 +121,129 @@ impl SimSigner {
         certificate: Arc<SigningCertificate>,
         settings: SimSettings,
     ) -> Result<Self, HsmError> {
-        check_owner(&key, &certificate)?;
-        let faults = Arc::new(SimFaults::default());
-        let source = Source {
-            key,
-            delay: settings.delay,
-            faults: Arc::clone(&faults),
+        Self::start_several(vec![(key, certificate, settings)], None)
+    }
+
+    /// Several tokens in one pool; a call hangs after `signature_wait`, where that is not the usual.
+    pub fn start_several(
+        tokens: Vec<SimToken>,
+        signature_wait: Option<Duration>,
+    ) -> Result<Self, HsmError> {
+        let mut faults = Vec::with_capacity(tokens.len());
+        let mut plans = Vec::with_capacity(tokens.len());
+        for (number, (key, certificate, settings)) in (1..).zip(tokens) {
+            check_owner(&key, &certificate)?;
+            let source = Source::new(key, settings);
+            faults.push(source.token.faults.clone());
+            let name = PoolName {
+                name: format!("simulated token {number} (tests only)"),
+                is_software: true,
+            };
+            let sessions = match settings.sessions {
+                0 => settings.parallelism,
+                sessions => sessions,
+            };
+            plans.push(TokenPlan::here(source, sessions, certificate, name));
+        }
+        let pool = match signature_wait {
+            Some(wait) => SigningPool::waiting(plans, wait)?,
+            None => SigningPool::of(plans)?,
         };
-        let name = PoolName {
-            name: "simulated token (tests only)".to_owned(),
-            is_software: true,
-        };
-        let pool = SigningPool::start(source, settings.parallelism, certificate, name)?;
         Ok(Self { pool, faults })
     }
 
-    /// The switches.
+    /// The switches of the first token.
     pub fn faults(&self) -> Arc<SimFaults> {
-        Arc::clone(&self.faults)
+        self.faults_of(0)
+    }
+
+    /// The switches of a token; those of none where there is no such token.
+    pub fn faults_of(&self, token: usize) -> Arc<SimFaults> {
+        self.faults.get(token).cloned().unwrap_or_default()
     }
 }
 
-struct Source {
-    key: Arc<SoftwareKey>,
-    delay: Duration,
-    faults: Arc<SimFaults>,
+/// A simulated token.
+pub(crate) struct Source {
+    token: Arc<Simulated>,
 }
 
-struct Session {
+struct Simulated {
     key: Arc<SoftwareKey>,
-    delay: Duration,
+    settings: SimSettings,
     faults: Arc<SimFaults>,
+    /// Calls under way.
+    inside: Mutex<usize>,
+    left: Condvar,
+    calls: AtomicU64,
+}
+
+/// A session of [`Source`].
+pub(crate) struct Session {
+    token: Arc<Simulated>,
+}
+
+impl Source {
+    pub(crate) fn new(key: Arc<SoftwareKey>, settings: SimSettings) -> Self {
+        Self {
+            token: Arc::new(Simulated {
+                key,
+                settings,
+                faults: Arc::default(),
+                inside: Mutex::new(0),
+                left: Condvar::new(),
+                calls: AtomicU64::new(0),
+            }),
+        }
+    }
 }
 
 impl SessionSource for Source {
     type Session = Session;
 
     fn open(&self) -> Result<Session, HsmError> {
-        self.faults.check()?;
+        self.token.faults.check()?;
         Ok(Session {
-            key: Arc::clone(&self.key),
-            delay: self.delay,
-            faults: Arc::clone(&self.faults),
+            token: self.token.clone(),
         })
+    }
+}
+
+impl Simulated {
+    /// One of its places, waited for as a module makes calls wait.
+    fn work(&self) {
+        let time = self.time();
+        if time.is_zero() {
+            return;
+        }
+        let mut inside = self.inside.lock();
+        while *inside >= self.settings.parallelism.max(1) {
+            self.left.wait(&mut inside);
+        }
+        *inside += 1;
+        drop(inside);
+        std::thread::sleep(time);
+        *self.inside.lock() -= 1;
+        self.left.notify_one();
+    }
+
+    /// The golden ratio's multiples are spread evenly, and the same in each run.
+    fn time(&self) -> Duration {
+        let call = self.calls.fetch_add(1, Ordering::Relaxed);
+        let part = call.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 40;
+        let spread = self.settings.spread.as_secs_f64() * part as f64 / f64::from(1 << 24);
+        self.settings.delay + Duration::from_secs_f64(spread)
     }
 }
 
 impl SigningSession for Session {
     fn sign(&mut self, attributes: &[u8]) -> Result<Vec<u8>, HsmError> {
-        self.faults.check()?;
-        if !self.delay.is_zero() {
-            std::thread::sleep(self.delay);
-        }
-        let mut value = self.key.sign(attributes)?;
-        if self.faults.takes_a_fault()
+        let faults = &self.token.faults;
+        faults.check()?;
+        faults.hang_if_told();
+        self.token.work();
+        let mut value = self.token.key.sign(attributes)?;
+        if takes_one(&faults.faulty)
             && let Some(last) = value.last_mut()
         {
             *last ^= 1;

@@ -193,6 +193,11 @@ pub(crate) fn check_owner(
     }
 }
 
+/// Sessions that sign with this key.
+pub(crate) const fn source(key: Arc<SoftwareKey>) -> impl SessionSource {
+    Source(key)
+}
+
 struct Source(Arc<SoftwareKey>);
 
 struct Session(Arc<SoftwareKey>);

@@ -116,10 +116,7 @@ fn write_pin(path: &Path, pin: &str) {
 }
 
 fn sign(signer: &Pkcs11Signer) -> Result<Signature, SignerError> {
-    let request = SigningRequest {
-        content_digest: [7; 32],
-        instant: SystemClock.now(),
-    };
+    let request = SigningRequest::of([7; 32], SystemClock.now());
     signer.sign(&[request]).remove(0)
 }
 

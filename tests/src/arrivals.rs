@@ -79,10 +79,8 @@ impl Seal {
 
     /// DER of a detached signature over `content`.
     pub fn sign(&self, content: &[u8], instant: Instant) -> Vec<u8> {
-        let request = SigningRequest {
-            content_digest: digest(&SHA256, content).as_ref().try_into().expect("32"),
-            instant,
-        };
+        let digest = digest(&SHA256, content).as_ref().try_into().expect("32");
+        let request = SigningRequest::of(digest, instant);
         let signature = self.signer.sign(&[request]).remove(0).expect("a signature");
         cms::signed_data(&signature).expect("a CMS")
     }

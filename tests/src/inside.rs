@@ -132,6 +132,7 @@ pub fn simulated_signer() -> (Arc<dyn Signer>, Arc<SimFaults>) {
     let settings = SimSettings {
         delay: Duration::ZERO,
         parallelism: 2,
+        ..SimSettings::default()
     };
     let signer = SimSigner::start(key, certificate, settings).expect("a signer");
     let faults = signer.faults();

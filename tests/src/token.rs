@@ -73,6 +73,19 @@ impl TokenFolder {
         std::fs::rename(self.folder.path().join("away"), to).expect("moved");
     }
 
+    /// The folder of each token.
+    pub fn each(&self) -> Vec<PathBuf> {
+        let tokens = std::fs::read_dir(self.folder.path().join("tokens")).expect("the folder");
+        tokens.map(|token| token.expect("a token").path()).collect()
+    }
+
+    /// Takes one token away; where it is now.
+    pub fn take(&self, token: &std::path::Path) -> PathBuf {
+        let to = self.folder.path().join("taken");
+        std::fs::rename(token, &to).expect("moved");
+        to
+    }
+
     fn tool(&self, label: &str, action: &[&str]) -> String {
         let conf = format!("SOFTHSM2_CONF={}", arg(&self.conf()));
         let library = module();

@@ -34,6 +34,7 @@ pub fn health(appliance: &Appliance, signer: Option<&dyn Signer>) -> Vec<Finding
     findings.push(relay(appliance));
     findings.push(tasks(appliance));
     findings.push(key(appliance, signer));
+    findings.extend(signer.map(further).unwrap_or_default());
     findings.push(certificate(appliance));
     findings.extend(directory::requests::findings(&appliance.state));
     findings
@@ -163,6 +164,15 @@ fn key(appliance: &Appliance, signer: Option<&dyn Signer>) -> Finding {
         return Finding::warning(subject, marked(&about.name, true));
     }
     Finding::good(subject, about.name)
+}
+
+/// One of several tokens that is out, while others sign (HS-04).
+fn further(signer: &dyn Signer) -> Vec<Finding> {
+    let about = signer.describe();
+    let out = about.tokens.iter().filter(|token| !token.is_available);
+    let out = out.filter(|_| about.is_available);
+    out.map(|token| Finding::bad("token", token.words()))
+        .collect()
 }
 
 fn certificate(appliance: &Appliance) -> Finding {

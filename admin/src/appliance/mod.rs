@@ -11,7 +11,7 @@
 //!                 | Accept, Store, Certify, Land                            | open work
 //!   core  pipeline: draft (rayon) | sign | commit  <------------------------+
 //!                                    |
-//!   hsm                     sessions on workers: software key or PKCS#11
+//!   hsm                     a queue by deadline --> a child process per token: PKCS#11, sealed or software key
 //!   admin web: settings for mail programs, help, our part of the index; directory: fetches the whole index when it is due
 //!   net   relay, a ring of its own: what is queued for other servers <-- DNS, other servers
 //!   core  views: written behind to sled; passwords: Argon2id on threads of their own

@@ -4,16 +4,16 @@
 use std::sync::Arc;
 
 use ceralacca_core::login::LoginRoom;
-use ceralacca_core::ports::Signer;
+use ceralacca_core::ports::{Signer, SignerDescription, TokenDescription};
 use serde_json::{Value, json};
 
 use super::{Appliance, health};
-use crate::control::Request;
+use crate::control::{HsmRequest, Request};
 use crate::desk::Desk;
 use crate::directory::publication::Publication;
 use crate::directory::refresh::Source;
 use crate::directory::requests::Office;
-use crate::keys::{Changeover, Keys, dkim};
+use crate::keys::{Changeover, Keys, dkim, marked};
 use crate::report::{Failure, Report};
 use crate::web::{Reach, records};
 
@@ -76,9 +76,13 @@ pub(super) fn perform(
         Request::Task(request) => Desk::of(&appliance.state, author).task(request),
         Request::Hsm(request) => {
             let keys = Keys::of(&appliance.data, &appliance.settings);
+            let is_list = request == HsmRequest::List;
             let report = keys.perform(request, &appliance.state);
             run.inspect(|run| run.look_at_keys());
-            report
+            match run.filter(|_| is_list) {
+                Some(run) => Ok(with_tokens(report, &run.signer.describe())),
+                None => report,
+            }
         }
         Request::Directory(request) => {
             let report = office(appliance, run).perform(request);
@@ -86,6 +90,40 @@ pub(super) fn perform(
             report
         }
     }
+}
+
+/// How each token of a running appliance is (HS-04).
+fn with_tokens(listed: Result<Report, Failure>, about: &SignerDescription) -> Report {
+    // A token that is away cannot list its keys, and that is what is asked for then.
+    let mut report = listed.unwrap_or_else(|failure| Report {
+        words: format!("{failure}\n"),
+        object: json!({}),
+        held: false,
+    });
+    for token in &about.tokens {
+        let name = marked(&token.words(), token.is_software);
+        let state = match token.is_available {
+            true => format!("signs, {} signatures", token.signatures),
+            false => "out".to_owned(),
+        };
+        report.words.push_str(&format!("{name}: {state}\n"));
+    }
+    report.object["tokens"] = tokens(about);
+    report
+}
+
+fn tokens(about: &SignerDescription) -> Value {
+    let object = |token: &TokenDescription| {
+        json!({
+            "name": token.name,
+            "software": token.is_software,
+            "available": token.is_available,
+            "trouble": token.trouble,
+            "signatures": token.signatures,
+            "process": token.process,
+        })
+    };
+    about.tokens.iter().map(object).collect()
 }
 
 fn office<'a>(appliance: &'a Appliance, run: Option<&'a Run>) -> Office<'a> {
@@ -131,7 +169,11 @@ fn status(appliance: &Appliance, run: Option<&Run>) -> Report {
     let status = appliance.state.status();
     let signing = run.map(|run| run.signer.describe()).map(|signer| {
         let cpu_us = u64::try_from(signer.cpu.as_micros()).unwrap_or(u64::MAX);
-        json!({ "signatures": signer.signatures, "cpu_us": cpu_us })
+        json!({
+            "signatures": signer.signatures,
+            "cpu_us": cpu_us,
+            "tokens": tokens(&signer),
+        })
     });
     let object = json!({
         "running": run.is_some(),

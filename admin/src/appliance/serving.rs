@@ -17,7 +17,7 @@ use crate::directory::https::WebServer;
 use crate::directory::publication::{self, Publication};
 use crate::directory::refresh::{Refresher, Source};
 use crate::directory::revocation::ListKeeper;
-use crate::keys::{Changeover, ChangingSigner, Keys, dkim};
+use crate::keys::{Changeover, ChangingSigner, Keys, Workplace, dkim};
 use crate::report::Failure;
 use crate::web::{self, Reach, Site};
 
@@ -42,13 +42,19 @@ pub struct Serving {
 }
 
 impl Appliance {
-    /// Starts to serve.
+    /// Starts to serve, with the key in this process: for `demo` and tests.
     pub fn serve(self) -> Result<Serving, Failure> {
+        self.serve_at(Workplace::Here)
+    }
+
+    /// Starts to serve, with the tokens at this place.
+    pub fn serve_at(self, place: Workplace) -> Result<Serving, Failure> {
         let keys = Keys::of(&self.data, &self.settings);
         keys.settle(&self.state)?;
-        let signer = Arc::new(ChangingSigner::new(keys.signer()?));
-        let (data, settings) = (self.data.clone(), self.settings.clone());
-        let changeover = Changeover::new(data, settings, self.state.clone(), signer.clone());
+        let signer = Arc::new(ChangingSigner::new(keys.tokens(&place, &self.state)?));
+        let (data, settings, state) =
+            (self.data.clone(), self.settings.clone(), self.state.clone());
+        let changeover = Changeover::new(data, settings, state, signer.clone(), place);
         self.serve_with(signer, Some(Arc::new(changeover)))
     }
 

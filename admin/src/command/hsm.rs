@@ -2,13 +2,16 @@
 //! offline under the lock.
 
 use std::path::Path;
+use std::time::Duration;
 
 use ceralacca_core::disk::DataFolder;
+use ceralacca_firmware::Settings;
 use serde_json::json;
 
 use crate::cli::HsmCommand;
 use crate::control::{HsmRequest, Request};
-use crate::keys::replace;
+use crate::keys::{Keys, replace};
+use crate::lock::{Lock, LockError};
 use crate::reach;
 use crate::report::{Failure, Report};
 
@@ -41,11 +44,31 @@ pub(super) fn hsm(data: &DataFolder, order: HsmCommand) -> Result<Report, Failur
         }
         HsmCommand::Recall => ask(data, HsmRequest::Recall),
         HsmCommand::List => ask(data, HsmRequest::List),
+        HsmCommand::Bench {
+            seconds,
+            sessions_max,
+        } => bench(data, seconds, sessions_max),
     }
 }
 
 fn ask(data: &DataFolder, request: HsmRequest) -> Result<Report, Failure> {
     reach::ask(data, Request::Hsm(request))
+}
+
+/// HS-10: alone on the tokens, or it would slow down mail and measure neither.
+fn bench(data: &DataFolder, seconds: u16, sessions_max: u16) -> Result<Report, Failure> {
+    let settings = Settings::load(data).map_err(Failure::refused)?;
+    let lock = Lock::take(data).map_err(|error| match error {
+        LockError::Held(_) => Failure::Refused(
+            "the appliance runs and signs with this token: stop it, measure, and start it again"
+                .to_owned(),
+        ),
+        LockError::Unusable(..) => Failure::refused(error),
+    })?;
+    let time = Duration::from_secs(seconds.into());
+    let report = Keys::of(data, &settings).bench(time, sessions_max.into());
+    drop(lock);
+    report
 }
 
 fn csr(data: &DataFolder, label: Option<String>, out: Option<&Path>) -> Result<Report, Failure> {

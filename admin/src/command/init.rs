@@ -109,6 +109,7 @@ fn signer(arguments: &InitArguments) -> Result<SignerSettings, Failure> {
             sessions,
             ..
         } => Ok(SignerSettings::Pkcs11 {
+            further: Vec::new(),
             module: absolute(module)?,
             token: token.clone(),
             pin_file: absolute(pin_file)?,

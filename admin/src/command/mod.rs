@@ -51,6 +51,7 @@ pub fn run(arguments: Arguments, voice: Voice) -> Result<Report, Failure> {
         Command::Verify(order) => verify::verify(folder.map(DataFolder).as_ref(), &order),
         Command::Conformance(order) => conformance::conformance(&order, voice),
         Command::Check => check::check(&data()?),
+        Command::SignerChild => serve::signer_child(),
     }
 }
 

@@ -1,14 +1,18 @@
 //! `serve`: runs the appliance until SIGTERM or SIGINT, then stops it in order.
 
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
 use ceralacca_core::disk::DataFolder;
 use ceralacca_core::ports::{Clock, SystemClock};
 use ceralacca_firmware::Settings;
+use ceralacca_hsm::ChildProgram;
 use serde_json::{Value, json};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
 use crate::appliance::{Appliance, CANNOT_SIGN, Serving, relay_words, scanner_words};
-use crate::keys::marked;
+use crate::keys::{SIGNER_CHILD, Workplace, marked};
 use crate::lock::Lock;
 use crate::report::{Failure, Report, Voice};
 
@@ -16,8 +20,21 @@ pub(super) fn serve(data: &DataFolder, voice: Voice) -> Result<Report, Failure> 
     serve_with(voice, || {
         let settings = Settings::load(data).map_err(Failure::refused)?;
         let lock = Lock::take(data).map_err(Failure::refused)?;
-        Appliance::open_locked(data, settings, lock)?.serve()
+        let children = Workplace::Children(ChildProgram::this(&[SIGNER_CHILD]));
+        Appliance::open_locked(data, settings, lock)?.serve_at(children)
     })
+}
+
+/// What `serve` starts for each token: it signs until its parent closes the socket, which is its standard
+/// input. A stop of the whole service reaches it too, and must not: what is under way is signed first.
+pub(super) fn signer_child() -> Result<Report, Failure> {
+    let ignored = Arc::new(AtomicBool::new(false));
+    for signal in [SIGTERM, SIGINT] {
+        signal_hook::flag::register(signal, ignored.clone()).map_err(Failure::refused)?;
+    }
+    ceralacca_hsm::child::run().map_err(Failure::refused)?;
+    let words = "this is started by `serve`, with a socket as its standard input";
+    Err(Failure::Usage(words.to_owned()))
 }
 
 /// Starts, says what runs, and waits for the signal to stop.

@@ -20,9 +20,11 @@ pub mod dkim;
 mod rotation;
 mod signing;
 mod srs;
+mod tokens;
 
 pub use rotation::{Changeover, ChangingSigner};
 pub use srs::rewriter;
+pub use tokens::{SIGNER_CHILD, Tokens, Workplace};
 
 use std::net::IpAddr;
 use std::os::unix::fs::DirBuilderExt;
@@ -205,7 +207,8 @@ impl<'a> Keys<'a> {
             .map_err(|error| Failure::Refused(format!("{}: {error}", file.display())))
     }
 
-    /// The signer of the settings, its certificate judged (SG-11).
+    /// The signer of the settings in this process, its certificate judged (SG-11): for one signature of an
+    /// offline command.
     pub fn signer(self) -> Result<Arc<dyn Signer>, Failure> {
         self.signer_of(&self.signing()?)
     }
@@ -302,8 +305,13 @@ impl<'a> Keys<'a> {
     }
 
     fn operations(self) -> Operations {
+        Operations::new(self.key_holder())
+    }
+
+    /// Where the keys are, and of tokens the first.
+    fn key_holder(self) -> KeyHolder {
         let path = |path: &Path| self.data.0.join(path);
-        Operations::new(match &self.settings.signer {
+        match &self.settings.signer {
             SignerSettings::Soft {} => KeyHolder::Software {
                 folder: self.data.keys().join("soft"),
             },
@@ -317,6 +325,7 @@ impl<'a> Keys<'a> {
                 pin_file,
                 key_label,
                 sessions,
+                ..
             } => KeyHolder::Token(Pkcs11Settings {
                 module: path(module),
                 token: token.clone(),
@@ -324,7 +333,7 @@ impl<'a> Keys<'a> {
                 key_label: key_label.clone(),
                 sessions: or_one_per_core(*sessions),
             }),
-        })
+        }
     }
 }
 

@@ -18,10 +18,11 @@ use ceralacca_core::ports::{Signature, Signer, SignerDescription, SignerError, S
 use ceralacca_core::smime::SigningCertificate;
 use ceralacca_core::state::State;
 use ceralacca_firmware::Settings;
+use ceralacca_hsm::SigningPool;
 use parking_lot::{Mutex, RwLock};
 
 use super::signing::{self, SigningFile};
-use super::{Keys, signing_file};
+use super::{Keys, Tokens, Workplace, signing_file};
 use crate::report::Failure;
 
 const HOUR_MS: i64 = 60 * 60 * 1000;
@@ -150,7 +151,7 @@ impl Keys<'_> {
     }
 
     /// Certificates (DER) to be published beside the one that signs: the one of the next start, the one
-    /// that waits, and the one before.
+    /// that waits, the one before, and those of further tokens.
     pub fn published(self, now: Instant) -> Vec<Vec<u8>> {
         let read = |file: PathBuf| SigningFile::read(&file).ok().flatten();
         let previous = read(self.previous_file());
@@ -161,7 +162,8 @@ impl Keys<'_> {
             previous,
         ];
         let leaves = files.into_iter().flatten();
-        leaves.map(|file| file.leaf().to_vec()).collect()
+        let leaves = leaves.map(|file| file.leaf().to_vec());
+        leaves.chain(self.further_leaves()).collect()
     }
 
     fn domain(self) -> Result<Domain, Failure> {
@@ -171,30 +173,36 @@ impl Keys<'_> {
 
 /// A signer whose certificate can be changed while it signs: a batch is signed by one or the other.
 pub struct ChangingSigner {
-    now: RwLock<Arc<dyn Signer>>,
+    now: RwLock<Tokens>,
     /// Signatures and CPU time of those before.
     before: Mutex<(u64, Duration)>,
 }
 
 impl ChangingSigner {
-    /// Signs with `signer` at first.
-    pub fn new(signer: Arc<dyn Signer>) -> Self {
+    /// Signs with these at first.
+    pub fn new(tokens: Tokens) -> Self {
         Self {
-            now: RwLock::new(signer),
+            now: RwLock::new(tokens),
             before: Mutex::default(),
         }
     }
 
-    fn change(&self, signer: Arc<dyn Signer>) {
-        let about = self.now.read().describe();
+    fn change(&self, tokens: Tokens) {
+        let about = self.current().describe();
         let mut before = self.before.lock();
         before.0 += about.signatures;
         before.1 += about.cpu;
-        *self.now.write() = signer;
+        // The old ones end with nothing locked.
+        let old = std::mem::replace(&mut *self.now.write(), tokens);
+        drop(old);
     }
 
     fn current(&self) -> Arc<dyn Signer> {
-        self.now.read().clone()
+        self.now.read().signer.clone()
+    }
+
+    fn pool(&self) -> Option<Arc<SigningPool>> {
+        self.now.read().pool.clone()
     }
 }
 
@@ -222,6 +230,7 @@ pub struct Changeover {
     settings: Settings,
     state: Arc<State>,
     signer: Arc<ChangingSigner>,
+    place: Workplace,
     /// One look at a time.
     looking: Mutex<()>,
 }
@@ -233,12 +242,14 @@ impl Changeover {
         settings: Settings,
         state: Arc<State>,
         signer: Arc<ChangingSigner>,
+        place: Workplace,
     ) -> Self {
         Self {
             data,
             settings,
             state,
             signer,
+            place,
             looking: Mutex::default(),
         }
     }
@@ -246,6 +257,12 @@ impl Changeover {
     /// Looks whether it is time; the time until another look may find that it is, where that is known.
     pub fn look(&self) -> Option<Duration> {
         let _one = self.looking.lock();
+        let keys = Keys::of(&self.data, &self.settings);
+        if let Some(pool) = self.signer.pool()
+            && let Err(failure) = keys.admit(&pool, &self.state)
+        {
+            ceralacca_core::warning!("a further token does not sign: {failure}");
+        }
         match self.changed() {
             Ok(pause) => pause,
             Err(failure) => {
@@ -270,7 +287,7 @@ impl Changeover {
             Standing::NotShown | Standing::Shown(..) => return Ok(None),
         }
         // Its key is at hand before the old one is given up.
-        let signer = keys.signer_of(&next)?;
+        let signer = keys.tokens_of(&next, &self.place, &self.state)?;
         keys.put_in_use(&next, now)?;
         // From here on the disk names it: it signs, even if the copy that waited cannot be dropped.
         self.signer.change(signer);

@@ -85,10 +85,7 @@ fn pool() -> Result<(SigningPool, Vec<SigningRequest>), Trouble> {
         365,
         now,
     )?;
-    let request = |n: usize| SigningRequest {
-        content_digest: [n as u8; 32],
-        instant: now,
-    };
+    let request = |n: usize| SigningRequest::of([n as u8; 32], now);
     let requests: Vec<SigningRequest> = (0..REMEMBERED).map(request).collect();
     let mut memory = HashMap::new();
     for request in &requests {

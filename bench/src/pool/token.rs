@@ -197,10 +197,7 @@ fn sign_for(signer: &dyn Signer, time: Duration) -> Result<u64, Trouble> {
     let call = || {
         while begun.elapsed() < time {
             let digest = next.fetch_add(1, Ordering::Relaxed).to_be_bytes();
-            let request = SigningRequest {
-                content_digest: std::array::from_fn(|n| digest[n % 8]),
-                instant: at,
-            };
+            let request = SigningRequest::of(std::array::from_fn(|n| digest[n % 8]), at);
             for answer in signer.sign(&[request; BATCH]) {
                 answer.map_err(|error| Trouble::from(error.to_string()))?;
                 count.fetch_add(1, Ordering::Relaxed);

@@ -71,10 +71,7 @@ pub enum SealError {
 pub fn seal(signer: &dyn Signer, text: &[u8], now: Instant) -> Result<Vec<u8>, SealError> {
     let mut content_digest = [0; 32];
     content_digest.copy_from_slice(digest::digest(&digest::SHA256, text).as_ref());
-    let request = SigningRequest {
-        content_digest,
-        instant: now,
-    };
+    let request = SigningRequest::of(content_digest, now);
     let signed = signer.sign(&[request]).into_iter().next();
     let signature = signed.ok_or(SealError::NoAnswer)??;
     Ok(cms::signed_data_enclosing(&signature, text)?)

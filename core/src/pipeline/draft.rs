@@ -641,10 +641,10 @@ fn settle_from(
     finish: Finish,
 ) -> Result<Drafted, Setback> {
     let request = |message: &SignedDraft| {
-        let content_digest = message.digest(blobs)?;
-        Ok(SigningRequest {
-            content_digest,
-            instant,
+        let request = SigningRequest::of(message.digest(blobs)?, instant);
+        Ok(match work {
+            Work::Timer(..) => request.due(instant.plus_millis(limits::NOTICE_DUE_MS)),
+            _ => request,
         })
     };
     let requests = messages

@@ -10,7 +10,9 @@ pub(crate) mod token;
 
 use std::path::PathBuf;
 
+pub(crate) use module::names_software;
 pub use signer::Pkcs11Signer;
+pub(crate) use signer::source;
 
 /// Which key, where, and by how many sessions.
 #[derive(Debug, Clone, PartialEq, Eq)]

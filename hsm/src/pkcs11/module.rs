@@ -191,7 +191,7 @@ fn never_mends(reason: &RvError) -> bool {
 }
 
 /// One of the words begins with the name of a software module: `OpenSSL` does not name `nss`.
-fn names_software(words: &str) -> bool {
+pub(crate) fn names_software(words: &str) -> bool {
     let words = words.to_lowercase();
     let is_software = |word: &str| {
         let word = word.strip_prefix("lib").unwrap_or(word);

@@ -48,6 +48,20 @@ impl Pkcs11Signer {
     }
 }
 
+/// Sessions on the key of these settings, which must be the certified one.
+pub(crate) fn source(
+    settings: &Pkcs11Settings,
+    certified: PublicKey,
+    was_usable: bool,
+) -> Result<impl SessionSource, HsmError> {
+    Ok(Source {
+        token: Arc::new(Token::new(settings)?),
+        key_label: settings.key_label.clone(),
+        certified,
+        was_usable: AtomicBool::new(was_usable),
+    })
+}
+
 struct Source {
     token: Arc<Token>,
     key_label: String,
@@ -78,6 +92,10 @@ impl SessionSource for Source {
             }
             Err(error) => Err(error),
         }
+    }
+
+    fn is_software(&self) -> Option<bool> {
+        Some(self.token.is_software())
     }
 }
 

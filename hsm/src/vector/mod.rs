@@ -30,6 +30,7 @@ mod signer;
 mod tests;
 
 pub use key::VectorKey;
+pub(crate) use signer::source;
 pub use signer::{VectorSigner, words};
 
 /// Signatures made at once.

@@ -31,18 +31,23 @@ impl VectorSigner {
         certificate: Arc<SigningCertificate>,
     ) -> Result<Self, HsmError> {
         check_owner(&key, &certificate)?;
-        let vector = match is_supported() {
-            true => Some(Arc::new(key.for_vectors()?)),
-            false => None,
-        };
         let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
         let name = PoolName {
             name: words().to_owned(),
             is_software: true,
         };
-        let source = Source { key, vector };
+        let source = source(key)?;
         Ok(Self(SigningPool::start(source, cores, certificate, name)?))
     }
+}
+
+/// Sessions that sign with this key.
+pub(crate) fn source(key: Arc<SoftwareKey>) -> Result<impl SessionSource, HsmError> {
+    let vector = match is_supported() {
+        true => Some(Arc::new(key.for_vectors()?)),
+        false => None,
+    };
+    Ok(Source { key, vector })
 }
 
 struct Source {

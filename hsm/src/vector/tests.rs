@@ -91,10 +91,7 @@ fn the_pool_signs_few_and_many_requests_and_checks_them_all() {
     let mut all = 0;
     for count in [1, 2, 3, 7, 8, 9, 40] {
         let requests: Vec<SigningRequest> = (0..count)
-            .map(|n| SigningRequest {
-                content_digest: [n as u8; 32],
-                instant: now,
-            })
+            .map(|n| SigningRequest::of([n as u8; 32], now))
             .collect();
         for signature in signer.sign(&requests) {
             let signature = signature.unwrap();

@@ -6,6 +6,7 @@ mod parts;
 mod pool;
 mod profile;
 mod revocation;
+mod several;
 mod softhsm;
 mod software;
 mod verify;

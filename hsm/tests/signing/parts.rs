@@ -36,10 +36,7 @@ pub fn certificate_of(key: &SoftwareKey) -> Arc<SigningCertificate> {
 
 pub fn request(content: &[u8]) -> SigningRequest {
     let hash = digest::digest(&digest::SHA256, content);
-    SigningRequest {
-        content_digest: hash.as_ref().try_into().unwrap(),
-        instant: now(),
-    }
+    SigningRequest::of(hash.as_ref().try_into().unwrap(), now())
 }
 
 pub fn sign_one(signer: &dyn Signer, content: &[u8]) -> Signature {

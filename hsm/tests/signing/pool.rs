@@ -13,7 +13,11 @@ use crate::parts::{CONTENT, certificate_of, openssl_accepts, request, sign_one, 
 
 fn sim(delay: Duration, parallelism: usize) -> SimSigner {
     let key = software_key();
-    let settings = SimSettings { delay, parallelism };
+    let settings = SimSettings {
+        delay,
+        parallelism,
+        ..SimSettings::default()
+    };
     SimSigner::start(key.clone(), certificate_of(&key), settings).unwrap()
 }
 
@@ -107,8 +111,7 @@ impl SessionSource for Broken {
     fn open(&self) -> Result<Lost, HsmError> {
         use std::sync::atomic::Ordering;
         assert_eq!(self.key.public().bits(), 2048);
-        // Two openings belong to the start: the trial and the worker's own.
-        if self.opened.fetch_add(1, Ordering::Relaxed) < 2 {
+        if self.opened.fetch_add(1, Ordering::Relaxed) == 0 {
             Ok(Lost)
         } else {
             Err(self.error.clone())

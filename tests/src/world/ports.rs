@@ -190,6 +190,7 @@ impl Identities {
             let settings = SimSettings {
                 delay: Duration::ZERO,
                 parallelism: 1,
+                ..SimSettings::default()
             };
             let signer = SimSigner::start(key, certificate, settings).expect("a signer");
             (Arc::new(signer), leaf)

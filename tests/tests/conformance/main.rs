@@ -23,6 +23,7 @@ mod se;
 mod sg;
 mod te;
 mod tm;
+mod tokens;
 mod uncertified;
 mod vi;
 

@@ -64,10 +64,8 @@ impl Seal {
 }
 
 fn signed(signer: &SoftwareSigner, content: &[u8], instant: Instant) -> Vec<u8> {
-    let request = SigningRequest {
-        content_digest: digest(&SHA256, content).as_ref().try_into().unwrap(),
-        instant,
-    };
+    let digest = digest(&SHA256, content).as_ref().try_into().unwrap();
+    let request = SigningRequest::of(digest, instant);
     let signature = signer.sign(&[request]).remove(0).unwrap();
     cms::signed_data(&signature).unwrap()
 }
