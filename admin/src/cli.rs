@@ -9,7 +9,7 @@ use ceralacca_firmware::ScannerSettings;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::conformance::settings::Server;
-use crate::control::ReceiptTypeWord;
+use crate::control::{KeyKind, ReceiptTypeWord};
 
 /// An open certified-mail (PEC, RFC 6109) appliance.
 #[derive(Debug, Parser)]
@@ -531,9 +531,12 @@ pub enum HsmCommand {
     },
     /// Make the signing key, inside the module.
     Keygen {
-        /// RSA bits: 2048, 3072 or 4096.
-        #[arg(long, default_value_t = 2048)]
-        bits: usize,
+        /// `p256` only where the policy has `ecdsa_keys_allowed`.
+        #[arg(long = "type", value_enum, default_value_t = KeyKind::Rsa)]
+        kind: KeyKind,
+        /// RSA bits: 2048 (when left out), 3072 or 4096.
+        #[arg(long)]
+        bits: Option<usize>,
         /// Its label; that of the settings when left out.
         #[arg(long, value_name = "LABEL")]
         label: Option<String>,

@@ -39,7 +39,8 @@ pub struct SigningRequest {
 pub struct Signature {
     /// DER of the signed attributes as a `SET OF` (tag 0x31), the octets that were signed.
     pub signed_attributes: Vec<u8>,
-    /// The signature value (RSASSA-PKCS1-v1_5 with SHA-256).
+    /// The signature value: RSASSA-PKCS1-v1_5 with SHA-256, or what the certificate's key on P-256 made of
+    /// the same digest (ECDSA, in DER).
     pub value: Vec<u8>,
     /// Whose it is.
     pub by: Arc<SigningCertificate>,

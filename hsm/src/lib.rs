@@ -25,6 +25,7 @@ pub use authority::{Authority, Permitted};
 pub use error::HsmError;
 pub use operations::Operations;
 pub use pkcs11::{Pkcs11Settings, Pkcs11Signer};
+pub use public_key::{KeyType, PublicKey};
 pub use sim::SimSigner;
 pub use software::{SoftwareKey, SoftwareSigner};
 pub use vector::{VectorKey, VectorSigner};

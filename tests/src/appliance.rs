@@ -201,8 +201,13 @@ impl Appliance {
     /// Makes the key in the module, has the data folder's evaluation authority sign it, and takes the
     /// certificate.
     pub fn keygen_and_certificate(&self) {
-        let (csr, chain) = (self.beside("request.pem"), self.beside("chain.pem"));
         self.well(&["hsm", "keygen"]);
+        self.certify_key();
+    }
+
+    /// Has the data folder's evaluation authority sign the key that is there.
+    pub fn certify_key(&self) {
+        let (csr, chain) = (self.beside("request.pem"), self.beside("chain.pem"));
         self.well(&["hsm", "csr", "--out", arg(&csr)]);
         self.well(&[
             "sandbox",

@@ -22,7 +22,9 @@ pub(super) fn hsm(data: &DataFolder, order: HsmCommand) -> Result<Report, Failur
             let so_pin_file = so_pin_file.map_err(Failure::refused)?;
             ask(data, HsmRequest::Init { so_pin_file })
         }
-        HsmCommand::Keygen { bits, label } => ask(data, HsmRequest::Keygen { label, bits }),
+        HsmCommand::Keygen { kind, bits, label } => {
+            ask(data, HsmRequest::Keygen { label, kind, bits })
+        }
         HsmCommand::Csr { out, label } => csr(data, label, out.as_deref()),
         HsmCommand::ImportCert {
             file,

@@ -9,7 +9,7 @@ mod socket;
 
 pub use client::{ControlError, Link};
 pub use protocol::{
-    Answer, DirectoryRequest, DomainRequest, HolderChange, HsmRequest, MailboxRequest,
+    Answer, DirectoryRequest, DomainRequest, HolderChange, HsmRequest, KeyKind, MailboxRequest,
     OrdinaryWord, QuarantineRequest, QueueRequest, QueueWhich, QueueWord, ReceiptTypeWord, Request,
     StateWord, TaskRequest, TwoStepWord,
 };

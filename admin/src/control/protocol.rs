@@ -290,6 +290,17 @@ pub enum QueueWhich {
     All,
 }
 
+/// Kinds of signing keys.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "kebab-case")]
+pub enum KeyKind {
+    /// RSA, what the rules of PEC know.
+    #[default]
+    Rsa,
+    /// ECDSA on P-256, where the policy allows it.
+    P256,
+}
+
 /// About keys.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
@@ -303,8 +314,11 @@ pub enum HsmRequest {
     Keygen {
         /// Its label; that of the settings when `None`.
         label: Option<String>,
-        /// RSA bits.
-        bits: usize,
+        /// What kind of key.
+        #[serde(default)]
+        kind: KeyKind,
+        /// RSA bits; the usual ones when `None`.
+        bits: Option<usize>,
     },
     /// The request for the key's certificate.
     Csr {

@@ -243,7 +243,8 @@ impl<'a> Keys<'a> {
     fn judged(self, file: &SigningFile) -> Result<SigningCertificate, Failure> {
         let provider = &self.settings.provider.name;
         let service = service_address(self.settings);
-        profile::check(file.leaf(), Some(provider), Some(&service))
+        let keys = self.settings.policy().allowed_keys();
+        profile::check_for(file.leaf(), Some(provider), Some(&service), keys)
             .map_err(|error| Failure::Refused(format!("the signing certificate: {error}")))?;
         let chain = file.chain.iter().skip(1).cloned().collect();
         Ok(SigningCertificate {
@@ -303,7 +304,8 @@ impl<'a> Keys<'a> {
 
     fn operations(self) -> Operations {
         let path = |path: &Path| self.data.0.join(path);
-        Operations::new(match &self.settings.signer {
+        let allowed = self.settings.policy().allowed_keys();
+        let operations = Operations::new(match &self.settings.signer {
             SignerSettings::Soft {} => KeyHolder::Software {
                 folder: self.data.keys().join("soft"),
             },
@@ -324,7 +326,8 @@ impl<'a> Keys<'a> {
                 key_label: key_label.clone(),
                 sessions: or_one_per_core(*sessions),
             }),
-        })
+        });
+        operations.allowing(allowed)
     }
 }
 

@@ -67,7 +67,7 @@ impl Fields<'_> {
             der::sequence(&[&time::write(self.not_before), &time::write(self.not_after)]);
         let extensions: Vec<&[u8]> = self.extensions.iter().map(Vec::as_slice).collect();
         let extensions = der::sequence(&extensions);
-        let algorithm = name::sha256_with_rsa();
+        let algorithm = name::signature_algorithm(key.public().key_type());
         let signed = der::sequence(&[
             &der::element(tag::context(0), &der::unsigned(&[2])),
             &der::unsigned(&serial),
@@ -183,7 +183,7 @@ impl List<'_> {
             &authority_key_identifier(self.issuer_id, false),
             &name::extension(&oid::CRL_NUMBER, false, &number),
         ]);
-        let algorithm = name::sha256_with_rsa();
+        let algorithm = name::signature_algorithm(key.public().key_type());
         let signed = der::sequence(&[
             &der::unsigned(&[1]),
             &algorithm,

@@ -8,8 +8,9 @@ use std::sync::{Arc, OnceLock};
 
 use ceralacca_core::ports::{Signer, SignerError};
 use ceralacca_core::smime::SigningCertificate;
+use ceralacca_core::smime::profile::AllowedKeys;
 use ceralacca_hsm::operations::KeyHolder;
-use ceralacca_hsm::{HsmError, Operations, Pkcs11Settings, Pkcs11Signer};
+use ceralacca_hsm::{HsmError, KeyType, Operations, Pkcs11Settings, Pkcs11Signer};
 use cryptoki_sys::{CK_FUNCTION_LIST, CK_RV, CK_SLOT_ID, CK_TOKEN_INFO, CKR_OK};
 
 use crate::parts::{
@@ -73,16 +74,18 @@ fn settings(token: &str) -> Pkcs11Settings {
 
 /// A token with the key `pec` and its certificate. Serial: SoftHSM's generation of keys is not safe on
 /// several threads.
-fn token(label: &str, bits: usize) -> (Pkcs11Settings, Arc<SigningCertificate>) {
+fn token(label: &str, key: impl Into<KeyType>) -> (Pkcs11Settings, Arc<SigningCertificate>) {
+    let key = key.into();
     static SERIAL: std::sync::Mutex<()> = std::sync::Mutex::new(());
     let _one = SERIAL
         .lock()
         .unwrap_or_else(std::sync::PoisonError::into_inner);
     let settings = settings(label);
-    let operations = Operations::new(KeyHolder::Token(settings.clone()));
+    let operations =
+        Operations::new(KeyHolder::Token(settings.clone())).allowing(AllowedKeys::RsaAndP256);
     operations.init(Some(&folder().join("so-pin"))).unwrap();
-    let made = operations.keygen("pec", bits).unwrap();
-    assert_eq!(made.bits, bits);
+    let made = operations.keygen("pec", key).unwrap();
+    assert_eq!((made.bits, made.kind), (key.bits(), key.words()));
     let csr = operations.csr("pec", PROVIDER, SERVICE).unwrap();
     let leaf = authority()
         .issue(&csr, PROVIDER, SERVICE, 365, now())
@@ -101,6 +104,32 @@ fn sg_16_openssl_accepts_messages_signed_through_pkcs11() {
         let signer = Pkcs11Signer::start(&settings, certificate).unwrap();
         openssl_accepts(CONTENT, &sign_one(&signer, CONTENT)).unwrap();
     }
+}
+
+#[test]
+fn sg_04_a_key_on_p_256_signs_in_the_module() {
+    let (settings, certificate) = token("curve", KeyType::P256);
+    let signer = Pkcs11Signer::start(&settings, Arc::clone(&certificate)).unwrap();
+    // Numbers below 2^255 are shorter in DER: some of these are.
+    for _ in 0..8 {
+        openssl_accepts(CONTENT, &sign_one(&signer, CONTENT)).unwrap();
+    }
+    let operations = Operations::new(KeyHolder::Token(settings));
+    let keys = operations
+        .list(std::slice::from_ref(&certificate.certificate))
+        .unwrap();
+    assert_eq!(keys.len(), 1);
+    assert_eq!(keys[0].kind, "EC private key (P-256)");
+    assert!(keys[0].has_certificate);
+    // Without the policy's word the same key does nothing.
+    assert_eq!(
+        operations.signer("pec", certificate).err(),
+        Some(HsmError::CurveNotAllowed)
+    );
+    let csr = operations.csr("pec", PROVIDER, SERVICE);
+    assert_eq!(csr, Err(HsmError::CurveNotAllowed));
+    let made = operations.keygen("pec-2", KeyType::P256);
+    assert_eq!(made, Err(HsmError::CurveNotAllowed));
 }
 
 #[test]

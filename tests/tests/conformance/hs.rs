@@ -209,6 +209,46 @@ fn hs_01_the_key_is_made_in_the_module_and_software_keys_are_marked() {
     }
 }
 
+/// SG-04: RSA, unless the policy says otherwise.
+pub fn a_key_on_p_256_signs_where_the_policy_allows_it() {
+    let token = TokenFolder::new();
+    let mut appliance = Appliance::with_token(&token);
+    let keygen = ["hsm", "keygen", "--type", "p256"];
+    let said = appliance.refused(&keygen);
+    assert!(said.contains("ecdsa_keys_allowed = true"), "{said}");
+    appliance.set_policy("ecdsa_keys_allowed", true);
+    appliance.well(&keygen);
+    assert!(token.objects(Appliance::TOKEN_LABEL).contains("EC"));
+    appliance.certify_key();
+    let listed = appliance.well(&["hsm", "list"]);
+    assert!(listed.contains("EC private key (P-256)"), "{listed}");
+    appliance.serve();
+    let trio = Trio::at(&appliance);
+    let certified = trio.certify(&trio.draft());
+    for (number, message) in certified.all().iter().enumerate() {
+        let file = appliance.write_beside(&format!("{number}.eml"), &message.message.raw);
+        judge::openssl_accepts(&file, &appliance.anchors());
+        let shown = appliance.well(&["verify", arg(&file)]);
+        assert!(shown.contains("genuine"), "{shown}");
+        // Who does not know of this policy goes by the rules.
+        let strict = judge::own_verifier(&file, &appliance.anchors());
+        assert!(
+            !strict.status.success(),
+            "{}",
+            ceralacca_tests::program::said(&strict)
+        );
+    }
+    appliance.stop();
+    appliance.set_policy("ecdsa_keys_allowed", false);
+    let said = appliance
+        .try_serve()
+        .expect_err("a key that is not allowed");
+    assert!(
+        said.contains("P-256") && said.contains("ecdsa_keys_allowed"),
+        "{said}"
+    );
+}
+
 #[test]
 fn hs_02_messages_signed_by_the_module_verify_everywhere() {
     // Only the digest of the signed attributes goes in (CKM_RSA_PKCS over a DigestInfo): what proves it
