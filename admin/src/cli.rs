@@ -541,6 +541,10 @@ pub enum HsmCommand {
         #[arg(long, value_name = "LABEL")]
         label: Option<String>,
     },
+    /// Make a key among custodians and witnesses, or open its PIN with their shares; see
+    /// firmware-config/ceremony.md.
+    #[command(subcommand)]
+    Ceremony(CeremonyCommand),
     /// Print the request for the key's certificate (PEM), or write it.
     Csr {
         /// Write it here instead.
@@ -569,6 +573,54 @@ pub enum HsmCommand {
     Recall,
     /// List keys, with what holds them.
     List,
+}
+
+/// `hsm ceremony …`
+#[derive(Debug, Clone, Subcommand)]
+pub enum CeremonyCommand {
+    /// Make the key, split its PIN among the custodians, and write the record that the key signs.
+    Hold(CeremonyArguments),
+    /// Rebuild the PIN file from the shares of a quorum.
+    Open {
+        /// File of a share, mode 600; once per share.
+        #[arg(long = "share", value_name = "F", required = true)]
+        shares: Vec<PathBuf>,
+        /// Write the PIN here, not to the file of the settings.
+        #[arg(long, value_name = "F")]
+        pin_file: Option<PathBuf>,
+    },
+}
+
+/// `hsm ceremony hold`
+#[derive(Debug, Clone, Args)]
+pub struct CeremonyArguments {
+    /// Who types.
+    #[arg(long, value_name = "NAME")]
+    pub operator: String,
+    /// Who gets a share; once per person.
+    #[arg(long = "custodian", value_name = "NAME", required = true)]
+    pub custodians: Vec<String>,
+    /// So many shares open the key.
+    #[arg(long, value_name = "M")]
+    pub quorum: u8,
+    /// Who watches; once per person.
+    #[arg(long = "witness", value_name = "NAME", required = true)]
+    pub witnesses: Vec<String>,
+    /// A new folder for the shares and the record.
+    #[arg(long, value_name = "F")]
+    pub folder: PathBuf,
+    /// The key's label; that of the settings when left out.
+    #[arg(long, value_name = "LABEL")]
+    pub label: Option<String>,
+    /// `p256` only where the policy has `ecdsa_keys_allowed`.
+    #[arg(long = "type", value_enum, default_value_t = KeyKind::Rsa)]
+    pub kind: KeyKind,
+    /// RSA bits: 2048 (when left out), 3072 or 4096.
+    #[arg(long)]
+    pub bits: Option<usize>,
+    /// Initialise the token first: file with the security officer's PIN, mode 600.
+    #[arg(long, value_name = "F")]
+    pub so_pin_file: Option<PathBuf>,
 }
 
 /// `task …`

@@ -5,9 +5,10 @@
 //! session that is lost is opened again, each signature is checked with the public key before it is
 //! handed out (SG-16). [`software`], [`pkcs11`] and [`sim`] only say how a session opens and signs.
 //! [`operations`] are the commands of `ceralacca hsm`, [`authority`] is a certification authority for
-//! evaluation and tests.
+//! evaluation and tests; at a [`ceremony`] a key is made among witnesses (HS-08).
 
 pub mod authority;
+pub mod ceremony;
 pub mod csr;
 pub mod error;
 pub mod limits;

@@ -42,6 +42,19 @@ pub enum KeyHolder {
     Token(Pkcs11Settings),
 }
 
+impl KeyHolder {
+    /// The PKCS#11 library, where there is one.
+    pub(crate) fn module(&self) -> Option<String> {
+        match self {
+            Self::Token(settings) => Some(settings.module.display().to_string()),
+            Self::Software { .. } | Self::Sealed { .. } => None,
+        }
+    }
+}
+
+/// Signs some octets.
+type Signing<'a> = dyn Fn(&[u8]) -> Result<Vec<u8>, HsmError> + 'a;
+
 /// The commands on keys.
 #[derive(Debug, Clone)]
 pub struct Operations {
@@ -108,16 +121,26 @@ impl Operations {
         }
     }
 
-    /// Makes a key that has no namesake; a number means RSA of so many bits.
-    pub fn keygen(&self, label: &str, key: impl Into<KeyType>) -> Result<KeyObject, HsmError> {
-        let key_type = key.into();
+    /// Where keys are held.
+    pub const fn holder(&self) -> &KeyHolder {
+        &self.holder
+    }
+
+    /// Such a key may be made, as far as label, kind and policy say.
+    pub(crate) fn may_make(&self, label: &str, key_type: KeyType) -> Result<(), HsmError> {
         check_label(label, KEY_LABEL_BYTES_MAX)?;
         if let KeyType::Rsa(bits) = key_type
             && ![2048, 3072, 4096].contains(&bits)
         {
             return Err(HsmError::KeySize(bits));
         }
-        self.allowed(key_type)?;
+        self.allowed(key_type)
+    }
+
+    /// Makes a key that has no namesake; a number means RSA of so many bits.
+    pub fn keygen(&self, label: &str, key: impl Into<KeyType>) -> Result<KeyObject, HsmError> {
+        let key_type = key.into();
+        self.may_make(label, key_type)?;
         match &self.holder {
             KeyHolder::Software { folder } | KeyHolder::Sealed { folder, .. } => {
                 let path = key_path(folder, label);
@@ -150,18 +173,32 @@ impl Operations {
         provider_name: &str,
         service_address: &str,
     ) -> Result<String, HsmError> {
+        self.with_key(label, |public, sign| {
+            csr::request(public, provider_name, service_address, sign)
+        })
+    }
+
+    /// The signature of a key over some octets, for what is no mail.
+    pub(crate) fn sign(&self, label: &str, octets: &[u8]) -> Result<Vec<u8>, HsmError> {
+        self.with_key(label, |_, sign| sign(octets))
+    }
+
+    /// Acts with a key that the policy allows, and with what signs by it.
+    fn with_key<T>(
+        &self,
+        label: &str,
+        act: impl FnOnce(&PublicKey, &Signing<'_>) -> Result<T, HsmError>,
+    ) -> Result<T, HsmError> {
         match &self.holder {
             KeyHolder::Software { .. } | KeyHolder::Sealed { .. } => {
                 let key = self.load(label)?;
                 self.allowed(key.public().key_type())?;
-                csr::request(key.public(), provider_name, service_address, |octets| {
-                    key.sign(octets)
-                })
+                act(key.public(), &|octets| key.sign(octets))
             }
             KeyHolder::Token(settings) => self.on_token(settings, false, |token, session| {
                 let key = token.key(session, label)?;
                 self.allowed(key.public.key_type())?;
-                csr::request(&key.public, provider_name, service_address, |octets| {
+                act(&key.public, &|octets| {
                     let hash = digest::digest(&digest::SHA256, octets);
                     token
                         .sign_hash(session, &key, hash.as_ref())

@@ -1,14 +1,15 @@
 //! `hsm …`: through the appliance that runs (two processes on one token may crash its module), else
 //! offline under the lock.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use ceralacca_core::disk::DataFolder;
+use ceralacca_firmware::Settings;
 use serde_json::json;
 
-use crate::cli::HsmCommand;
-use crate::control::{HsmRequest, Request};
-use crate::keys::replace;
+use crate::cli::{CeremonyCommand, HsmCommand};
+use crate::control::{CeremonyRequest, HsmRequest, Request};
+use crate::keys::{Keys, replace};
 use crate::reach;
 use crate::report::{Failure, Report};
 
@@ -25,6 +26,7 @@ pub(super) fn hsm(data: &DataFolder, order: HsmCommand) -> Result<Report, Failur
         HsmCommand::Keygen { kind, bits, label } => {
             ask(data, HsmRequest::Keygen { label, kind, bits })
         }
+        HsmCommand::Ceremony(order) => ceremony(data, order),
         HsmCommand::Csr { out, label } => csr(data, label, out.as_deref()),
         HsmCommand::ImportCert {
             file,
@@ -43,6 +45,32 @@ pub(super) fn hsm(data: &DataFolder, order: HsmCommand) -> Result<Report, Failur
         }
         HsmCommand::Recall => ask(data, HsmRequest::Recall),
         HsmCommand::List => ask(data, HsmRequest::List),
+    }
+}
+
+/// Paths are the caller's, whoever carries it out.
+fn ceremony(data: &DataFolder, order: CeremonyCommand) -> Result<Report, Failure> {
+    let whole = |path: PathBuf| std::path::absolute(path).map_err(Failure::refused);
+    match order {
+        CeremonyCommand::Hold(said) => {
+            let request = CeremonyRequest {
+                operator: said.operator,
+                custodians: said.custodians,
+                quorum: said.quorum,
+                witnesses: said.witnesses,
+                folder: whole(said.folder)?,
+                label: said.label,
+                kind: said.kind,
+                bits: said.bits,
+                so_pin_file: said.so_pin_file.map(whole).transpose()?,
+            };
+            ask(data, HsmRequest::Ceremony(request))
+        }
+        // With the key out of reach nothing runs: the files are all that is needed.
+        CeremonyCommand::Open { shares, pin_file } => {
+            let settings = Settings::load(data).map_err(Failure::refused)?;
+            Keys::of(data, &settings).open_pin(&shares, pin_file.as_deref())
+        }
     }
 }
 

@@ -25,6 +25,7 @@ impl Keys<'_> {
             HsmRequest::Keygen { label, kind, bits } => {
                 self.keygen(label.as_deref(), key_type(kind, bits)?)
             }
+            HsmRequest::Ceremony(request) => self.ceremony(request, state),
             HsmRequest::Csr { label } => self.csr(label.as_deref()),
             HsmRequest::ImportCert {
                 label,
@@ -181,7 +182,7 @@ impl Keys<'_> {
         Ok(Report::done(words, report))
     }
 
-    fn label<'b>(&'b self, label: Option<&'b str>) -> &'b str {
+    pub(super) fn label<'b>(&'b self, label: Option<&'b str>) -> &'b str {
         label.unwrap_or(self.settings.signer.key_label())
     }
 }

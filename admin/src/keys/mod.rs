@@ -15,6 +15,7 @@
 //!
 //! The signing certificate is judged by the profile of RFC 6109 §5.5 each time it is loaded (SG-11).
 
+mod ceremony;
 mod commands;
 pub mod dkim;
 mod rotation;
@@ -268,12 +269,25 @@ impl<'a> Keys<'a> {
         let step = match &error {
             HsmError::NoKey(_) => "; run `hsm keygen`, then `hsm csr` and `hsm import-cert FILE`",
             HsmError::NoToken(_) => "; insert it, or make it with `hsm init --so-pin-file F`",
+            HsmError::File { .. } if self.lacks_pin() => {
+                "; put the PIN file back, with `hsm ceremony open` from the shares of a ceremony"
+            }
             HsmError::OtherKey => {
                 "; import the certificate of this key with `hsm import-cert FILE`"
             }
             _ => "",
         };
         Failure::Refused(format!("{error}{step}"))
+    }
+
+    /// The settings name a PIN file that is not there.
+    fn lacks_pin(self) -> bool {
+        match &self.settings.signer {
+            SignerSettings::Soft {} => false,
+            SignerSettings::Vector { pin_file, .. } | SignerSettings::Pkcs11 { pin_file, .. } => {
+                !self.data.0.join(pin_file).exists()
+            }
+        }
     }
 
     /// What holds the key, without asking the token.

@@ -9,6 +9,7 @@ use std::sync::{Arc, OnceLock};
 use ceralacca_core::ports::{Signer, SignerError};
 use ceralacca_core::smime::SigningCertificate;
 use ceralacca_core::smime::profile::AllowedKeys;
+use ceralacca_hsm::ceremony::{self, Ceremony};
 use ceralacca_hsm::operations::KeyHolder;
 use ceralacca_hsm::{HsmError, KeyType, Operations, Pkcs11Settings, Pkcs11Signer};
 use cryptoki_sys::{CK_FUNCTION_LIST, CK_RV, CK_SLOT_ID, CK_TOKEN_INFO, CKR_OK};
@@ -130,6 +131,38 @@ fn sg_04_a_key_on_p_256_signs_in_the_module() {
     assert_eq!(csr, Err(HsmError::CurveNotAllowed));
     let made = operations.keygen("pec-2", KeyType::P256);
     assert_eq!(made, Err(HsmError::CurveNotAllowed));
+}
+
+#[test]
+fn hs_08_a_ceremony_initialises_a_token_with_a_pin_that_nobody_saw() {
+    let scratch = tempfile::tempdir().unwrap();
+    let settings = Pkcs11Settings {
+        pin_file: scratch.path().join("pin"),
+        ..settings("ceremony")
+    };
+    let operations = Operations::new(KeyHolder::Token(settings.clone()));
+    let name = |name: &str| name.to_owned();
+    let ceremony = Ceremony {
+        provider: PROVIDER.to_owned(),
+        service_address: SERVICE.to_owned(),
+        operator: name("Olga Rossi"),
+        custodians: vec![name("Anna Bianchi"), name("Bruno Verdi")],
+        quorum: 2,
+        witnesses: vec![name("Vito Gallo")],
+        label: name("pec"),
+        key: KeyType::Rsa(2048),
+        so_pin_file: Some(folder().join("so-pin")),
+        folder: scratch.path().join("ceremony"),
+    };
+    let held = ceremony.hold(&operations, now()).unwrap();
+    for words in ["PKCS#11 token \"ceremony\"", MODULE, "held in software"] {
+        assert!(held.record.contains(words), "{}", held.record);
+    }
+    // The PIN comes back from the shares, and opens the token.
+    std::fs::remove_file(&settings.pin_file).unwrap();
+    assert!(operations.public_key("pec").is_err());
+    ceremony::open(&held.shares, &settings.pin_file).unwrap();
+    operations.public_key("pec").unwrap();
 }
 
 #[test]
