@@ -573,6 +573,8 @@ pub enum HsmCommand {
     Recall,
     /// List keys, with what holds them.
     List,
+    /// Compare what each key has signed with the signed messages in the log, as is done each night.
+    Reconcile,
 }
 
 /// `hsm ceremony …`

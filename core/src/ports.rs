@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use crate::envelope::SignedDraft;
 use crate::instant::Instant;
+use crate::reconciliation::KeyMark;
 use crate::rope::Rope;
 use crate::smime::SigningCertificate;
 
@@ -65,6 +66,13 @@ pub trait Signer: Send + Sync {
 
     /// The certificate that the next signature will name.
     fn certificate(&self) -> Arc<SigningCertificate>;
+
+    /// Signatures that each key has made since the start, those included that nobody waited for any more
+    /// (LG-14). A signer of several keys says it of each.
+    fn made(&self) -> Vec<(KeyMark, u64)> {
+        let key = KeyMark::of(&self.certificate().certificate);
+        vec![(key, self.describe().signatures)]
+    }
 
     /// What holds the key, in words for people: `software key (evaluation)` or the token's label.
     fn describe(&self) -> SignerDescription;

@@ -45,6 +45,7 @@ pub(super) fn hsm(data: &DataFolder, order: HsmCommand) -> Result<Report, Failur
         }
         HsmCommand::Recall => ask(data, HsmRequest::Recall),
         HsmCommand::List => ask(data, HsmRequest::List),
+        HsmCommand::Reconcile => ask(data, HsmRequest::Reconcile),
     }
 }
 

@@ -369,6 +369,8 @@ pub enum HsmRequest {
     Recall,
     /// List keys.
     List,
+    /// Compare what the keys have signed with the log.
+    Reconcile,
 }
 
 /// About tasks of operators.

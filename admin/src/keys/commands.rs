@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use ceralacca_core::instant::Instant;
+use ceralacca_core::reconciliation::KeyLine;
 use ceralacca_core::state::State;
 use ceralacca_hsm::KeyType;
 use ceralacca_hsm::operations::KeyObject;
@@ -38,6 +39,7 @@ impl Keys<'_> {
             }
             HsmRequest::Recall => self.recalled(),
             HsmRequest::List => self.list(state),
+            HsmRequest::Reconcile => reconcile(state),
         }
     }
 
@@ -185,6 +187,40 @@ impl Keys<'_> {
     pub(super) fn label<'b>(&'b self, label: Option<&'b str>) -> &'b str {
         label.unwrap_or(self.settings.signer.key_label())
     }
+}
+
+/// `hsm reconcile` (LG-14).
+fn reconcile(state: &State) -> Result<Report, Failure> {
+    let found = state.reconcile().map_err(Failure::refused)?;
+    let mut words: String = found.keys.iter().map(|key| format!("{key}\n")).collect();
+    let alarms: Vec<String> = found.keys.iter().filter_map(KeyLine::alarm).collect();
+    if found.keys.is_empty() {
+        words.push_str("no key has signed anything yet\n");
+    }
+    for alarm in &alarms {
+        words.push_str(&format!("ALARM: {alarm}\n"));
+    }
+    let keys: Vec<Value> = found.keys.iter().map(counted).collect();
+    let object = json!({ "at": found.at.rfc3339(), "keys": keys, "alarms": alarms });
+    Ok(Report {
+        held: alarms.is_empty(),
+        ..Report::done(words, object)
+    })
+}
+
+fn counted(key: &KeyLine) -> Value {
+    json!({
+        "key": key.key.to_string(),
+        "made": key.made,
+        "logged": key.logged,
+        "uncounted": key.uncounted,
+        "other": key.other,
+        "dropped": key.dropped,
+        "under_way": key.under_way,
+        "left": key.left,
+        "missing": key.missing,
+        "excess": key.excess,
+    })
 }
 
 fn line(key: &KeyObject, in_use: &str) -> String {

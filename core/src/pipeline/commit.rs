@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::between;
 use super::draft::{self, Drafted, Drafter, Finish};
 use super::sabotage;
-use super::stages::give;
+use super::stages::give_signed;
 use super::work::Work;
 use crate::blob::{BlobError, BlobRef};
 use crate::journal::Partition;
@@ -14,6 +14,7 @@ use crate::mailbox::Content;
 use crate::owner::{Command, ReceiptContent};
 use crate::ports::Signature;
 use crate::proof::Signed;
+use crate::reconciliation::KeyMark;
 use crate::rope::Rope;
 use crate::smime::cms;
 use crate::state::Shared;
@@ -27,17 +28,38 @@ pub(super) fn commit(
     let mut commands = Vec::with_capacity(batch.len());
     for (drafted, signatures) in batch {
         let work = drafted.work.clone();
+        let marks = shared.uses.marks(&signatures);
         match assemble(shared, drafter, drafted, &signatures) {
-            Ok(command) => commands.push((command, work)),
-            Err(setback) => drafter.set_back(work, setback),
+            Ok(mut command) => {
+                say_who_signed(&mut command, &marks);
+                commands.push((command, work, (marks, signatures.len())));
+            }
+            Err(setback) => {
+                shared.uses.dropped(&marks, signatures.len());
+                drafter.set_back(work, setback);
+            }
         }
     }
     // Crash here: blobs that nobody names; the rows are still open and are drafted anew.
     if sync(shared) {
         commands
             .into_iter()
-            .for_each(|(command, work)| give(shared, command, work));
+            .for_each(|(command, work, signed)| give_signed(shared, command, work, signed));
     }
+}
+
+/// Each signed message counts for its key in the record of its step (LG-14).
+fn say_who_signed(command: &mut Command, marks: &[KeyMark]) {
+    let evidence = match command {
+        Command::Accept(accepted, ..) => &mut accepted.evidence,
+        Command::Refuse(refused, _) => &mut refused.evidence,
+        Command::Certify(certified) => &mut certified.evidence,
+        Command::Answer(answered, _) => &mut answered.evidence,
+        Command::FireTimer(fired, _) => &mut fired.evidence,
+        // A delivery report is signed by nobody.
+        _ => return,
+    };
+    evidence.signed_by = marks.to_vec();
 }
 
 fn assemble(

@@ -17,6 +17,7 @@ use crate::journal::record::Forgotten;
 use crate::limits;
 use crate::owner::{Command, CommandError, MailboxOrder, Outcome};
 use crate::ports::{Signature, Signer, SignerError, SigningRequest, VirusScanner};
+use crate::reconciliation::KeyMark;
 use crate::state::Shared;
 
 /// A batch with its signatures, in the order of [`Drafted::requests`].
@@ -163,11 +164,26 @@ fn purge(shared: &Arc<Shared>, now: Instant) {
 
 /// Sends a command whose work goes back into the queue when the owner cannot take it now.
 pub(super) fn give(shared: &Arc<Shared>, command: Command, work: Work) {
+    give_signed(shared, command, work, (Vec::new(), 0));
+}
+
+/// The same with who signed how many messages of it: what the owner does not take is accounted for (LG-14).
+pub(super) fn give_signed(
+    shared: &Arc<Shared>,
+    command: Command,
+    work: Work,
+    (marks, messages): (Vec<KeyMark>, usize),
+) {
     let again = shared.clone();
-    let reply = move |answer: Result<Outcome, CommandError>| match answer {
-        Ok(Outcome::Again) => again.work.put(work),
-        Ok(_) | Err(CommandError::Stopping) => {}
-        Err(_) => again.work.put_back(work, RETRY),
+    let reply = move |answer: Result<Outcome, CommandError>| {
+        if matches!(answer, Ok(Outcome::Already) | Err(_)) && messages > 0 {
+            again.uses.dropped(&marks, messages);
+        }
+        match answer {
+            Ok(Outcome::Again) => again.work.put(work),
+            Ok(_) | Err(CommandError::Stopping) => {}
+            Err(_) => again.work.put_back(work, RETRY),
+        }
     };
     shared.send_waiting(command, Box::new(reply));
 }
