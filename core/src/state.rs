@@ -17,7 +17,7 @@ use crate::journal::lane::{Lane, Recovered};
 use crate::journal::record::{Paths, Started};
 use crate::journal::{Appended, Batch, JournalError, LaneReader, LaneStore, Partition, Position};
 use crate::limits;
-use crate::marker::Marker;
+use crate::marker::{Fresh, Marker};
 use crate::owner::{Command, CommandError, Inboxes, Message, Outcome, Owner, Reply, Submission};
 use crate::pipeline::{Pipeline, Timers, Warnings, WorkQueue};
 use crate::point::access::distinct;
@@ -184,6 +184,7 @@ pub(crate) struct Shared {
     pub(crate) folded: FoldedRoom,
     pub(crate) reader: LaneReader,
     pub(crate) scanner_gate: Arc<ScannerGate>,
+    pub(crate) fresh_marks: Fresh,
     pub(crate) quarantine: Option<Arc<Quarantine>>,
     behind: RwLock<Option<Behind>>,
     inbox: Sender<Message>,
@@ -700,6 +701,7 @@ pub(crate) fn open(
         folder: options.folder,
         disk_reserve_bytes: options.disk_reserve_bytes,
         scanner_gate: Arc::default(),
+        fresh_marks: Fresh::default(),
         quarantine: options.quarantine,
         on_fatal: options.on_fatal,
         sabotage: options.sabotage,

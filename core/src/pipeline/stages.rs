@@ -6,7 +6,7 @@ use std::thread::{Builder, JoinHandle};
 use std::time::Duration;
 
 use crossbeam_channel::{Receiver, Sender, bounded};
-use rayon::iter::{IntoParallelRefIterator, ParallelIterator};
+use rayon::iter::{IndexedParallelIterator, IntoParallelRefIterator, ParallelIterator};
 use rayon::{ThreadPool, ThreadPoolBuilder};
 
 use super::draft::{Drafted, Drafter, Setback};
@@ -164,20 +164,40 @@ fn purge(shared: &Arc<Shared>, now: Instant) {
 
 /// Sends a command whose work goes back into the queue when the owner cannot take it now.
 pub(super) fn give(shared: &Arc<Shared>, command: Command, work: Work) {
-    give_signed(shared, command, work, (Vec::new(), 0));
+    give_signed(shared, command, work, SignedBy::default());
 }
 
-/// The same with who signed how many messages of it: what the owner does not take is accounted for (LG-14).
-pub(super) fn give_signed(
-    shared: &Arc<Shared>,
-    command: Command,
-    work: Work,
-    (marks, messages): (Vec<KeyMark>, usize),
-) {
+/// Who signed how many messages of a piece of work (LG-14); nobody any of it by default.
+#[derive(Debug, Clone, Default)]
+pub(super) struct SignedBy {
+    /// One where it signed all, else one for each message.
+    pub(super) keys: Vec<KeyMark>,
+    messages: usize,
+}
+
+impl SignedBy {
+    /// Of these signatures.
+    pub(super) fn of(shared: &Shared, signatures: &[Signature]) -> Self {
+        Self {
+            keys: shared.uses.marks(signatures),
+            messages: signatures.len(),
+        }
+    }
+
+    /// They come to nothing: the work was done already, or is drafted anew.
+    pub(super) fn dropped(&self, shared: &Shared) {
+        if self.messages > 0 {
+            shared.uses.dropped(&self.keys, self.messages);
+        }
+    }
+}
+
+/// The same with who signed it: what the owner does not take is accounted for.
+pub(super) fn give_signed(shared: &Arc<Shared>, command: Command, work: Work, by: SignedBy) {
     let again = shared.clone();
     let reply = move |answer: Result<Outcome, CommandError>| {
-        if matches!(answer, Ok(Outcome::Already) | Err(_)) && messages > 0 {
-            again.uses.dropped(&marks, messages);
+        if matches!(answer, Ok(Outcome::Already) | Err(_)) {
+            by.dropped(&again);
         }
         match answer {
             Ok(Outcome::Again) => again.work.put(work),
@@ -205,6 +225,9 @@ fn drafting_pool() -> std::io::Result<ThreadPool> {
         .map_err(std::io::Error::other)
 }
 
+/// A draft takes some 30 µs: waking another thread for fewer costs more than it wins.
+const DRAFTS_PER_TASK: usize = 4;
+
 /// Below the rings and the owner, above the keeper of views.
 const DRAFTING_NICENESS: i32 = 5;
 
@@ -212,7 +235,12 @@ fn draft(drafter: &Arc<Drafter>, pool: &ThreadPool, to_sign: &Sender<Vec<Drafted
     let queue = &drafter.shared.work;
     let in_parallel = |part: &[Work]| {
         let draft = |work: &Work| draft_one(drafter, work.clone());
-        pool.install(|| part.par_iter().filter_map(draft).collect())
+        pool.install(|| {
+            part.par_iter()
+                .with_min_len(DRAFTS_PER_TASK)
+                .filter_map(draft)
+                .collect()
+        })
     };
     while let Some(works) = queue.take_signable(limits::BATCH_MESSAGES_MAX) {
         if !draft_batch(&works, in_parallel, |batch| to_sign.send(batch).is_ok()) {

@@ -49,6 +49,18 @@ pub enum RecordError {
     },
 }
 
+/// Takes octets for their number.
+struct Count(usize);
+
+impl minicbor::encode::Write for &mut Count {
+    type Error = std::convert::Infallible;
+
+    fn write_all(&mut self, octets: &[u8]) -> Result<(), Self::Error> {
+        self.0 += octets.len();
+        Ok(())
+    }
+}
+
 macro_rules! kinds {
     ($($number:literal $name:ident $doc:literal)*) => {
         /// A fact.
@@ -72,6 +84,14 @@ macro_rules! kinds {
             pub fn to_bytes(&self) -> Vec<u8> {
                 // Writing to a vector cannot fail.
                 match self { $(Record::$name(r) => minicbor::to_vec(r).unwrap_or_default(),)* }
+            }
+
+            /// Octets of [`Record::to_bytes`], counted without writing them.
+            pub fn encoded_length(&self) -> usize {
+                let mut count = Count(0);
+                // Counting cannot fail.
+                let _ = match self { $(Record::$name(r) => minicbor::encode(r, &mut count),)* };
+                count.0
             }
 
             /// Reads what [`Record::to_bytes`] wrote.
