@@ -338,6 +338,15 @@ pub const CERTIFICATE_OVERLAP_DAYS: i64 = 7;
 pub const FORWARD_FAILING_DAYS: i64 = 7;
 /// Holders told by one record.
 pub const HOLDERS_TOLD_PER_RECORD_MAX: usize = 100;
+/// How often what the keys have signed is noted (LG-14): what a crash leaves uncounted.
+pub const SIGNATURES_NOTED_MS: i64 = 60 * 60 * 1000;
+/// When signatures are reconciled, after midnight UTC: three or four in the morning in Italy.
+pub const RECONCILED_AFTER_MS: i64 = 2 * 60 * 60 * 1000;
+/// How often somebody looks whether it is time.
+pub const RECONCILIATION_POLL: std::time::Duration = std::time::Duration::from_secs(60);
+/// Signatures of one key that are made and not yet in the log, at most: a message needs up to three, and a batch
+/// is drafted, signed, kept or on its way to the owner.
+pub const SIGNATURES_UNDER_WAY_MAX: u64 = BATCH_MESSAGES_MAX as u64 * 3 * 4;
 /// Open tasks of operators; further ones are said aloud only.
 pub const TASKS_OPEN_MAX: usize = 10_000;
 /// Characters that say what a task is about.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::between;
 use super::draft::{self, Drafted, Drafter, Finish, Setback};
 use super::sabotage;
-use super::stages::give;
+use super::stages::{SignedBy, give_signed};
 use super::work::Work;
 use crate::blob::{BlobError, BlobRef};
 use crate::journal::Partition;
@@ -30,9 +30,13 @@ pub(super) fn commit(
     let mut made = Vec::with_capacity(batch.len());
     for (drafted, signatures) in batch {
         let work = drafted.work.clone();
+        let by = SignedBy::of(shared, &signatures);
         match Made::of(shared, &mut template, drafted, &signatures) {
-            Ok(done) => made.push(done),
-            Err(setback) => drafter.set_back(work, setback),
+            Ok(done) => made.push(Made { by, ..done }),
+            Err(setback) => {
+                by.dropped(shared);
+                drafter.set_back(work, setback);
+            }
         }
     }
     drop(template);
@@ -41,14 +45,29 @@ pub(super) fn commit(
     if sync(shared) {
         commands
             .into_iter()
-            .for_each(|(command, work)| give(shared, command, work));
+            .for_each(|(command, work, by)| give_signed(shared, command, work, by));
     }
+}
+
+/// Each signed message counts for its key in the record of its step (LG-14).
+fn say_who_signed(command: &mut Command, by: &SignedBy) {
+    let evidence = match command {
+        Command::Accept(accepted, ..) => &mut accepted.evidence,
+        Command::Refuse(refused, _) => &mut refused.evidence,
+        Command::Certify(certified) => &mut certified.evidence,
+        Command::Answer(answered, _) => &mut answered.evidence,
+        Command::FireTimer(fired, _) => &mut fired.evidence,
+        // A delivery report is signed by nobody.
+        _ => return,
+    };
+    evidence.signed_by.clone_from(&by.keys);
 }
 
 /// Messages with their signatures, in the form in which they are stored.
 struct Made {
     work: Work,
     finish: Finish,
+    by: SignedBy,
     messages: Vec<Stored>,
     /// Of an accepted message.
     facts: Option<Vec<u8>>,
@@ -106,6 +125,7 @@ impl Made {
         Ok(Self {
             work: drafted.work,
             finish: drafted.finish,
+            by: SignedBy::default(),
             messages,
             facts,
         })
@@ -154,7 +174,7 @@ impl Made {
 
 /// Writes all that was made in few writes. While the disk is full accepted work waits, since it must end;
 /// any other failure stops the process (see *Commit*).
-fn write(shared: &Shared, drafter: &Drafter, made: Vec<Made>) -> Vec<(Command, Work)> {
+fn write(shared: &Shared, drafter: &Drafter, made: Vec<Made>) -> Vec<(Command, Work, SignedBy)> {
     let contents: Vec<_> = made.iter().flat_map(Made::contents).collect();
     let mut commands = Vec::with_capacity(made.len());
     match shared.blobs.append_all(&contents) {
@@ -163,9 +183,12 @@ fn write(shared: &Shared, drafter: &Drafter, made: Vec<Made>) -> Vec<(Command, W
             for one in made {
                 let (own, after) = rest.split_at(one.contents().count().min(rest.len()));
                 rest = after;
-                let work = one.work.clone();
+                let (work, by) = (one.work.clone(), one.by.clone());
                 let command = one.command(shared, drafter, own);
-                commands.extend(command.map(|command| (command, work)));
+                commands.extend(command.map(|mut command| {
+                    say_who_signed(&mut command, &by);
+                    (command, work, by)
+                }));
             }
         }
         // Where there is no room for all there may be some for one.
@@ -176,7 +199,10 @@ fn write(shared: &Shared, drafter: &Drafter, made: Vec<Made>) -> Vec<(Command, W
             commands.extend(one_by_one.flatten());
         }
         Err(error @ BlobError::NoSpace(_)) => {
-            let setback = |one: Made| drafter.set_back(one.work, Setback::Later(error.to_string()));
+            let setback = |one: Made| {
+                one.by.dropped(shared);
+                drafter.set_back(one.work, Setback::Later(error.to_string()));
+            };
             made.into_iter().for_each(setback);
         }
         Err(error) => {

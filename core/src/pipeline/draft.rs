@@ -628,6 +628,7 @@ impl Drafter {
             subject: subject.map(|s| s.chars().take(limits::EVIDENCE_SUBJECT_CHARS_MAX).collect()),
             made: Vec::new(),
             provider: self.issuer()?.provider,
+            signed_by: Vec::new(),
         })
     }
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use aws_lc_rs::digest;
 
-use super::certificate::Certificate;
+use super::certificate::{Certificate, PublicKey};
 use super::der::{self, DerError, tag};
 use super::{SigningCertificate, oid, time};
 use crate::instant::Instant;
@@ -160,13 +160,17 @@ fn content_info(signature: &Signature, content: Option<&[u8]>) -> Result<Vec<u8>
 fn signer_info(signature: &Signature, sha256: &[u8]) -> Result<Vec<u8>, SmimeError> {
     let certificate = Certificate::read(&signature.by.certificate)?;
     let attributes = der::Reader::new(&signature.signed_attributes).expect(tag::SET)?;
-    let rsa = der::sequence(&[&der::oid(&oid::RSA), &[tag::NULL, 0]]);
+    let algorithm = match certificate.public_key()? {
+        // RFC 5754 §3.3: no parameters.
+        PublicKey::P256(_) => der::sequence(&[&der::oid(&oid::ECDSA_WITH_SHA256)]),
+        _ => der::sequence(&[&der::oid(&oid::RSA), &[tag::NULL, 0]]),
+    };
     Ok(der::sequence(&[
         &der::unsigned(&[1]),
         &der::sequence(&[certificate.issuer, certificate.serial]),
         sha256,
         &der::element(tag::context(0), attributes.content),
-        &rsa,
+        &algorithm,
         &der::element(tag::OCTET_STRING, &signature.value),
     ]))
 }

@@ -16,7 +16,7 @@ pub use arrival::{
     Placed, Placement, Received, SeenMark, Shelf, SignedVerdict,
 };
 pub use evidence::Evidence;
-pub use house::{QuarantineRead, QuarantineRemoved, Started};
+pub use house::{KeyUse, QuarantineRead, QuarantineRemoved, SignaturesNoted, Started};
 pub use mailbox::{
     Appended, Expunged, Filing, FlagChange, Flagged, FolderChanged, Purged, QuotaWarned, Restored,
 };
@@ -145,6 +145,7 @@ kinds! {
     60 Started "The appliance started."
     61 QuarantineRead "An operator read what the quarantine keeps."
     62 QuarantineRemoved "A message was removed from the quarantine, its term being over."
+    63 SignaturesNoted "What the keys have signed since the note before."
     43 ForwardTargetChanged "A forward target fails, or does no more."
     44 HolderTold "Plain messages of the house are owed to holders."
     46 MailboxTouched "A mailbox was used: no change by anybody."
