@@ -67,7 +67,7 @@
 //! | writer | journal segments | anything else |
 //! | courier, draft, sign, commit | a stage of the [`pipeline`] each | wait for a batch to fill |
 //! | drafting pool, one per core | drafts and digests, at lower priority | touches state |
-//! | signers | sessions of the module or the software key | see an octet of mail |
+//! | signers | modules, PINs and keys, a child process for each token with a worker per session | see an octet of mail |
 //! | views | sled and mailbox files | are waited for by mail |
 //! | marker | marks for header search ([`view::marks`]) | is waited for by anybody |
 //! | passwords, two | Argon2id | touch a ring |

@@ -12,7 +12,10 @@ use ceralacca_core::ports::{Clock, Signature, Signer, SignerError, SigningReques
 use ceralacca_core::smime::SigningCertificate;
 use ceralacca_hsm::limits::MODULE_RENEWAL_PAUSE;
 use ceralacca_hsm::operations::KeyHolder;
-use ceralacca_hsm::{Authority, HsmError, Operations, Pkcs11Settings, Pkcs11Signer};
+use ceralacca_hsm::{
+    Authority, ChildProgram, HsmError, Operations, Pkcs11Settings, Pkcs11Signer, SigningPool,
+    TokenPlan,
+};
 
 const MODULE: &str = "/usr/lib/softhsm/libsofthsm2.so";
 const PIN: &str = "4711-geheim";
@@ -252,6 +255,78 @@ fn hs_05_a_token_that_is_away_does_not_end_the_sessions_of_another_signer() {
         assert!(sign(&absent).is_err());
         sign(&present).unwrap();
     }
+}
+
+/// No test of its own: what a child is.
+#[test]
+fn a_child_of_these_tests() {
+    if rustix::net::sockopt::socket_type(std::io::stdin()).is_ok() {
+        ceralacca_hsm::child::run().unwrap();
+    }
+}
+
+fn in_child(drawer: &Drawer) -> SigningPool {
+    let program = ChildProgram::this(&["--exact", "a_child_of_these_tests"]);
+    let holder = KeyHolder::Token(drawer.settings());
+    let plan = TokenPlan::in_child(program, &holder, "pec", Arc::clone(&drawer.certificate));
+    SigningPool::of(vec![plan]).unwrap()
+}
+
+fn requests() -> Vec<SigningRequest> {
+    vec![SigningRequest::of([7; 32], SystemClock.now()); 16]
+}
+
+#[test]
+fn hs_05_a_token_in_a_child_leaves_under_load_and_signs_within_two_seconds_of_its_return() {
+    let drawer = drawer();
+    let pool = in_child(&drawer);
+    let signs = || pool.sign(&requests()).iter().all(Result::is_ok);
+    assert!(signs());
+    let until = |what: &str, is_so: &dyn Fn() -> bool| {
+        let begun = Moment::now();
+        while !is_so() {
+            assert!(begun.elapsed() < RETURN_WAIT_MAX, "{what}");
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        begun.elapsed()
+    };
+    let returns: Vec<Duration> = (0..3)
+        .map(|_| {
+            drawer.pull_out();
+            until("it is away", &|| !signs() && !pool.is_available());
+            // Long enough for the longest pauses between tries.
+            std::thread::sleep(Duration::from_millis(1_500));
+            drawer.put_back();
+            until("it signs again", &signs)
+        })
+        .collect();
+    assert!(returns.iter().all(|it| it.as_secs() < 2), "{returns:?}");
+}
+
+/// An operator's command uses the token from this process while a child signs on it.
+#[test]
+fn hs_03_keys_are_listed_while_a_child_signs() {
+    let drawer = drawer();
+    let pool = in_child(&drawer);
+    let process = || pool.describe().tokens[0].process;
+    let (before, is_over) = (process(), AtomicBool::new(false));
+    std::thread::scope(|scope| {
+        let signer = scope.spawn(|| {
+            let mut rounds = 0;
+            while !is_over.load(Ordering::Relaxed) {
+                assert!(pool.sign(&requests()).iter().all(Result::is_ok));
+                rounds += 1;
+            }
+            rounds
+        });
+        let operations = Operations::new(KeyHolder::Token(drawer.settings()));
+        for _ in 0..150 {
+            assert_eq!(operations.list(&[]).unwrap().len(), 1);
+        }
+        is_over.store(true, Ordering::Relaxed);
+        assert!(signer.join().unwrap() > 0);
+    });
+    assert_eq!(process(), before, "the child has not crashed");
 }
 
 #[test]
