@@ -11,7 +11,7 @@ PACKAGES := build-essential clamav-daemon curl fetchmail getmail6 isync libxml2-
             python3-venv softhsm2 swaks tmux
 STRICT := -D warnings -D clippy::unwrap_used -D clippy::panic -D clippy::todo -D clippy::unimplemented
 
-.PHONY: help setup check fmt lint docs test simulate conformance bench audit
+.PHONY: help setup check fmt lint docs test simulate conformance bench bench-all bench-compare audit
 
 help:
 	@echo "make setup        install the Debian packages that tests use (quick when they are there)"
@@ -20,6 +20,8 @@ help:
 	@echo "make simulate     two providers simulated from seeds that nobody has tried yet, 20000 of them"
 	@echo "make conformance  the requirements of RFC 6109, one by one: pass or fail"
 	@echo "make bench        how fast: criterion, and the whole chain under load"
+	@echo "make bench-all    every row beside its target and its peers, as root on a quiet machine"
+	@echo "make bench-compare BASE=<git reference>  the rooms of a message by instructions, two builds"
 	@echo "make audit        licences, bans and advisories (needs cargo-deny)"
 
 setup:
@@ -76,6 +78,28 @@ conformance:
 bench:
 	cargo bench -p ceralacca-bench
 	cargo run --quiet --release -p ceralacca-bench -- chain
+
+bench-all:
+	cargo build --quiet --release -p ceralacca-bench
+	@mkdir -p bench/results
+	@file=bench/results/$$(date -u +%Y-%m-%dT%H%M).json; \
+	target/release/ceralacca-bench all --out $$file && echo "written: $$file"
+
+# Instructions do not depend on what else the machine does. PROFILE=dev is quicker to build.
+PROFILE ?= release
+BUILT = target/$(if $(filter dev,$(PROFILE)),debug,$(PROFILE))/ceralacca-bench
+bench-compare:
+	@test -n "$(BASE)" || { echo "make bench-compare BASE=<git reference>"; exit 2; }
+	@command -v valgrind >/dev/null || { echo "valgrind is not here: apt-get install valgrind"; exit 2; }
+	@mkdir -p target/compare
+	@git worktree remove --force target/compare/base 2>/dev/null || true
+	@git worktree add --quiet --detach target/compare/base $(BASE)
+	CARGO_TARGET_DIR=$(CURDIR)/target cargo build --quiet --profile $(PROFILE) \
+	  --manifest-path target/compare/base/Cargo.toml -p ceralacca-bench
+	@cp $(BUILT) target/compare/base-bench
+	@git worktree remove --force target/compare/base
+	cargo build --quiet --profile $(PROFILE) -p ceralacca-bench
+	@$(BUILT) rooms --against target/compare/base-bench
 
 audit:
 	@cargo deny --version >/dev/null 2>&1 || cargo install --locked cargo-deny

@@ -9,7 +9,7 @@ use ceralacca_firmware::ScannerSettings;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::conformance::settings::Server;
-use crate::control::ReceiptTypeWord;
+use crate::control::{KeyKind, ReceiptTypeWord};
 
 /// An open certified-mail (PEC, RFC 6109) appliance.
 #[derive(Debug, Parser)]
@@ -534,13 +534,20 @@ pub enum HsmCommand {
     },
     /// Make the signing key, inside the module.
     Keygen {
-        /// RSA bits: 2048, 3072 or 4096.
-        #[arg(long, default_value_t = 2048)]
-        bits: usize,
+        /// `p256` only where the policy has `ecdsa_keys_allowed`.
+        #[arg(long = "type", value_enum, default_value_t = KeyKind::Rsa)]
+        kind: KeyKind,
+        /// RSA bits: 2048 (when left out), 3072 or 4096.
+        #[arg(long)]
+        bits: Option<usize>,
         /// Its label; that of the settings when left out.
         #[arg(long, value_name = "LABEL")]
         label: Option<String>,
     },
+    /// Make a key among custodians and witnesses, or open its PIN with their shares; see
+    /// firmware-config/ceremony.md.
+    #[command(subcommand)]
+    Ceremony(CeremonyCommand),
     /// Print the request for the key's certificate (PEM), or write it.
     Csr {
         /// Write it here instead.
@@ -578,6 +585,56 @@ pub enum HsmCommand {
         #[arg(long, value_name = "N", default_value_t = 16, value_parser = clap::value_parser!(u16).range(1..=256))]
         sessions_max: u16,
     },
+    /// Compare what each key has signed with the signed messages in the log, as is done each night.
+    Reconcile,
+}
+
+/// `hsm ceremony …`
+#[derive(Debug, Clone, Subcommand)]
+pub enum CeremonyCommand {
+    /// Make the key, split its PIN among the custodians, and write the record that the key signs.
+    Hold(CeremonyArguments),
+    /// Rebuild the PIN file from the shares of a quorum.
+    Open {
+        /// File of a share, mode 600; once per share.
+        #[arg(long = "share", value_name = "F", required = true)]
+        shares: Vec<PathBuf>,
+        /// Write the PIN here, not to the file of the settings.
+        #[arg(long, value_name = "F")]
+        pin_file: Option<PathBuf>,
+    },
+}
+
+/// `hsm ceremony hold`
+#[derive(Debug, Clone, Args)]
+pub struct CeremonyArguments {
+    /// Who types.
+    #[arg(long, value_name = "NAME")]
+    pub operator: String,
+    /// Who gets a share; once per person.
+    #[arg(long = "custodian", value_name = "NAME", required = true)]
+    pub custodians: Vec<String>,
+    /// So many shares open the key.
+    #[arg(long, value_name = "M")]
+    pub quorum: u8,
+    /// Who watches; once per person.
+    #[arg(long = "witness", value_name = "NAME", required = true)]
+    pub witnesses: Vec<String>,
+    /// A new folder for the shares and the record.
+    #[arg(long, value_name = "F")]
+    pub folder: PathBuf,
+    /// The key's label; that of the settings when left out.
+    #[arg(long, value_name = "LABEL")]
+    pub label: Option<String>,
+    /// `p256` only where the policy has `ecdsa_keys_allowed`.
+    #[arg(long = "type", value_enum, default_value_t = KeyKind::Rsa)]
+    pub kind: KeyKind,
+    /// RSA bits: 2048 (when left out), 3072 or 4096.
+    #[arg(long)]
+    pub bits: Option<usize>,
+    /// Initialise the token first: file with the security officer's PIN, mode 600.
+    #[arg(long, value_name = "F")]
+    pub so_pin_file: Option<PathBuf>,
 }
 
 /// `task …`

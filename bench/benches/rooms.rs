@@ -1,126 +1,37 @@
-//! The rooms of one message, each alone: scan and draft, digest, CMS assembly, journal commit. A change
-//! that doubles one of these numbers wants a reason.
+//! The rooms of one message, each alone; then what needs a real disk or a large house. A change that doubles
+//! one of these numbers wants a reason.
 #![allow(missing_docs)]
 
 use std::hint::black_box;
-use std::path::Path;
 use std::sync::Arc;
 
+use ceralacca_bench::rooms;
 use ceralacca_core::address::{Address, Domain};
-use ceralacca_core::blob::BlobStore;
-use ceralacca_core::certification::{OriginalFacts, Recipient, RecipientType};
 use ceralacca_core::directory::{Directory, ProviderRecord};
-use ceralacca_core::disk::Disk;
-use ceralacca_core::disk::RealDisk;
-use ceralacca_core::disk::sim::SimDisk;
-use ceralacca_core::envelope::{Issuer, Seed, SignedDraft, Step};
+use ceralacca_core::disk::{Disk, RealDisk};
 use ceralacca_core::instant::Instant;
 use ceralacca_core::journal::lane::Lane;
 use ceralacca_core::journal::record::Started;
 use ceralacca_core::journal::{Batch, LaneStore, Partition};
-use ceralacca_core::message_id::Identifier;
-use ceralacca_core::mime::Scan;
-use ceralacca_core::ports::{Signer, SigningRequest};
-use ceralacca_core::receipt;
-use ceralacca_core::rope::{self, Rope};
-use ceralacca_core::smime::cms;
 use ceralacca_core::view::marks::{FolderMarks, MarkedField, Marks};
-use ceralacca_core::wording::SERVICE_LOCAL_PART;
-use ceralacca_hsm::authority::Authority;
-use ceralacca_hsm::{SoftwareKey, SoftwareSigner};
-use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
+use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
 
-const OCTETS: usize = 20_000;
+/// As in the appliance.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-fn message() -> Vec<u8> {
-    let mut message = b"From: a@pec.test\r\nTo: b@pec.test\r\nSubject: Prova\r\n\
-        Date: Sun, 22 Nov 2026 05:19:00 +0100\r\nMIME-Version: 1.0\r\n\
-        Content-Type: multipart/mixed; boundary=\"x\"\r\n\r\n--x\r\n\r\nTesto.\r\n--x\r\n\
-        Content-Type: application/pdf; name=\"a.pdf\"\r\n\
-        Content-Transfer-Encoding: base64\r\n\r\n"
-        .to_vec();
-    while message.len() < OCTETS {
-        message.extend_from_slice(&[b'Q'; 76]);
-        message.extend_from_slice(b"\r\n");
+/// Each room of a message's way, on one thread and without a disk.
+fn message(c: &mut Criterion) {
+    let mut group = c.benchmark_group("room");
+    for room in rooms::all() {
+        let mut work = (room.make)().expect("a room");
+        group.bench_function(room.name, |b| b.iter(&mut work));
     }
-    message.extend_from_slice(b"--x--\r\n");
-    message
-}
-
-fn original() -> OriginalFacts {
-    let address = |text: &str| Address::parse(text).expect("an address");
-    let domain = Domain::parse("pec.test").expect("a domain");
-    OriginalFacts {
-        sender: address("a@pec.test"),
-        recipients: vec![Recipient {
-            address: address("b@pec.test"),
-            kind: RecipientType::Certified,
-        }],
-        replies: "a@pec.test".to_owned(),
-        subject: Some("Prova".to_owned()),
-        identifier: Identifier::mint(1, now(), [7; 10], &domain),
-        client_id: None,
-    }
+    group.finish();
 }
 
 fn now() -> Instant {
     Instant::from_millis(1_795_000_000_000)
-}
-
-fn acceptance() -> SignedDraft {
-    let domain = Domain::parse("pec.test").expect("a domain");
-    let issuer = Issuer {
-        provider: "Prova S.p.A.".to_owned(),
-        service_address: Address::of(SERVICE_LOCAL_PART, &domain).expect("an address"),
-        domain,
-        zone_with_colon: false,
-    };
-    let step = Step {
-        at: now(),
-        seed: Seed([3; 32]),
-    };
-    receipt::acceptance(&issuer, &original(), Some("Prova"), step)
-}
-
-fn signer() -> SoftwareSigner {
-    let authority = Authority::create("Prova", now()).expect("an authority");
-    let key = Arc::new(SoftwareKey::generate(2048).expect("a key"));
-    let certificate = authority
-        .signing_certificate(
-            key.public(),
-            "Prova S.p.A.",
-            &format!("{SERVICE_LOCAL_PART}@pec.test"),
-            365,
-            now(),
-        )
-        .expect("a certificate");
-    let certificate = Arc::new(certificate);
-    SoftwareSigner::start(key, certificate).expect("a signer")
-}
-
-fn pure(c: &mut Criterion) {
-    let message = message();
-    let mut group = c.benchmark_group("message of 20 kB");
-    group.throughput(Throughput::Bytes(message.len() as u64));
-    group.bench_function("scan", |b| b.iter(|| Scan::of_bytes(black_box(&message))));
-    let disk: Arc<dyn Disk> = Arc::new(SimDisk::new());
-    let blobs = BlobStore::open(disk, Path::new("/blobs")).expect("a store");
-    let blob = blobs.append(Partition(1), &message).expect("appended");
-    let rope = Rope::whole(blob);
-    group.bench_function("digest", |b| {
-        b.iter(|| rope::sha256(black_box(&rope), &*blobs))
-    });
-    group.finish();
-    c.bench_function("draft of an acceptance receipt", |b| b.iter(acceptance));
-    let signer = signer();
-    let request = SigningRequest::of([9; 32], now());
-    let signature = signer.sign(&[request]).remove(0).expect("a signature");
-    c.bench_function("CMS assembly", |b| {
-        b.iter(|| cms::signed_data(black_box(&signature)))
-    });
-    c.bench_function("signature with its check", |b| {
-        b.iter(|| signer.sign(&[request]))
-    });
 }
 
 fn journal(c: &mut Criterion) {
@@ -230,5 +141,5 @@ fn marks(c: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(rooms, pure, journal, directory, marks);
-criterion_main!(rooms);
+criterion_group!(all, message, journal, directory, marks);
+criterion_main!(all);

@@ -11,15 +11,21 @@ use ceralacca_core::disk::DataFolder;
 use serde_json::Value;
 use tempfile::TempDir;
 
+use crate::load::Door;
+use crate::process::Family;
 use crate::sums::Trouble;
+use crate::token::{self, Token};
 
 /// The first argument that makes this program the appliance.
 pub const APPLIANCE: &str = "appliance";
 /// All mailboxes open with it.
 pub const PASSWORD: &str = "bench password";
+/// Octets of a mailbox: none fills up.
+const QUOTA: &str = "1000000000000";
 /// The name in its certificate.
 pub const HOST: &str = "pec.test";
-const START_WAIT: Duration = Duration::from_secs(60);
+/// A start may have a million messages to read.
+const START_WAIT: Duration = Duration::from_secs(600);
 
 /// What holds the key of the provider.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -33,6 +39,18 @@ pub enum Holder {
 }
 
 impl Holder {
+    /// Those that this machine has what they need for.
+    pub fn all_here() -> Vec<Self> {
+        let mut all = vec![Self::Soft];
+        if ceralacca_hsm::vector::is_supported() {
+            all.insert(0, Self::Vector);
+        }
+        if token::module().is_ok() {
+            all.push(Self::Softhsm);
+        }
+        all
+    }
+
     /// As the command line writes it.
     pub const fn word(self) -> &'static str {
         match self {
@@ -43,12 +61,16 @@ impl Holder {
     }
 }
 
-/// Where Debian has the module.
-const SOFTHSM: &str = "/usr/lib/softhsm/libsofthsm2.so";
+/// A provider with its mailboxes that is not served yet.
+pub struct Made {
+    folder: TempDir,
+    token: Token,
+}
 
 /// The running provider; ended when dropped.
 pub struct Provider {
     folder: TempDir,
+    token: Token,
     serve: Child,
     submissions: SocketAddr,
     imap: SocketAddr,
@@ -70,59 +92,45 @@ fn lift_rates(data: &Path) -> Result<(), Trouble> {
     Ok(std::fs::write(&file, text)?)
 }
 
-impl Provider {
-    /// Makes the provider with mailboxes `m0` to `m<n-1>` of the domain `pec.test`, and serves it.
-    pub fn start(mailboxes: usize, holder: Holder) -> Result<Self, Trouble> {
+impl Made {
+    /// Makes the provider with mailboxes `m0` to `m<n-1>` of the domain `pec.test`.
+    pub fn new(mailboxes: usize, holder: Holder) -> Result<Self, Trouble> {
         let folder = TempDir::new()?;
         let data = folder.path().join("data");
         let password = folder.path().join("password");
         std::fs::write(&password, PASSWORD)?;
-        let listening = [
-            "--bind",
-            "127.0.0.1",
-            "--host",
-            HOST,
-            "--scanner",
-            "none",
-            "--free-ports",
-        ];
-        let names = ["--provider", "Prova S.p.A.", "--domain", "pec.test"];
         let token = Token::make(folder.path())?;
-        let mut init = appliance(&data);
-        init.arg("init").args(names).args(listening);
-        match holder {
-            Holder::Soft => init.quiet()?,
-            Holder::Vector => {
-                init.args(["--signer", "vector", "--pin-file"])
-                    .arg(&token.pin);
-                init.quiet()?;
-            }
-            Holder::Softhsm => {
-                init.args([
-                    "--signer", "pkcs11", "--module", SOFTHSM, "--token", "bench",
-                ]);
-                init.arg("--pin-file").arg(&token.pin);
-                token.seen_by(&mut init).quiet()?;
-                token.certify(&data)?;
-            }
-        }
+        init(&data, holder, &token)?;
         lift_rates(&data)?;
         for number in 0..mailboxes {
             let mut add = appliance(&data);
-            add.args(["mailbox", "add", &address(number), "--password-file"])
+            add.args(["mailbox", "add", &address(number), "--quota", QUOTA])
+                .arg("--password-file")
                 .arg(&password);
             add.quiet()?;
         }
-        let log = std::fs::File::create(folder.path().join("serve.log"))?;
-        let serve = token
-            .seen_by(&mut appliance(&data))
+        Ok(Self { folder, token })
+    }
+
+    /// Its data folder, which no process has open.
+    pub fn data(&self) -> DataFolder {
+        DataFolder(self.folder.path().join("data"))
+    }
+
+    /// Starts the server.
+    pub fn serve(self) -> Result<Provider, Trouble> {
+        let log = std::fs::File::create(self.folder.path().join("serve.log"))?;
+        let serve = self
+            .token
+            .seen_by(&mut appliance(&self.data().0))
             .arg("serve")
             .stdout(Stdio::null())
             .stderr(Stdio::from(log))
             .spawn()?;
         let unknown = SocketAddr::from(([127, 0, 0, 1], 0));
-        let mut provider = Self {
-            folder,
+        let mut provider = Provider {
+            folder: self.folder,
+            token: self.token,
             serve,
             submissions: unknown,
             imap: unknown,
@@ -131,10 +139,34 @@ impl Provider {
         [provider.submissions, provider.imap, provider.pop3] = provider.wait_for_listeners()?;
         Ok(provider)
     }
+}
 
-    /// Where messages are submitted over implicit TLS.
-    pub fn submissions(&self) -> SocketAddr {
-        self.submissions
+fn init(data: &Path, holder: Holder, token: &Token) -> Result<(), Trouble> {
+    let mut init = appliance(data);
+    init.args(["init", "--provider", "Prova S.p.A.", "--domain", "pec.test"]);
+    init.args(["--bind", "127.0.0.1", "--host", HOST]);
+    init.args(["--scanner", "none", "--free-ports"]);
+    match holder {
+        Holder::Soft => init.quiet(),
+        Holder::Vector => {
+            init.args(["--signer", "vector", "--pin-file"])
+                .arg(&token.pin);
+            init.quiet()
+        }
+        Holder::Softhsm => {
+            init.args(["--signer", "pkcs11", "--module", token::module()?]);
+            init.args(["--token", token::LABEL, "--pin-file"])
+                .arg(&token.pin);
+            token.seen_by(&mut init).quiet()?;
+            token.certify(data)
+        }
+    }
+}
+
+impl Provider {
+    /// Makes the provider with mailboxes `m0` to `m<n-1>` of the domain `pec.test`, and serves it.
+    pub fn start(mailboxes: usize, holder: Holder) -> Result<Self, Trouble> {
+        Made::new(mailboxes, holder)?.serve()
     }
 
     /// Where mailboxes are read over TLS.
@@ -167,31 +199,32 @@ impl Provider {
         Ok(Link::open(&self.data())?)
     }
 
-    /// CPU seconds of the server until now, children that ended included (`/proc/[pid]/stat`).
+    /// The server's process and its children.
+    pub fn family(&self) -> Family {
+        Family::of(self.serve.id())
+    }
+
+    /// CPU seconds of the server until now, children included.
     pub fn cpu_seconds(&self) -> Result<f64, Trouble> {
-        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.serve.id()))?;
-        let fields = stat.rsplit(')').next().unwrap_or_default();
-        // After the name: state is field 3; utime, stime, cutime, cstime are 14 to 17.
-        let ticks: u64 = fields
-            .split_whitespace()
-            .skip(11)
-            .take(4)
-            .flat_map(str::parse::<u64>)
-            .sum();
-        Ok(ticks as f64 / 100.0)
+        self.family().cpu_seconds()
     }
 
-    /// The largest resident size until now, in octets (`VmHWM`).
-    pub fn resident_bytes_max(&self) -> Result<u64, Trouble> {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", self.serve.id()))?;
-        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-        let kilobytes = line.and_then(|l| l.split_whitespace().next()?.parse::<u64>().ok());
-        kilobytes
-            .map(|k| k * 1024)
-            .ok_or_else(|| Trouble::from("no VmHWM in /proc"))
+    /// Its token, where it has one.
+    pub fn token(&self) -> &Token {
+        &self.token
     }
 
-    fn data(&self) -> DataFolder {
+    /// Where a load submits.
+    pub fn door(&self) -> Result<Door, Trouble> {
+        Ok(Door {
+            address: self.submissions,
+            trust: self.trust()?,
+            password: Some(PASSWORD),
+        })
+    }
+
+    /// Its data folder.
+    pub fn data(&self) -> DataFolder {
         DataFolder(self.folder.path().join("data"))
     }
 
@@ -240,13 +273,16 @@ fn listener(status: &Value, name: &str) -> Option<SocketAddr> {
     status["listens"][name][0].as_str()?.parse().ok()
 }
 
-fn appliance(data: &Path) -> Command {
+/// A command of the appliance on a data folder.
+pub fn appliance(data: &Path) -> Command {
     let mut command = Command::new("/proc/self/exe");
     command.args([APPLIANCE, "--data"]).arg(data);
     command
 }
 
-trait Quiet {
+/// A command of which only its failure is of interest.
+pub trait Quiet {
+    /// Runs it; what it said is the trouble.
     fn quiet(&mut self) -> Result<(), Trouble>;
 }
 
@@ -259,72 +295,5 @@ impl Quiet for Command {
         Err(Trouble::from(
             String::from_utf8_lossy(&output.stderr).into_owned(),
         ))
-    }
-}
-
-/// Files that a token, or a sealed key, needs.
-struct Token {
-    pin: std::path::PathBuf,
-    conf: std::path::PathBuf,
-}
-
-impl Token {
-    fn make(folder: &Path) -> Result<Self, Trouble> {
-        use std::os::unix::fs::OpenOptionsExt;
-        let (pin, conf, tokens) = (
-            folder.join("pin"),
-            folder.join("conf"),
-            folder.join("tokens"),
-        );
-        std::fs::create_dir(&tokens)?;
-        std::fs::write(
-            &conf,
-            format!("directories.tokendir = {}\n", tokens.display()),
-        )?;
-        let mut options = std::fs::OpenOptions::new();
-        let mut file = options
-            .write(true)
-            .create_new(true)
-            .mode(0o600)
-            .open(&pin)?;
-        std::io::Write::write_all(&mut file, b"123456\n")?;
-        Ok(Self { pin, conf })
-    }
-
-    fn seen_by<'a>(&self, command: &'a mut Command) -> &'a mut Command {
-        command.env("SOFTHSM2_CONF", &self.conf)
-    }
-
-    /// Token, key and certificate.
-    fn certify(&self, data: &Path) -> Result<(), Trouble> {
-        let (request, pem) = (data.join("bench.csr"), data.join("bench.pem"));
-        let steps: [&[&std::ffi::OsStr]; 5] = [
-            &[
-                "hsm".as_ref(),
-                "init".as_ref(),
-                "--so-pin-file".as_ref(),
-                self.pin.as_ref(),
-            ],
-            &["hsm".as_ref(), "keygen".as_ref()],
-            &[
-                "hsm".as_ref(),
-                "csr".as_ref(),
-                "--out".as_ref(),
-                request.as_ref(),
-            ],
-            &[
-                "sandbox".as_ref(),
-                "authority".as_ref(),
-                "sign".as_ref(),
-                request.as_ref(),
-                "--out".as_ref(),
-                pem.as_ref(),
-            ],
-            &["hsm".as_ref(), "import-cert".as_ref(), pem.as_ref()],
-        ];
-        for step in steps {
-            self.seen_by(appliance(data).args(step)).quiet()?;
-        }
-        Ok(())
     }
 }

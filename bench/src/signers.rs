@@ -8,6 +8,7 @@ use ceralacca_hsm::SoftwareKey;
 use ceralacca_hsm::vector::{LANES, is_supported};
 use serde_json::{Value, json};
 
+use crate::rows::Row;
 use crate::sums::Trouble;
 
 /// What to run.
@@ -36,6 +37,8 @@ const MESSAGES_PER_KEY: usize = 4096;
 const TURN: Duration = Duration::from_millis(250);
 /// Above it two classes of times differ more than chance explains (dudect: Reparaz, Balasch, Verbauwhede 2017).
 const T_MAX: f64 = 4.5;
+/// Signatures of a core, over the others'.
+const RATIO_MIN: f64 = 2.5;
 
 /// Runs what the settings say.
 pub fn run(settings: &Settings) -> Result<(), Trouble> {
@@ -74,6 +77,20 @@ pub fn run(settings: &Settings) -> Result<(), Trouble> {
         );
     }
     Ok(())
+}
+
+/// The row of RSA-2048, `seconds` for each of the three.
+pub fn measure(seconds: u64) -> Result<Vec<Row>, Trouble> {
+    if !is_supported() {
+        return Err(Trouble::from("this processor has no AVX-512 IFMA"));
+    }
+    let found = compare(2048, Duration::from_secs(seconds))?;
+    let over = |key: &str| found[key].as_f64().unwrap_or(0.0);
+    let row = |what: &str, value| Row::new("signers", what, "times", value).at_least(RATIO_MIN);
+    Ok(vec![
+        row("RSA-2048: vector over aws-lc-rs", over("over_aws_lc")).from(found.clone()),
+        row("RSA-2048: vector over openssl speed", over("over_openssl")),
+    ])
 }
 
 /// Turn by turn, so that all meet the same machine.

@@ -50,3 +50,8 @@ pub fn percentile(values: &mut [f64], share: f64) -> f64 {
         .copied()
         .unwrap_or(0.0)
 }
+
+/// The value in the middle; 0 for none.
+pub fn median(values: &mut [f64]) -> f64 {
+    percentile(values, 0.5)
+}

@@ -2,7 +2,11 @@
 //! texts (TM-02), the attributes of certification data (TM-03) and the `Date:` field (RFC 5322 §3.3).
 //! The zone tables are inside the program, so a bare machine writes the right offset (TM-04).
 
-use jiff::{Span, Timestamp, Zoned, civil::DateTime, tz::Offset, tz::TimeZone};
+use std::sync::LazyLock;
+
+use jiff::civil::{DateTime, Time};
+use jiff::tz::{Offset, TimeZone};
+use jiff::{Span, Timestamp, Zoned};
 
 /// A point in time (TM-01: one value per processing step, carried into header, text, XML and log).
 #[derive(
@@ -79,18 +83,35 @@ impl Instant {
     /// Italian legal time, summer time included.
     pub fn legal(self) -> LegalTime {
         let local = self.in_rome();
+        let (date, time) = (local.date(), local.time());
         LegalTime {
-            day: local.strftime("%d/%m/%Y").to_string(),
-            time: local.strftime("%H:%M:%S").to_string(),
-            zone: local.strftime("%z").to_string(),
+            day: format!("{:02}/{:02}/{:04}", date.day(), date.month(), date.year()),
+            time: clock_time(time),
+            zone: offset_text(local.offset()),
         }
     }
 
     /// The date of an RFC 5322 `Date:` field, in legal time: `Sun, 22 Nov 2026 05:19:00 +0100`.
     pub fn header_date(self) -> String {
-        self.in_rome()
-            .strftime("%a, %d %b %Y %H:%M:%S %z")
-            .to_string()
+        const DAYS: [&str; 7] = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"];
+        const MONTHS: [&str; 12] = [
+            "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
+        ];
+        let local = self.in_rome();
+        let date = local.date();
+        let named = |names: &[&'static str], number: i8| {
+            let place = usize::try_from(number).ok().and_then(|n| names.get(n));
+            place.copied().unwrap_or_default()
+        };
+        format!(
+            "{}, {:02} {} {:04} {} {}",
+            named(&DAYS, date.weekday().to_monday_zero_offset()),
+            date.day(),
+            named(&MONTHS, date.month() - 1),
+            date.year(),
+            clock_time(local.time()),
+            offset_text(local.offset()),
+        )
     }
 
     /// `2026-11-22T04:19:00Z`, for people and logs.
@@ -111,9 +132,28 @@ impl Instant {
     }
 
     fn in_rome(self) -> Zoned {
-        let zone = TimeZone::get("Europe/Rome").unwrap_or(TimeZone::UTC);
-        self.timestamp().to_zoned(zone)
+        static ROME: LazyLock<TimeZone> =
+            LazyLock::new(|| TimeZone::get("Europe/Rome").unwrap_or(TimeZone::UTC));
+        self.timestamp().to_zoned(ROME.clone())
     }
+}
+
+/// `hh:mm:ss`
+fn clock_time(time: Time) -> String {
+    format!(
+        "{:02}:{:02}:{:02}",
+        time.hour(),
+        time.minute(),
+        time.second()
+    )
+}
+
+/// Sign and `hhmm`.
+fn offset_text(offset: Offset) -> String {
+    let minutes = offset.seconds() / 60;
+    let sign = if minutes < 0 { '-' } else { '+' };
+    let minutes = minutes.unsigned_abs();
+    format!("{sign}{:02}{:02}", minutes / 60, minutes % 60)
 }
 
 /// `+0100` or `+01:00`, in minutes.

@@ -17,7 +17,7 @@
 //! [`delivery_report`] and [`srs`] serve ordinary mail; [`point`] decides, [`intake`] takes in, [`queue`]
 //! says when mail for other servers is tried; [`scanning`] watches the virus scanner, [`quarantine`]
 //! keeps what it found, [`encrypted`]; a [`task`] is what an operator has to look into, [`log`] what is
-//! said aloud; [`login`] signs in. State: [`journal`] is the truth, [`blob`] holds bodies, [`view`]
+//! said aloud; [`reconciliation`] compares what keys signed with what the log holds; [`login`] signs in. State: [`journal`] is the truth, [`blob`] holds bodies, [`view`]
 //! answers questions, [`owner`] decides and commits, [`pipeline`] certifies. [`directory`] knows the
 //! other providers. [`stepper`] is an appliance without threads, for simulations.
 //!
@@ -72,6 +72,7 @@
 //! | marker | marks for header search ([`view::marks`]) | is waited for by anybody |
 //! | passwords, two | Argon2id | touch a ring |
 //! | prober | the question whether the virus scanner works | scans mail |
+//! | reconciler | the count of signatures ([`reconciliation`]) | is waited for by mail |
 //!
 //! Every queue has its bound in [`limits`]; places are reserved before the work.
 
@@ -104,6 +105,7 @@ pub mod quarantine;
 pub mod queue;
 pub mod random;
 pub mod receipt;
+pub mod reconciliation;
 pub mod registry;
 pub mod rope;
 pub mod scanning;

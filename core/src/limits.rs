@@ -175,6 +175,8 @@ pub const BODIES_PER_MAILBOX_MAX: usize = BODIES_PER_RING_MAX / 2;
 pub const BODIES_PER_SOURCE_MAX: usize = BODIES_PER_RING_MAX / 2;
 /// How long a transaction waits for one of those places before `451 4.3.2`.
 pub const BODY_PLACE_SECONDS_MAX: u64 = 30;
+/// Octets of bodies that go to the shared segment in one write: a copy of them, one at a time.
+pub const BODIES_PER_WRITE_BYTES_MAX: usize = MEGABYTE as usize;
 /// Bodies written together into the shared segment before one sync.
 pub const BODIES_PER_SYNC_MAX: usize = 64;
 
@@ -336,6 +338,15 @@ pub const CERTIFICATE_OVERLAP_DAYS: i64 = 7;
 pub const FORWARD_FAILING_DAYS: i64 = 7;
 /// Holders told by one record.
 pub const HOLDERS_TOLD_PER_RECORD_MAX: usize = 100;
+/// How often what the keys have signed is noted (LG-14): what a crash leaves uncounted.
+pub const SIGNATURES_NOTED_MS: i64 = 60 * 60 * 1000;
+/// When signatures are reconciled, after midnight UTC: three or four in the morning in Italy.
+pub const RECONCILED_AFTER_MS: i64 = 2 * 60 * 60 * 1000;
+/// How often somebody looks whether it is time.
+pub const RECONCILIATION_POLL: std::time::Duration = std::time::Duration::from_secs(60);
+/// Signatures of one key that are made and not yet in the log, at most: a message needs up to three, and a batch
+/// is drafted, signed, kept or on its way to the owner.
+pub const SIGNATURES_UNDER_WAY_MAX: u64 = BATCH_MESSAGES_MAX as u64 * 3 * 4;
 /// Open tasks of operators; further ones are said aloud only.
 pub const TASKS_OPEN_MAX: usize = 10_000;
 /// Characters that say what a task is about.
@@ -381,6 +392,10 @@ pub const BLOB_SEGMENT_BYTES_MAX: u64 = 256 * MEGABYTE;
 /// that storing one body takes.
 pub const BLOB_IN_MEMORY_BYTES_MAX: u64 = MEGABYTE;
 const _: () = assert!(BLOB_IN_MEMORY_BYTES_MAX < BLOB_SEGMENT_BYTES_MAX);
+/// A body up to this is read into memory once for its draft; a longer one again by each step, a piece at
+/// a time. Drafts of one round hold this much each.
+pub const BODY_AT_HAND_BYTES_MAX: u64 = 256 * 1024;
+const _: () = assert!(BODY_AT_HAND_BYTES_MAX * DRAFTED_AT_ONCE_MAX as u64 <= 8 * MEGABYTE);
 /// Blob segments held open for reading; well under the usual 1,024 files of a process.
 pub const BLOB_FILES_OPEN_MAX: usize = 256;
 /// The stored form of a rope: generated text and slices, no attachment. The text of 1,000 recipients
@@ -401,6 +416,10 @@ pub const MARKS_PER_MESSAGE_MAX: usize = 8;
 pub const MARKS_FRESH_MAX: usize = 1_024;
 /// Octets of a message that are read first to find its header's end.
 pub const MARKS_READ_BYTES: usize = 8 * 1024;
+/// Changes of mailboxes gather so long before the marker looks at them.
+pub const MARKS_GATHER_MS: u64 = 50;
+/// Marks of messages just made that wait for the marker: some 100 octets each.
+pub const MARKS_AT_HAND_MAX: usize = 8 * 1024;
 /// The marker lets the view's writer go first for so long.
 pub const MARKS_PAUSE_MS: u64 = 100;
 /// sled's cache; all that is read at work is in memory besides.

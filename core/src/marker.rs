@@ -1,22 +1,52 @@
 //! Marks messages for header search ([`crate::view::marks`]) behind the mail: a thread that is told which
 //! mailboxes changed, reads the headers of what is new there, and has the marks published and written
 //! behind. Mail never waits for it, and a search reads itself what is not marked yet. Messages of an
-//! older store, and of views that were rebuilt, are marked the same way after the start.
+//! older store, and of views that were rebuilt, are marked the same way after the start. What the
+//! certifier makes it marks at once, where the header is in memory.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use parking_lot::{Condvar, Mutex};
 
-use crate::blob::{BlobError, BlobStore};
+use crate::blob::{BlobError, BlobRef, BlobStore};
 use crate::limits;
 use crate::mailbox::{Content, MailboxId};
 use crate::mime::fields;
 use crate::state::Shared;
 use crate::view::marks::Marks;
 use crate::view::{FolderView, Row};
+
+/// The marks of a message that begins with `text`; `None` where its header does not end there.
+pub(crate) fn marks_of(text: &[u8]) -> Option<Marks> {
+    let end = fields::header_end(text)?;
+    Some(Marks::of(text.get(..end)?))
+}
+
+/// Marks of messages that the certifier has just made: it has their headers at hand, and the thread need
+/// not read them. What does not fit is read.
+#[derive(Default)]
+pub(crate) struct Fresh(Mutex<HashMap<BlobRef, Marks>>);
+
+impl Fresh {
+    /// Of the message that is stored as the rope `blob`.
+    pub(crate) fn note(&self, blob: BlobRef, marks: Marks) {
+        let mut fresh = self.0.lock();
+        if fresh.len() >= limits::MARKS_AT_HAND_MAX {
+            fresh.clear();
+        }
+        fresh.insert(blob, marks);
+    }
+
+    fn of(&self, content: Content) -> Option<Marks> {
+        match content {
+            Content::Rope(blob) => self.0.lock().get(&blob).cloned(),
+            Content::Whole(_) => None,
+        }
+    }
+}
 
 /// What the thread is told.
 #[derive(Default)]
@@ -43,7 +73,11 @@ impl Marker {
         let told: Arc<Told> = Arc::default();
         let of_watcher = Arc::clone(&told);
         shared.view.watch(Arc::new(move |mailbox| {
-            if of_watcher.changed.lock().mailboxes.insert(mailbox) {
+            let mut changed = of_watcher.changed.lock();
+            let is_first = changed.mailboxes.is_empty();
+            changed.mailboxes.insert(mailbox);
+            drop(changed);
+            if is_first {
                 of_watcher.wake.notify_one();
             }
         }));
@@ -72,11 +106,18 @@ impl Marker {
 }
 
 impl Told {
-    /// Waits for mailboxes that changed; `None`: the end. What changes meanwhile gathers.
+    /// Waits for mailboxes that changed, and a little for more of them, since nobody waits for marks;
+    /// `None`: the end.
     fn next(&self) -> Option<BTreeSet<MailboxId>> {
         let mut changed = self.changed.lock();
         while changed.mailboxes.is_empty() && !changed.is_stopping {
             self.wake.wait(&mut changed);
+        }
+        let until = Instant::now() + Duration::from_millis(limits::MARKS_GATHER_MS);
+        while !changed.is_stopping {
+            if self.wake.wait_until(&mut changed, until).timed_out() {
+                break;
+            }
         }
         (!changed.is_stopping).then(|| std::mem::take(&mut changed.mailboxes))
     }
@@ -112,8 +153,10 @@ fn mark_folder(shared: &Shared, told: &Told, mailbox: MailboxId, folder: &Folder
         if told.is_stopping() {
             return;
         }
-        let header = leading_header(&shared.blobs, row.content, row.size);
-        let marks = header.map_or_else(|_| Marks::open(), |header| Marks::of(&header));
+        let marks = shared.fresh_marks.of(row.content).unwrap_or_else(|| {
+            let header = leading_header(&shared.blobs, row.content, row.size);
+            header.map_or_else(|_| Marks::open(), |header| Marks::of(&header))
+        });
         let row = Row::Marks(mailbox, folder.id, *uid, marks);
         shared.view.publish([row.clone()]);
         is_changed = true;

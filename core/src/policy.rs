@@ -6,6 +6,7 @@ use crate::instant::Instant;
 use crate::limits::{self, MEGABYTE};
 use crate::mailbox::Keeping;
 use crate::registry::{MailboxRow, OrdinaryPolicy};
+use crate::smime::profile::AllowedKeys;
 
 /// The policy in force.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,6 +37,8 @@ pub struct Policy {
     pub sign_in_lock_minutes: u32,
     /// Accept 8-bit content inside `multipart/signed` as it is instead of failing it (AP-25).
     pub eight_bit_signed_passes: bool,
+    /// Our own messages may be signed with a key on P-256 (SG-04); the rules of PEC know RSA only.
+    pub ecdsa_keys_allowed: bool,
     /// Write the offset of texts as `(+01:00)` instead of `(+0100)` (TM-02).
     pub zone_with_colon: bool,
     /// Capacity of a new mailbox, in octets (AC-06).
@@ -96,6 +99,7 @@ impl Default for Policy {
             sign_in_window_minutes: 10,
             sign_in_lock_minutes: 5,
             eight_bit_signed_passes: false,
+            ecdsa_keys_allowed: false,
             zone_with_colon: false,
             mailbox_bytes_default: 1000 * MEGABYTE,
             deleted_kept_days: 30,
@@ -121,6 +125,14 @@ impl Policy {
         Keeping {
             removed: keeps,
             expunged: keeps && self.expunged_is_kept,
+        }
+    }
+
+    /// The kinds of key that may sign our messages (SG-04).
+    pub const fn allowed_keys(&self) -> AllowedKeys {
+        match self.ecdsa_keys_allowed {
+            true => AllowedKeys::RsaAndP256,
+            false => AllowedKeys::Rsa,
         }
     }
 

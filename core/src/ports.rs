@@ -6,6 +6,7 @@ use std::time::Duration;
 use crate::envelope::SignedDraft;
 use crate::instant::Instant;
 use crate::limits::RECEIPT_DUE_MS;
+use crate::reconciliation::KeyMark;
 use crate::rope::Rope;
 use crate::smime::SigningCertificate;
 
@@ -60,7 +61,8 @@ impl SigningRequest {
 pub struct Signature {
     /// DER of the signed attributes as a `SET OF` (tag 0x31), the octets that were signed.
     pub signed_attributes: Vec<u8>,
-    /// The signature value (RSASSA-PKCS1-v1_5 with SHA-256).
+    /// The signature value: RSASSA-PKCS1-v1_5 with SHA-256, or what the certificate's key on P-256 made of
+    /// the same digest (ECDSA, in DER).
     pub value: Vec<u8>,
     /// Whose it is.
     pub by: Arc<SigningCertificate>,
@@ -85,6 +87,13 @@ pub trait Signer: Send + Sync {
 
     /// The certificate that the next signature will name.
     fn certificate(&self) -> Arc<SigningCertificate>;
+
+    /// Signatures that each key has made since the start, those included that nobody waited for any more
+    /// (LG-14). A signer of several keys says it of each.
+    fn made(&self) -> Vec<(KeyMark, u64)> {
+        let key = KeyMark::of(&self.certificate().certificate);
+        vec![(key, self.describe().signatures)]
+    }
 
     /// What holds the key, in words for people: `software key (evaluation)` or the token's label.
     fn describe(&self) -> SignerDescription;

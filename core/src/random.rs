@@ -1,11 +1,41 @@
 //! Randomness from the system: salts, identifiers, boundaries. A simulation asks for its thread's to follow
 //! from a seed ([`Seeded`]); nothing else can.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::marker::PhantomData;
+
+use zeroize::Zeroize;
 
 thread_local! {
     static SEED: Cell<Option<u64>> = const { Cell::new(None) };
+    static DRAWN: RefCell<Drawn> = const { RefCell::new(Drawn { octets: [0; DRAWN_BYTES], left: 0 }) };
+}
+
+/// What one call to the system fetches: a message takes 200 or so, in pieces of 16 and 32.
+const DRAWN_BYTES: usize = 1024;
+
+/// Octets that the system gave and nobody has seen yet: the last `left` ones. What is handed out is wiped.
+struct Drawn {
+    octets: [u8; DRAWN_BYTES],
+    left: usize,
+}
+
+impl Drawn {
+    fn take(&mut self, into: &mut [u8]) -> Result<(), getrandom::Error> {
+        if into.len() > DRAWN_BYTES {
+            return getrandom::fill(into);
+        }
+        if self.left < into.len() {
+            getrandom::fill(&mut self.octets)?;
+            self.left = DRAWN_BYTES;
+        }
+        let start = DRAWN_BYTES - self.left;
+        let taken = &mut self.octets[start..start + into.len()];
+        into.copy_from_slice(taken);
+        taken.zeroize();
+        self.left -= into.len();
+        Ok(())
+    }
 }
 
 /// `N` octets that nobody can guess.
@@ -16,7 +46,10 @@ pub fn bytes<const N: usize>() -> [u8; N] {
     let mut octets = [0; N];
     if let Some(seed) = SEED.get() {
         SEED.set(Some(follow(seed, &mut octets)));
-    } else if getrandom::fill(&mut octets).is_err() {
+    } else if DRAWN
+        .with_borrow_mut(|drawn| drawn.take(&mut octets))
+        .is_err()
+    {
         std::process::abort();
     }
     octets

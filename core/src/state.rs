@@ -15,9 +15,9 @@ use crate::instant::Instant;
 use crate::intake::{self, Arrival, Judged, TakenIn};
 use crate::journal::lane::{Lane, Recovered};
 use crate::journal::record::{Paths, Started};
-use crate::journal::{Appended, Batch, JournalError, LaneStore, Partition, Position};
+use crate::journal::{Appended, Batch, JournalError, LaneReader, LaneStore, Partition, Position};
 use crate::limits;
-use crate::marker::Marker;
+use crate::marker::{Fresh, Marker};
 use crate::owner::{Command, CommandError, Inboxes, Message, Outcome, Owner, Reply, Submission};
 use crate::pipeline::{Pipeline, Timers, Warnings, WorkQueue};
 use crate::point::access::distinct;
@@ -27,6 +27,7 @@ use crate::ports::{
 };
 use crate::quarantine::Quarantine;
 use crate::queue::{DispatchKey, DispatchOutcome};
+use crate::reconciliation::{FoldedRoom, Keeper, KeyMark, ReconcileError, Reconciled, Uses};
 use crate::scanning::{Prober, ScannerGate};
 use crate::srs::Rewriter;
 use crate::steps::Steps;
@@ -177,7 +178,13 @@ pub(crate) struct Shared {
     pub(crate) trust: Arc<dyn Trust>,
     pub(crate) rewriter: Option<Arc<Rewriter>>,
     scanner: RwLock<Option<Arc<dyn VirusScanner>>>,
+    /// What signs, once the certifier runs.
+    pub(crate) signer: RwLock<Option<Arc<dyn Signer>>>,
+    pub(crate) uses: Arc<Uses>,
+    pub(crate) folded: FoldedRoom,
+    pub(crate) reader: LaneReader,
     pub(crate) scanner_gate: Arc<ScannerGate>,
+    pub(crate) fresh_marks: Fresh,
     pub(crate) quarantine: Option<Arc<Quarantine>>,
     behind: RwLock<Option<Behind>>,
     inbox: Sender<Message>,
@@ -199,6 +206,7 @@ pub struct State {
     pipeline: Mutex<Option<Pipeline>>,
     prober: Mutex<Option<Prober>>,
     marker: Mutex<Option<Marker>>,
+    keeper: Mutex<Option<Keeper>>,
 }
 
 /// A place in the backlog and in the owner's queue, reserved before `354`; gives itself back when
@@ -238,6 +246,7 @@ impl State {
             pipeline: Mutex::new(None),
             prober: Mutex::new(None),
             marker,
+            keeper: Mutex::new(None),
         }))
     }
 
@@ -252,8 +261,11 @@ impl State {
         let gate = self.shared.scanner_gate.clone();
         let prober = Prober::spawn(gate, self.shared.clock.clone(), scanner.clone());
         *self.prober.lock() = Some(prober.map_err(OpenError::Thread)?);
+        *self.shared.signer.write() = Some(signer.clone());
         let pipeline = Pipeline::spawn(self.shared.clone(), signer, scanner);
         *self.pipeline.lock() = Some(pipeline.map_err(OpenError::Thread)?);
+        let keeper = Keeper::spawn(self.shared.clone());
+        *self.keeper.lock() = Some(keeper.map_err(OpenError::Thread)?);
         Ok(())
     }
 
@@ -267,6 +279,7 @@ impl State {
         }
         if let Some(pipeline) = self.pipeline.lock().take() {
             pipeline.stop();
+            self.close_signatures();
         }
         if let Some(prober) = self.prober.lock().take()
             && !prober.stop()
@@ -285,6 +298,33 @@ impl State {
             // The journal is the truth: the next start rebuilds the views.
             crate::warning!("{error}");
         }
+    }
+
+    /// The last note of this run: nothing is signed any more (LG-14).
+    fn close_signatures(&self) {
+        if let Some(keeper) = self.keeper.lock().take()
+            && !keeper.stop()
+        {
+            self.shared.fatal("the reconciler's thread failed");
+        }
+        if let Err(error) = self.shared.note_signatures(true) {
+            crate::warning!("what the keys have signed was not noted: {error}");
+        }
+    }
+
+    /// Reconciles what the keys have signed with the log, now (LG-14); waits for the journal to be read.
+    pub fn reconcile(&self) -> Result<Reconciled, ReconcileError> {
+        self.shared.reconcile()
+    }
+
+    /// What came of the last reconciliation since the start.
+    pub fn reconciled(&self) -> Option<Reconciled> {
+        self.shared.reconciled()
+    }
+
+    /// The key of a certificate has signed something that is no message (LG-14).
+    pub fn signed_other(&self, certificate: &[u8]) {
+        self.shared.uses.other(KeyMark::of(certificate));
     }
 
     /// What opening found.
@@ -648,6 +688,10 @@ pub(crate) fn open(
         trust_room,
         rewriter: options.rewriter,
         scanner: RwLock::default(),
+        signer: RwLock::default(),
+        uses: Arc::default(),
+        folded: FoldedRoom::default(),
+        reader: lane.reader(),
         behind: RwLock::new(behind),
         inbox,
         from_certifier,
@@ -657,6 +701,7 @@ pub(crate) fn open(
         folder: options.folder,
         disk_reserve_bytes: options.disk_reserve_bytes,
         scanner_gate: Arc::default(),
+        fresh_marks: Fresh::default(),
         quarantine: options.quarantine,
         on_fatal: options.on_fatal,
         sabotage: options.sabotage,

@@ -19,14 +19,18 @@ pub enum TaskKind {
     /// An identificativo came again with other content (IP-18).
     #[n(2)]
     OtherContent,
+    /// The log does not hold what the keys have signed (LG-14).
+    #[n(3)]
+    SignatureCount,
 }
 
 impl TaskKind {
     /// All.
-    pub const ALL: [Self; 3] = [
+    pub const ALL: [Self; 4] = [
         Self::VirusMissedElsewhere,
         Self::VirusMissedHere,
         Self::OtherContent,
+        Self::SignatureCount,
     ];
 
     /// As keys spell it.
@@ -35,6 +39,7 @@ impl TaskKind {
             Self::VirusMissedElsewhere => "virus-missed-elsewhere",
             Self::VirusMissedHere => "virus-missed-here",
             Self::OtherContent => "other-content",
+            Self::SignatureCount => "signature-count",
         }
     }
 }

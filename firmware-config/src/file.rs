@@ -205,6 +205,7 @@ mod tests {
         changed.listen = ListenSettings::free_ports([127, 0, 0, 1].into());
         changed.policy.recipients_max = 77;
         changed.policy.zone_with_colon = true;
+        changed.policy.ecdsa_keys_allowed = true;
         changed.threads.rings = 3;
         changed.relay = RelaySettings {
             dns: Some("127.0.0.1:5353".parse().unwrap()),

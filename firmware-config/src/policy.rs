@@ -48,6 +48,8 @@ pub struct PolicySettings {
     pub sign_in_lock_minutes: u32,
     /// Let 8-bit content inside `multipart/signed` pass as it is (AP-25).
     pub eight_bit_signed_passes: bool,
+    /// Sign with ECDSA on P-256 where the key is one; otherwise such a key is refused (SG-04).
+    pub ecdsa_keys_allowed: bool,
     /// Write offsets in texts as `(+01:00)` instead of `(+0100)` (TM-02).
     pub zone_with_colon: bool,
     /// Capacity in octets of a mailbox made without `--quota` (AC-06).
@@ -97,6 +99,7 @@ impl Default for PolicySettings {
             sign_in_window_minutes: policy.sign_in_window_minutes,
             sign_in_lock_minutes: policy.sign_in_lock_minutes,
             eight_bit_signed_passes: policy.eight_bit_signed_passes,
+            ecdsa_keys_allowed: policy.ecdsa_keys_allowed,
             zone_with_colon: policy.zone_with_colon,
             mailbox_bytes_default: policy.mailbox_bytes_default,
             deleted_kept_days: policy.deleted_kept_days,
@@ -253,6 +256,7 @@ impl PolicySettings {
             sign_in_window_minutes: self.sign_in_window_minutes,
             sign_in_lock_minutes: self.sign_in_lock_minutes,
             eight_bit_signed_passes: self.eight_bit_signed_passes,
+            ecdsa_keys_allowed: self.ecdsa_keys_allowed,
             zone_with_colon: self.zone_with_colon,
             mailbox_bytes_default: self.mailbox_bytes_default,
             deleted_kept_days: self.deleted_kept_days,

@@ -263,6 +263,15 @@ impl Page {
             policy.eight_bit_signed_passes,
             usual.eight_bit_signed_passes,
         );
+        self.say("Allow a signing key on P-256 (ECDSA). The rules of PEC know RSA: other providers may refuse");
+        self.say(
+            "what such a key signs, so switch it on only after an agreement with all of them.",
+        );
+        self.switch(
+            "ecdsa_keys_allowed",
+            policy.ecdsa_keys_allowed,
+            usual.ecdsa_keys_allowed,
+        );
         self.say("Write offsets in texts as (+01:00) instead of (+0100).");
         self.switch(
             "zone_with_colon",

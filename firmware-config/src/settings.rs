@@ -360,7 +360,7 @@ impl SignerSettings {
             key_label,
         } = self
         {
-            protected("signer.pin_file", &data.join(pin_file))?;
+            pin(&data.join(pin_file))?;
             return labelled(key_label);
         }
         let Self::Pkcs11 {
@@ -375,7 +375,7 @@ impl SignerSettings {
             return Ok(());
         };
         readable("signer.module", &data.join(module))?;
-        protected("signer.pin_file", &data.join(pin_file))?;
+        pin(&data.join(pin_file))?;
         token_labelled("signer.token", token)?;
         labelled(key_label)?;
         bounded("signer.sessions", *sessions)?;
@@ -460,6 +460,17 @@ pub(crate) fn readable(key: &'static str, file: &Path) -> Result<(), Fault> {
             "put a readable file there or change the key",
         )
     })
+}
+
+/// A PIN file may not be there yet, or no more: a ceremony makes it (HS-08).
+fn pin(file: &Path) -> Result<(), Fault> {
+    let is_absent = std::fs::symlink_metadata(file)
+        .is_err_and(|error| error.kind() == std::io::ErrorKind::NotFound);
+    let has_place = file.parent().is_some_and(Path::is_dir);
+    match is_absent && has_place {
+        true => Ok(()),
+        false => protected("signer.pin_file", file),
+    }
 }
 
 pub(crate) fn protected(key: &'static str, file: &Path) -> Result<(), Fault> {

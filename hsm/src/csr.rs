@@ -13,7 +13,7 @@ use crate::public_key::PublicKey;
 const LABEL: &str = "CERTIFICATE REQUEST";
 
 /// A request in PEM: subject C, O and CN with the provider's name, the service address as `rfc822Name`
-/// (SG-05, SG-09). `sign` is asked once, for RSASSA-PKCS1-v1_5 with SHA-256.
+/// (SG-05, SG-09). `sign` is asked once, for what the key signs with, over SHA-256.
 pub fn request(
     public: &PublicKey,
     provider_name: &str,
@@ -36,7 +36,11 @@ pub fn request(
     if !public.verifies(&info, &value) {
         return Err(HsmError::Faulty);
     }
-    let whole = der::sequence(&[&info, &name::sha256_with_rsa(), &der::bits(&value)]);
+    let whole = der::sequence(&[
+        &info,
+        &name::signature_algorithm(public.key_type()),
+        &der::bits(&value),
+    ]);
     Ok(pem(LABEL, &whole))
 }
 
@@ -48,15 +52,15 @@ pub fn requested_key(request_pem: &str) -> Result<PublicKey, HsmError> {
     let octets = pem_body(request_pem).ok_or_else(|| refused("it is not PEM"))?;
     let mut parts = Reader::new(&octets).expect(tag::SEQUENCE)?.reader();
     let info = parts.expect(tag::SEQUENCE)?;
-    let mut algorithm = parts.expect(tag::SEQUENCE)?.reader();
-    if !oid::is(algorithm.expect(tag::OID)?.content, &oid::SHA256_WITH_RSA) {
-        return Err(refused("it is not signed with RSA and SHA-256"));
-    }
+    let algorithm = parts.expect(tag::SEQUENCE)?.raw;
     let value = der::bit_string(&parts.expect(tag::BIT_STRING)?)?;
     let mut fields = info.reader();
     fields.expect(tag::INTEGER)?;
     fields.expect(tag::SEQUENCE)?;
     let public = PublicKey::from_info(fields.expect(tag::SEQUENCE)?.raw)?;
+    if algorithm != name::signature_algorithm(public.key_type()) {
+        return Err(refused("it is not signed with RSA or ECDSA and SHA-256"));
+    }
     if public.verifies(info.raw, value) {
         Ok(public)
     } else {

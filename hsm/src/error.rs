@@ -67,6 +67,11 @@ pub enum HsmError {
     /// Operator: SG-04.
     #[error("a key of {0} bits is not allowed: RSA 2048, 3072 or 4096")]
     KeySize(usize),
+    /// Operator: SG-04, unless the policy says otherwise.
+    #[error(
+        "certified mail is signed with RSA keys; a key on P-256 is used only where `ecdsa_keys_allowed = true` is in [policy]"
+    )]
+    CurveNotAllowed,
     /// Operator: a certificate for something else.
     #[error("the certificate was made for another key")]
     OtherKey,

@@ -7,9 +7,10 @@
 //! ([`child`]); tests and commands keep theirs in this one. [`software`], [`vector`], [`pkcs11`] and [`sim`]
 //! only say how a session opens and signs.
 //! [`operations`] are the commands of `ceralacca hsm`, [`authority`] is a certification authority for
-//! evaluation and tests.
+//! evaluation and tests; at a [`ceremony`] a key is made among witnesses (HS-08).
 
 pub mod authority;
+pub mod ceremony;
 pub mod child;
 pub mod csr;
 pub mod error;
@@ -31,6 +32,7 @@ pub use error::HsmError;
 pub use operations::Operations;
 pub use pkcs11::{Pkcs11Settings, Pkcs11Signer};
 pub use pool::{SigningPool, TokenPlan};
+pub use public_key::{KeyType, PublicKey};
 pub use sim::SimSigner;
 pub use software::{SoftwareKey, SoftwareSigner};
 pub use vector::{VectorKey, VectorSigner};

@@ -58,6 +58,14 @@ pub const PIN_BYTES_MAX: usize = 256;
 pub const KEY_FILE_BYTES_MAX: usize = 16 * 1024;
 /// Octets of a certificate file with its chain, or of a request.
 pub const CERTIFICATE_FILE_BYTES_MAX: usize = 1024 * 1024;
+/// People who hold a share each: more than a room of a ceremony takes.
+pub const CUSTODIANS_MAX: usize = 16;
+/// Octets of a name in a ceremony's record.
+pub const CEREMONY_NAME_BYTES_MAX: usize = 128;
+/// Octets of a share's file: a share of the longest PIN in lines of letters, and its head.
+pub const SHARE_FILE_BYTES_MAX: usize = 4 * 1024;
+const _: () =
+    assert!(SHARE_FILE_BYTES_MAX > PIN_BYTES_MAX * 4 + 2 * CEREMONY_NAME_BYTES_MAX + 1024);
 /// Octets of a label that PKCS#11 keeps for a token.
 pub const TOKEN_LABEL_BYTES_MAX: usize = 32;
 /// Octets of a key's label.

@@ -4,6 +4,8 @@ use ceralacca_core::smime::der::{self, tag};
 use ceralacca_core::smime::oid;
 use const_oid::ObjectIdentifier;
 
+use crate::public_key::KeyType;
+
 /// A Name of one attribute per relative name.
 pub(crate) fn name(attributes: &[(ObjectIdentifier, &str)]) -> Vec<u8> {
     let parts: Vec<Vec<u8>> = attributes
@@ -48,7 +50,10 @@ pub(crate) fn mail_name(address: &str) -> Vec<u8> {
     der::sequence(&[&der::element(tag::context_primitive(1), address.as_bytes())])
 }
 
-/// `AlgorithmIdentifier` of sha256WithRSAEncryption.
-pub(crate) fn sha256_with_rsa() -> Vec<u8> {
-    der::sequence(&[&der::oid(&oid::SHA256_WITH_RSA), &[tag::NULL, 0]])
+/// `AlgorithmIdentifier` of what a key signs with: sha256WithRSAEncryption or ecdsa-with-SHA256.
+pub(crate) fn signature_algorithm(key: KeyType) -> Vec<u8> {
+    match key {
+        KeyType::Rsa(_) => der::sequence(&[&der::oid(&oid::SHA256_WITH_RSA), &[tag::NULL, 0]]),
+        KeyType::P256 => der::sequence(&[&der::oid(&oid::ECDSA_WITH_SHA256)]),
+    }
 }

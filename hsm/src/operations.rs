@@ -6,8 +6,9 @@ use std::sync::Arc;
 
 use aws_lc_rs::digest;
 use ceralacca_core::ports::Signer;
+use ceralacca_core::smime::SigningCertificate;
 use ceralacca_core::smime::certificate::{self, Certificate};
-use ceralacca_core::smime::{SigningCertificate, profile};
+use ceralacca_core::smime::profile::{self, AllowedKeys};
 
 use crate::csr;
 use crate::error::HsmError;
@@ -15,7 +16,7 @@ use crate::limits::{CERTIFICATE_FILE_BYTES_MAX, KEY_LABEL_BYTES_MAX, TOKEN_LABEL
 use crate::pkcs11::token::{Token, TokenSession, away};
 use crate::pkcs11::{Pkcs11Settings, Pkcs11Signer};
 use crate::protected::{Pin, refused};
-use crate::public_key::PublicKey;
+use crate::public_key::{KeyType, PublicKey};
 use crate::software::{SOFTWARE_KEY_WORDS, SoftwareKey, SoftwareSigner};
 use crate::vector::{self, VectorSigner};
 
@@ -41,10 +42,24 @@ pub enum KeyHolder {
     Token(Pkcs11Settings),
 }
 
+impl KeyHolder {
+    /// The PKCS#11 library, where there is one.
+    pub(crate) fn module(&self) -> Option<String> {
+        match self {
+            Self::Token(settings) => Some(settings.module.display().to_string()),
+            Self::Software { .. } | Self::Sealed { .. } => None,
+        }
+    }
+}
+
+/// Signs some octets.
+type Signing<'a> = dyn Fn(&[u8]) -> Result<Vec<u8>, HsmError> + 'a;
+
 /// The commands on keys.
 #[derive(Debug, Clone)]
 pub struct Operations {
     holder: KeyHolder,
+    keys: AllowedKeys,
 }
 
 /// A key as people see it.
@@ -52,9 +67,9 @@ pub struct Operations {
 pub struct KeyObject {
     /// Its name.
     pub label: String,
-    /// `RSA private key`.
+    /// `RSA private key`, `EC private key (P-256)`.
     pub kind: &'static str,
-    /// Size of the modulus.
+    /// Size of the modulus, or of the curve.
     pub bits: usize,
     /// One of the certificates at hand was made for it.
     pub has_certificate: bool,
@@ -78,7 +93,15 @@ pub struct ImportedCertificate {
 impl Operations {
     /// On the keys of `holder`.
     pub const fn new(holder: KeyHolder) -> Self {
-        Self { holder }
+        let keys = AllowedKeys::Rsa;
+        Self { holder, keys }
+    }
+
+    /// The kinds of key that the policy allows; RSA alone without it.
+    #[must_use]
+    pub const fn allowing(mut self, keys: AllowedKeys) -> Self {
+        self.keys = keys;
+        self
     }
 
     /// Prepares a place for keys. Token: a free slot's token gets its label, the SO PIN of
@@ -98,19 +121,33 @@ impl Operations {
         }
     }
 
-    /// Makes a key that has no namesake.
-    pub fn keygen(&self, label: &str, bits: usize) -> Result<KeyObject, HsmError> {
+    /// Where keys are held.
+    pub const fn holder(&self) -> &KeyHolder {
+        &self.holder
+    }
+
+    /// Such a key may be made, as far as label, kind and policy say.
+    pub(crate) fn may_make(&self, label: &str, key_type: KeyType) -> Result<(), HsmError> {
         check_label(label, KEY_LABEL_BYTES_MAX)?;
-        if ![2048, 3072, 4096].contains(&bits) {
+        if let KeyType::Rsa(bits) = key_type
+            && ![2048, 3072, 4096].contains(&bits)
+        {
             return Err(HsmError::KeySize(bits));
         }
+        self.allowed(key_type)
+    }
+
+    /// Makes a key that has no namesake; a number means RSA of so many bits.
+    pub fn keygen(&self, label: &str, key: impl Into<KeyType>) -> Result<KeyObject, HsmError> {
+        let key_type = key.into();
+        self.may_make(label, key_type)?;
         match &self.holder {
             KeyHolder::Software { folder } | KeyHolder::Sealed { folder, .. } => {
                 let path = key_path(folder, label);
                 if path.exists() {
                     return Err(HsmError::KeyExists(label.to_owned()));
                 }
-                let key = SoftwareKey::generate(bits)?;
+                let key = SoftwareKey::generate(key_type)?;
                 match &self.holder {
                     KeyHolder::Sealed { pin_file, .. } => {
                         key.save_sealed(&path, &Pin::read(pin_file)?)?;
@@ -123,7 +160,7 @@ impl Operations {
                 if !token.keys(session, Some(label))?.is_empty() {
                     return Err(HsmError::KeyExists(label.to_owned()));
                 }
-                let key = token.generate(session, label, bits)?;
+                let key = token.generate(session, label, key_type)?;
                 Ok(self.object(label, &key.public, &[], token.is_software()))
             }),
         }
@@ -136,16 +173,32 @@ impl Operations {
         provider_name: &str,
         service_address: &str,
     ) -> Result<String, HsmError> {
+        self.with_key(label, |public, sign| {
+            csr::request(public, provider_name, service_address, sign)
+        })
+    }
+
+    /// The signature of a key over some octets, for what is no mail.
+    pub(crate) fn sign(&self, label: &str, octets: &[u8]) -> Result<Vec<u8>, HsmError> {
+        self.with_key(label, |_, sign| sign(octets))
+    }
+
+    /// Acts with a key that the policy allows, and with what signs by it.
+    fn with_key<T>(
+        &self,
+        label: &str,
+        act: impl FnOnce(&PublicKey, &Signing<'_>) -> Result<T, HsmError>,
+    ) -> Result<T, HsmError> {
         match &self.holder {
             KeyHolder::Software { .. } | KeyHolder::Sealed { .. } => {
                 let key = self.load(label)?;
-                csr::request(key.public(), provider_name, service_address, |octets| {
-                    key.sign(octets)
-                })
+                self.allowed(key.public().key_type())?;
+                act(key.public(), &|octets| key.sign(octets))
             }
             KeyHolder::Token(settings) => self.on_token(settings, false, |token, session| {
                 let key = token.key(session, label)?;
-                csr::request(&key.public, provider_name, service_address, |octets| {
+                self.allowed(key.public.key_type())?;
+                act(&key.public, &|octets| {
                     let hash = digest::digest(&digest::SHA256, octets);
                     token
                         .sign_hash(session, &key, hash.as_ref())
@@ -174,7 +227,8 @@ impl Operations {
             .into_iter()
             .partition(|der| is_for(der, &public));
         let leaf = leaf.into_iter().next().ok_or(HsmError::OtherKey)?;
-        let warnings = profile::check(&leaf, Some(provider_name), Some(service_address))?;
+        let warnings =
+            profile::check_for(&leaf, Some(provider_name), Some(service_address), self.keys)?;
         let chain = chain_of(&leaf, &mut rest)?;
         let all = std::iter::once(&leaf).chain(&chain);
         let pem = all
@@ -231,6 +285,7 @@ impl Operations {
         label: &str,
         certificate: Arc<SigningCertificate>,
     ) -> Result<Arc<dyn Signer>, HsmError> {
+        self.allowed(PublicKey::from_certificate(&certificate.certificate)?.key_type())?;
         Ok(match &self.holder {
             KeyHolder::Software { .. } => {
                 let key = Arc::new(self.load(label)?);
@@ -248,6 +303,14 @@ impl Operations {
                 Arc::new(Pkcs11Signer::start(&settings, certificate)?)
             }
         })
+    }
+
+    /// The policy lets such a key sign.
+    fn allowed(&self, key: KeyType) -> Result<(), HsmError> {
+        match (key, self.keys) {
+            (KeyType::P256, AllowedKeys::Rsa) => Err(HsmError::CurveNotAllowed),
+            _ => Ok(()),
+        }
     }
 
     /// A key of a file.
@@ -288,7 +351,7 @@ impl Operations {
     ) -> KeyObject {
         KeyObject {
             label: label.to_owned(),
-            kind: "RSA private key",
+            kind: public.key_type().words(),
             bits: public.bits(),
             has_certificate: certificates.iter().any(|der| is_for(der, public)),
             is_software,

@@ -6,10 +6,14 @@ use std::io::{Read, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::Path;
 
+use data_encoding::BASE32_NOPAD;
 use zeroize::Zeroizing;
 
 use crate::error::HsmError;
 use crate::limits::PIN_BYTES_MAX;
+
+/// 120 bits: more than a token lets anybody try, and 24 characters, which tokens take.
+const DRAWN_PIN_BYTES: usize = 15;
 
 /// A PIN, printed as dots in every build.
 pub struct Pin(Zeroizing<String>);
@@ -32,6 +36,27 @@ impl Pin {
             return Err(refused(path, "its first line holds no PIN"));
         }
         Ok(Self(Zeroizing::new(text.to_owned())))
+    }
+
+    /// One that nobody has seen: 24 letters and digits, 120 bits.
+    pub(crate) fn draw() -> Result<Self, String> {
+        let mut octets = Zeroizing::new([0; DRAWN_PIN_BYTES]);
+        getrandom::fill(octets.as_mut_slice()).map_err(|error| error.to_string())?;
+        Ok(Self(Zeroizing::new(BASE32_NOPAD.encode(octets.as_slice()))))
+    }
+
+    /// From its octets, where they can be a PIN.
+    pub(crate) fn of(octets: &[u8]) -> Option<Self> {
+        let text = std::str::from_utf8(octets).ok()?;
+        let is_good =
+            !text.is_empty() && text.len() <= PIN_BYTES_MAX && !text.contains(['\0', '\n', '\r']);
+        is_good.then(|| Self(Zeroizing::new(text.to_owned())))
+    }
+
+    /// Writes it to a new file of mode 0600.
+    pub(crate) fn write(&self, path: &Path) -> Result<(), HsmError> {
+        let line = Zeroizing::new(format!("{}\n", self.expose()));
+        write_secret(path, line.as_bytes())
     }
 
     /// For the call that needs it.

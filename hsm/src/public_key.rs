@@ -1,26 +1,74 @@
 //! The public half of a signing key: what each signature is checked with (SG-16), and what tells
 //! whether a certificate was made for a key.
 
-use aws_lc_rs::signature::{ParsedPublicKey, RSA_PKCS1_2048_8192_SHA256};
+use aws_lc_rs::signature::{ECDSA_P256_SHA256_ASN1, ParsedPublicKey, RSA_PKCS1_2048_8192_SHA256};
 use ceralacca_core::smime::certificate::{self, Certificate};
 use ceralacca_core::smime::der::{self, tag};
 use ceralacca_core::smime::oid;
 
 use crate::error::HsmError;
 
-/// An RSA public key of at least 2048 bits.
+/// Octets of a number below the order of P-256.
+pub(crate) const P256_NUMBER_BYTES: usize = 32;
+/// First octet of a point that is not compressed (SEC 1 §2.3.3).
+const UNCOMPRESSED: u8 = 4;
+
+/// What a key is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum KeyType {
+    /// RSA with a modulus of so many bits.
+    Rsa(usize),
+    /// ECDSA on P-256, which the rules of PEC do not know.
+    P256,
+}
+
+impl KeyType {
+    /// The private half, as `hsm list` names it.
+    pub const fn words(self) -> &'static str {
+        match self {
+            Self::Rsa(_) => "RSA private key",
+            Self::P256 => "EC private key (P-256)",
+        }
+    }
+
+    /// Size of the modulus, or of the curve.
+    pub const fn bits(self) -> usize {
+        match self {
+            Self::Rsa(bits) => bits,
+            Self::P256 => P256_NUMBER_BYTES * 8,
+        }
+    }
+}
+
+impl From<usize> for KeyType {
+    fn from(bits: usize) -> Self {
+        Self::Rsa(bits)
+    }
+}
+
+impl std::fmt::Display for KeyType {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Rsa(bits) => write!(f, "RSA {bits}"),
+            Self::P256 => f.write_str("ECDSA P-256"),
+        }
+    }
+}
+
+/// A public key: RSA of at least 2048 bits, or a point on P-256.
 #[derive(Clone)]
 pub struct PublicKey {
     /// DER of the SubjectPublicKeyInfo.
     info: Vec<u8>,
-    modulus: Vec<u8>,
-    bits: usize,
+    /// The modulus, or the point: what tells keys apart.
+    number: Vec<u8>,
+    key_type: KeyType,
     parsed: ParsedPublicKey,
 }
 
 impl std::fmt::Debug for PublicKey {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "PublicKey(RSA-{})", self.bits)
+        write!(f, "PublicKey({})", self.key_type)
     }
 }
 
@@ -28,18 +76,24 @@ impl PublicKey {
     /// From a SubjectPublicKeyInfo.
     pub fn from_info(info: &[u8]) -> Result<Self, HsmError> {
         let public = certificate::PublicKey::read(info)?;
-        let certificate::PublicKey::Rsa { key, modulus } = public else {
-            return Err(HsmError::NotPossible(
-                "certified mail is signed with RSA keys only".to_owned(),
-            ));
+        let (number, key_type, parsed) = match public {
+            certificate::PublicKey::Rsa { key, modulus } => {
+                let bits = public.rsa_bits().unwrap_or(0);
+                let parsed = ParsedPublicKey::new(&RSA_PKCS1_2048_8192_SHA256, key)
+                    .map_err(|_| HsmError::KeySize(bits))?;
+                (modulus, KeyType::Rsa(bits), parsed)
+            }
+            certificate::PublicKey::P256(point) => (point, KeyType::P256, on_p256(point)?),
+            _ => {
+                return Err(HsmError::NotPossible(
+                    "certified mail is signed with RSA keys, or keys on P-256".to_owned(),
+                ));
+            }
         };
-        let bits = public.rsa_bits().unwrap_or(0);
-        let parsed = ParsedPublicKey::new(&RSA_PKCS1_2048_8192_SHA256, key)
-            .map_err(|_| HsmError::KeySize(bits))?;
         Ok(Self {
             info: info.to_vec(),
-            modulus: modulus.to_vec(),
-            bits,
+            number: number.to_vec(),
+            key_type,
             parsed,
         })
     }
@@ -49,6 +103,12 @@ impl PublicKey {
         let key = der::sequence(&[&der::unsigned(modulus), &der::unsigned(exponent)]);
         let algorithm = der::sequence(&[&der::oid(&oid::RSA), &[tag::NULL, 0]]);
         Self::from_info(&der::sequence(&[&algorithm, &der::bits(&key)]))
+    }
+
+    /// From a point on P-256 that is not compressed.
+    pub fn from_point(point: &[u8]) -> Result<Self, HsmError> {
+        let algorithm = der::sequence(&[&der::oid(&oid::EC_PUBLIC_KEY), &der::oid(&oid::P256)]);
+        Self::from_info(&der::sequence(&[&algorithm, &der::bits(point)]))
     }
 
     /// The key that a certificate vouches for.
@@ -61,24 +121,33 @@ impl PublicKey {
         &self.info
     }
 
-    /// Size of the modulus.
+    /// What it is.
+    pub const fn key_type(&self) -> KeyType {
+        self.key_type
+    }
+
+    /// Size of the modulus, or of the curve.
     pub const fn bits(&self) -> usize {
-        self.bits
+        self.key_type.bits()
     }
 
     /// The two are the same key.
     pub fn is_same(&self, other: &Self) -> bool {
-        self.modulus == other.modulus
+        self.key_type == other.key_type && self.number == other.number
     }
 
-    /// Whether `modulus` (big endian, with or without leading zeros) is this key's.
-    pub fn has_modulus(&self, modulus: &[u8]) -> bool {
-        let zeros = modulus.iter().take_while(|octet| **octet == 0).count();
-        modulus.get(zeros..) == Some(self.modulus.as_slice())
-    }
-
-    /// Whether `signature` is this key's over `message` (RSASSA-PKCS1-v1_5, SHA-256).
+    /// Whether `signature` is this key's over `message`: RSASSA-PKCS1-v1_5 with SHA-256, or ECDSA in DER.
     pub fn verifies(&self, message: &[u8], signature: &[u8]) -> bool {
         self.parsed.verify_sig(message, signature).is_ok()
     }
+}
+
+/// Compressed points are refused: the same key would have two forms.
+fn on_p256(point: &[u8]) -> Result<ParsedPublicKey, HsmError> {
+    let refused = || HsmError::NotPossible("its key is no plain point on P-256".to_owned());
+    let is_plain = point.len() == 1 + 2 * P256_NUMBER_BYTES && point.first() == Some(&UNCOMPRESSED);
+    if !is_plain {
+        return Err(refused());
+    }
+    ParsedPublicKey::new(&ECDSA_P256_SHA256_ASN1, point).map_err(|_| refused())
 }

@@ -7,7 +7,9 @@ use std::sync::Arc;
 use aws_lc_rs::encoding::{AsDer, Pkcs8V1Der, PublicKeyX509Der};
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::rsa::{KeyPair, KeySize};
-use aws_lc_rs::signature::{KeyPair as _, RSA_PKCS1_SHA256};
+use aws_lc_rs::signature::{
+    ECDSA_P256_SHA256_ASN1_SIGNING, EcdsaKeyPair, KeyPair as _, RSA_PKCS1_SHA256,
+};
 use ceralacca_core::ports::{Signature, Signer, SignerDescription, SignerError, SigningRequest};
 use ceralacca_core::smime::SigningCertificate;
 use ceralacca_core::smime::certificate::pem;
@@ -18,7 +20,7 @@ use crate::error::HsmError;
 use crate::limits::KEY_FILE_BYTES_MAX;
 use crate::pool::{PoolName, SessionSource, SigningPool, SigningSession};
 use crate::protected::{Pin, read_secret, refused, write_secret};
-use crate::public_key::PublicKey;
+use crate::public_key::{KeyType, PublicKey};
 use crate::vector::VectorKey;
 
 /// How a software key is shown.
@@ -27,44 +29,59 @@ pub const SOFTWARE_KEY_WORDS: &str = "software key (evaluation only)";
 /// PEM label of RFC 7468 §11.
 const SEALED_LABEL: &str = "ENCRYPTED PRIVATE KEY";
 
-/// An RSA private key in memory.
+/// A private key in memory.
 pub struct SoftwareKey {
-    pair: KeyPair,
+    pair: Pair,
     public: PublicKey,
+}
+
+enum Pair {
+    Rsa(KeyPair),
+    P256(EcdsaKeyPair),
 }
 
 impl std::fmt::Debug for SoftwareKey {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "SoftwareKey(RSA-{})", self.public.bits())
+        write!(f, "SoftwareKey({})", self.public.key_type())
     }
 }
 
 impl SoftwareKey {
-    /// A new key of 2048, 3072 or 4096 bits.
-    pub fn generate(bits: usize) -> Result<Self, HsmError> {
-        let size = match bits {
-            2048 => KeySize::Rsa2048,
-            3072 => KeySize::Rsa3072,
-            4096 => KeySize::Rsa4096,
-            _ => return Err(HsmError::KeySize(bits)),
+    /// A new key: RSA of 2048, 3072 or 4096 bits, or on P-256.
+    pub fn generate(key: impl Into<KeyType>) -> Result<Self, HsmError> {
+        let failed = |_| bug("a key cannot be generated");
+        let size = match key.into() {
+            KeyType::Rsa(2048) => KeySize::Rsa2048,
+            KeyType::Rsa(3072) => KeySize::Rsa3072,
+            KeyType::Rsa(4096) => KeySize::Rsa4096,
+            KeyType::Rsa(bits) => return Err(HsmError::KeySize(bits)),
+            KeyType::P256 => {
+                let pair = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_ASN1_SIGNING);
+                return Self::from_pair(Pair::P256(pair.map_err(failed)?));
+            }
         };
-        let pair = KeyPair::generate(size).map_err(|_| bug("a key cannot be generated"))?;
-        Self::from_pair(pair)
+        Self::from_pair(Pair::Rsa(KeyPair::generate(size).map_err(failed)?))
     }
 
     /// From PKCS#8 in DER.
     pub fn from_pkcs8(octets: &[u8]) -> Result<Self, HsmError> {
-        let pair = KeyPair::from_pkcs8(octets).map_err(|reason| {
-            HsmError::NotPossible(format!("not an RSA key in PKCS#8: {reason}"))
+        let rsa = KeyPair::from_pkcs8(octets).map(Pair::Rsa);
+        let pair = rsa.or_else(|reason| {
+            EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_ASN1_SIGNING, octets)
+                .map(Pair::P256)
+                .map_err(|_| {
+                    HsmError::NotPossible(format!("not an RSA or P-256 key in PKCS#8: {reason}"))
+                })
         })?;
         Self::from_pair(pair)
     }
 
-    fn from_pair(pair: KeyPair) -> Result<Self, HsmError> {
-        let info: PublicKeyX509Der<'_> = pair
-            .public_key()
-            .as_der()
-            .map_err(|_| bug("a public key cannot be written"))?;
+    fn from_pair(pair: Pair) -> Result<Self, HsmError> {
+        let info: Result<PublicKeyX509Der<'_>, _> = match &pair {
+            Pair::Rsa(pair) => pair.public_key().as_der(),
+            Pair::P256(pair) => pair.public_key().as_der(),
+        };
+        let info = info.map_err(|_| bug("a public key cannot be written"))?;
         let public = PublicKey::from_info(info.as_ref())?;
         Ok(Self { pair, public })
     }
@@ -81,21 +98,27 @@ impl SoftwareKey {
 
     /// Writes it to a new file of mode 0600.
     pub fn save(&self, path: &Path) -> Result<(), HsmError> {
-        let pkcs8: Pkcs8V1Der<'_> = self
-            .pair
-            .as_der()
-            .map_err(|_| bug("a key cannot be written"))?;
-        let text = Zeroizing::new(pem("PRIVATE KEY", pkcs8.as_ref()));
+        let pkcs8 = self.pkcs8()?;
+        let text = Zeroizing::new(pem("PRIVATE KEY", &pkcs8));
         write_secret(path, text.as_bytes())
     }
 
-    /// The same key for the vector signer.
+    /// PKCS#8 in DER.
+    fn pkcs8(&self) -> Result<Zeroizing<Vec<u8>>, HsmError> {
+        let failed = |_| bug("a key cannot be written");
+        Ok(Zeroizing::new(match &self.pair {
+            Pair::Rsa(pair) => {
+                let pkcs8: Pkcs8V1Der<'_> = pair.as_der().map_err(failed)?;
+                pkcs8.as_ref().to_vec()
+            }
+            Pair::P256(pair) => pair.to_pkcs8v1().map_err(failed)?.as_ref().to_vec(),
+        }))
+    }
+
+    /// The same key for the vector signer, which knows RSA alone.
     pub fn for_vectors(&self) -> Result<VectorKey, HsmError> {
-        let pkcs8: Pkcs8V1Der<'_> = self
-            .pair
-            .as_der()
-            .map_err(|_| bug("a key cannot be written"))?;
-        VectorKey::from_pkcs8(pkcs8.as_ref())
+        let pkcs8 = self.pkcs8()?;
+        VectorKey::from_pkcs8(&pkcs8)
     }
 
     /// From a file that [`SoftwareKey::save_sealed`] or `openssl pkcs8` wrote.
@@ -118,11 +141,8 @@ impl SoftwareKey {
     /// Writes it to a new file of mode 0600, sealed with a PIN: an encrypted PKCS#8 (RFC 5958 §3) by scrypt
     /// and AES-256, which `openssl pkey` reads too.
     pub fn save_sealed(&self, path: &Path, pin: &Pin) -> Result<(), HsmError> {
-        let pkcs8: Pkcs8V1Der<'_> = self
-            .pair
-            .as_der()
-            .map_err(|_| bug("a key cannot be written"))?;
-        let sealed = PrivateKeyInfoRef::try_from(pkcs8.as_ref())
+        let pkcs8 = self.pkcs8()?;
+        let sealed = PrivateKeyInfoRef::try_from(pkcs8.as_slice())
             .and_then(|key| key.encrypt(pin.expose().as_bytes()))
             .map_err(|_| bug("a key cannot be sealed"))?;
         let text = Zeroizing::new(pem(SEALED_LABEL, sealed.as_bytes()));
@@ -134,13 +154,20 @@ impl SoftwareKey {
         &self.public
     }
 
-    /// RSASSA-PKCS1-v1_5 with SHA-256 over `message`.
+    /// RSASSA-PKCS1-v1_5 with SHA-256 over `message`, or ECDSA in DER.
     pub fn sign(&self, message: &[u8]) -> Result<Vec<u8>, HsmError> {
-        let mut value = vec![0; self.pair.public_modulus_len()];
-        self.pair
-            .sign(&RSA_PKCS1_SHA256, &SystemRandom::new(), message, &mut value)
-            .map_err(|_| HsmError::Away("the software key does not sign".to_owned()))?;
-        Ok(value)
+        let random = SystemRandom::new();
+        let signed = match &self.pair {
+            Pair::Rsa(pair) => {
+                let mut value = vec![0; pair.public_modulus_len()];
+                pair.sign(&RSA_PKCS1_SHA256, &random, message, &mut value)
+                    .map(|()| value)
+            }
+            Pair::P256(pair) => pair
+                .sign(&random, message)
+                .map(|value| value.as_ref().to_vec()),
+        };
+        signed.map_err(|_| HsmError::Away("the software key does not sign".to_owned()))
     }
 }
 

@@ -201,9 +201,23 @@ impl Appliance {
     /// Makes the key in the module, has the data folder's evaluation authority sign it, and takes the
     /// certificate.
     pub fn keygen_and_certificate(&self) {
-        let (csr, chain) = (self.beside("request.pem"), self.beside("chain.pem"));
         self.well(&["hsm", "keygen"]);
-        self.well(&["hsm", "csr", "--out", arg(&csr)]);
+        self.certify_key();
+    }
+
+    /// Has the data folder's evaluation authority sign the key that is there.
+    pub fn certify_key(&self) {
+        self.certify_label(None);
+    }
+
+    /// The same for the key with a label.
+    pub fn certify_label(&self, label: Option<&str>) {
+        let label: Vec<&str> = label
+            .into_iter()
+            .flat_map(|label| ["--label", label])
+            .collect();
+        let (csr, chain) = (self.beside("request.pem"), self.beside("chain.pem"));
+        self.well(&[&["hsm", "csr", "--out", arg(&csr)], label.as_slice()].concat());
         self.well(&[
             "sandbox",
             "authority",
@@ -212,7 +226,7 @@ impl Appliance {
             "--out",
             arg(&chain),
         ]);
-        self.well(&["hsm", "import-cert", arg(&chain)]);
+        self.well(&[&["hsm", "import-cert", arg(&chain)], label.as_slice()].concat());
     }
 
     /// The one appliance that the tests of this process share; it ends with the process.

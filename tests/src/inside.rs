@@ -27,9 +27,7 @@ pub struct Inside {
 impl Inside {
     /// A provider on `disk`, its mail scanned by `scanner`.
     pub fn start(disk: Arc<dyn Disk>, scanner: Arc<dyn VirusScanner>) -> Self {
-        let (key, certificate) = evaluation_key();
-        let signer = SoftwareSigner::start(key, certificate).expect("a signer");
-        Self::with_signer(disk, scanner, Arc::new(signer))
+        Self::with_signer(disk, scanner, software_signer())
     }
 
     /// As [`Self::start`], signed by `signer`.
@@ -52,6 +50,11 @@ impl Inside {
         let started = inside.state.start_pipeline(signer, scanner);
         started.expect("the certifier starts");
         inside
+    }
+
+    /// The state itself.
+    pub fn state(&self) -> &Arc<State> {
+        &self.state
     }
 
     fn order(&self, order: RegistryOrder) -> Outcome {
@@ -124,6 +127,12 @@ impl Drop for Inside {
     fn drop(&mut self) {
         self.state.stop();
     }
+}
+
+/// A signer in software.
+pub fn software_signer() -> Arc<dyn Signer> {
+    let (key, certificate) = evaluation_key();
+    Arc::new(SoftwareSigner::start(key, certificate).expect("a signer"))
 }
 
 /// A signer that behaves as a token, with the switches that take it away.

@@ -2,6 +2,7 @@
 //! certificates near their end raise an alarm (SG-12), and what waits for the relay is said aloud.
 
 use ceralacca_core::ports::{Clock, Signer, SystemClock};
+use ceralacca_core::reconciliation::KeyLine;
 use ceralacca_core::smime::profile;
 use ceralacca_firmware::os::{self, Finding, Health};
 use serde_json::{Value, json};
@@ -36,6 +37,7 @@ pub fn health(appliance: &Appliance, signer: Option<&dyn Signer>) -> Vec<Finding
     findings.push(key(appliance, signer));
     findings.extend(signer.map(further).unwrap_or_default());
     findings.push(certificate(appliance));
+    findings.extend(signatures(appliance));
     findings.extend(directory::requests::findings(&appliance.state));
     findings
 }
@@ -185,6 +187,21 @@ fn certificate(appliance: &Appliance) -> Finding {
         Ok(days) => judge_days(days),
         Err(error) => Finding::bad(subject, error.to_string()),
     }
+}
+
+/// What came of the last night's count, or of one that was asked for (LG-14).
+fn signatures(appliance: &Appliance) -> Vec<Finding> {
+    let subject = "signatures";
+    let Some(found) = appliance.state.reconciled() else {
+        let words = "not compared with the log since the start: each night, or `hsm reconcile`";
+        return vec![Finding::good(subject, words)];
+    };
+    let at = found.at.rfc3339();
+    let of = |key: &KeyLine| match key.alarm() {
+        Some(alarm) => Finding::bad(subject, format!("{alarm} ({at}: {key})")),
+        None => Finding::good(subject, format!("{at}: {key}")),
+    };
+    found.keys.iter().map(of).collect()
 }
 
 /// SG-12: alarms at 90, 30 and 7 days.

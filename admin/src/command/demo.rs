@@ -220,6 +220,7 @@ impl DemoProvider {
         let expected = Expected {
             provider: Some(settings.provider.name.clone()),
             service_address: Some(keys::service_address(settings)),
+            keys: settings.policy().allowed_keys(),
         };
         let anchors = keys::anchors(&self.data).map_err(Failure::refused)?;
         let judged = examine(octets, &anchors, SystemClock.now(), &expected);

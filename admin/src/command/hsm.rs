@@ -1,15 +1,15 @@
 //! `hsm …`: through the appliance that runs (two processes on one token may crash its module), else
 //! offline under the lock.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use ceralacca_core::disk::DataFolder;
 use ceralacca_firmware::Settings;
 use serde_json::json;
 
-use crate::cli::HsmCommand;
-use crate::control::{HsmRequest, Request};
+use crate::cli::{CeremonyCommand, HsmCommand};
+use crate::control::{CeremonyRequest, HsmRequest, Request};
 use crate::keys::{Keys, replace};
 use crate::lock::{Lock, LockError};
 use crate::reach;
@@ -25,7 +25,10 @@ pub(super) fn hsm(data: &DataFolder, order: HsmCommand) -> Result<Report, Failur
             let so_pin_file = so_pin_file.map_err(Failure::refused)?;
             ask(data, HsmRequest::Init { so_pin_file })
         }
-        HsmCommand::Keygen { bits, label } => ask(data, HsmRequest::Keygen { label, bits }),
+        HsmCommand::Keygen { kind, bits, label } => {
+            ask(data, HsmRequest::Keygen { label, kind, bits })
+        }
+        HsmCommand::Ceremony(order) => ceremony(data, order),
         HsmCommand::Csr { out, label } => csr(data, label, out.as_deref()),
         HsmCommand::ImportCert {
             file,
@@ -48,6 +51,33 @@ pub(super) fn hsm(data: &DataFolder, order: HsmCommand) -> Result<Report, Failur
             seconds,
             sessions_max,
         } => bench(data, seconds, sessions_max),
+        HsmCommand::Reconcile => ask(data, HsmRequest::Reconcile),
+    }
+}
+
+/// Paths are the caller's, whoever carries it out.
+fn ceremony(data: &DataFolder, order: CeremonyCommand) -> Result<Report, Failure> {
+    let whole = |path: PathBuf| std::path::absolute(path).map_err(Failure::refused);
+    match order {
+        CeremonyCommand::Hold(said) => {
+            let request = CeremonyRequest {
+                operator: said.operator,
+                custodians: said.custodians,
+                quorum: said.quorum,
+                witnesses: said.witnesses,
+                folder: whole(said.folder)?,
+                label: said.label,
+                kind: said.kind,
+                bits: said.bits,
+                so_pin_file: said.so_pin_file.map(whole).transpose()?,
+            };
+            ask(data, HsmRequest::Ceremony(request))
+        }
+        // With the key out of reach nothing runs: the files are all that is needed.
+        CeremonyCommand::Open { shares, pin_file } => {
+            let settings = Settings::load(data).map_err(Failure::refused)?;
+            Keys::of(data, &settings).open_pin(&shares, pin_file.as_deref())
+        }
     }
 }
 

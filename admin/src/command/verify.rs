@@ -35,6 +35,7 @@ pub(super) fn verify(
             anchors = keys::anchors(data).map_err(Failure::refused)?;
         }
         expected.service_address = Some(keys::service_address(&settings));
+        expected.keys = settings.policy().allowed_keys();
         expected.provider = Some(settings.provider.name);
     }
     let at = arguments.at.unwrap_or_else(|| SystemClock.now());

@@ -9,9 +9,9 @@ mod socket;
 
 pub use client::{ControlError, Link};
 pub use protocol::{
-    Answer, DirectoryRequest, DomainRequest, HolderChange, HsmRequest, MailboxRequest,
-    OrdinaryWord, QuarantineRequest, QueueRequest, QueueWhich, QueueWord, ReceiptTypeWord, Request,
-    StateWord, TaskRequest, TwoStepWord,
+    Answer, CeremonyRequest, DirectoryRequest, DomainRequest, HolderChange, HsmRequest, KeyKind,
+    MailboxRequest, OrdinaryWord, QuarantineRequest, QueueRequest, QueueWhich, QueueWord,
+    ReceiptTypeWord, Request, StateWord, TaskRequest, TwoStepWord,
 };
 pub(crate) use server::operator;
 pub use server::{ControlServer, Perform};

@@ -290,6 +290,42 @@ pub enum QueueWhich {
     All,
 }
 
+/// A ceremony of a key (HS-08).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct CeremonyRequest {
+    /// Who types.
+    pub operator: String,
+    /// Who gets a share each.
+    pub custodians: Vec<String>,
+    /// How many of them open.
+    pub quorum: u8,
+    /// Who watches.
+    pub witnesses: Vec<String>,
+    /// A new folder for shares and record.
+    pub folder: std::path::PathBuf,
+    /// The key's label; that of the settings when `None`.
+    pub label: Option<String>,
+    /// What kind of key.
+    #[serde(default)]
+    pub kind: KeyKind,
+    /// RSA bits; the usual ones when `None`.
+    pub bits: Option<usize>,
+    /// Initialise the token first, with this PIN of the security officer.
+    pub so_pin_file: Option<std::path::PathBuf>,
+}
+
+/// Kinds of signing keys.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "kebab-case")]
+pub enum KeyKind {
+    /// RSA, what the rules of PEC know.
+    #[default]
+    Rsa,
+    /// ECDSA on P-256, where the policy allows it.
+    P256,
+}
+
 /// About keys.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
@@ -303,9 +339,14 @@ pub enum HsmRequest {
     Keygen {
         /// Its label; that of the settings when `None`.
         label: Option<String>,
-        /// RSA bits.
-        bits: usize,
+        /// What kind of key.
+        #[serde(default)]
+        kind: KeyKind,
+        /// RSA bits; the usual ones when `None`.
+        bits: Option<usize>,
     },
+    /// Make a key at a ceremony.
+    Ceremony(CeremonyRequest),
     /// The request for the key's certificate.
     Csr {
         /// The key's label.
@@ -328,6 +369,8 @@ pub enum HsmRequest {
     Recall,
     /// List keys.
     List,
+    /// Compare what the keys have signed with the log.
+    Reconcile,
 }
 
 /// About tasks of operators.

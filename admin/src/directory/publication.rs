@@ -61,7 +61,12 @@ impl Publication {
     /// The signed file (`.p7m`).
     pub fn signed(&self) -> Result<Arc<[u8]>, Failure> {
         let in_use = self.signer.certificate().certificate.clone();
-        let text = own_text(&self.state, &self.data, &self.settings, Some(in_use))?;
+        let text = own_text(
+            &self.state,
+            &self.data,
+            &self.settings,
+            Some(in_use.clone()),
+        )?;
         let mut last = self.last.lock();
         if let Some(last) = &*last
             && *last.text == *text
@@ -70,6 +75,7 @@ impl Publication {
         }
         let now = self.state.clock().now();
         let p7m = signed::seal(&*self.signer, &text, now).map_err(Failure::refused)?;
+        self.state.signed_other(&in_use);
         let p7m: Arc<[u8]> = p7m.into();
         *last = Some(Signed {
             text: text.into(),

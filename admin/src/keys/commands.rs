@@ -3,14 +3,16 @@
 use std::path::Path;
 
 use ceralacca_core::instant::Instant;
+use ceralacca_core::reconciliation::KeyLine;
 use ceralacca_core::state::State;
+use ceralacca_hsm::KeyType;
 use ceralacca_hsm::operations::KeyObject;
 use serde_json::{Value, json};
 
 use super::rotation::Standing;
 use super::signing::SigningFile;
 use super::{Keys, marked, service_address, signing_file};
-use crate::control::HsmRequest;
+use crate::control::{HsmRequest, KeyKind};
 use crate::report::{Failure, Report};
 
 /// Not before, where that is said; and whether the index is not waited for.
@@ -21,7 +23,10 @@ impl Keys<'_> {
     pub fn perform(self, request: HsmRequest, state: &State) -> Result<Report, Failure> {
         match request {
             HsmRequest::Init { so_pin_file } => self.init(so_pin_file.as_deref()),
-            HsmRequest::Keygen { label, bits } => self.keygen(label.as_deref(), bits),
+            HsmRequest::Keygen { label, kind, bits } => {
+                self.keygen(label.as_deref(), key_type(kind, bits)?)
+            }
+            HsmRequest::Ceremony(request) => self.ceremony(request, state),
             HsmRequest::Csr { label } => self.csr(label.as_deref()),
             HsmRequest::ImportCert {
                 label,
@@ -34,6 +39,7 @@ impl Keys<'_> {
             }
             HsmRequest::Recall => self.recalled(),
             HsmRequest::List => self.list(state),
+            HsmRequest::Reconcile => reconcile(state),
         }
     }
 
@@ -50,16 +56,16 @@ impl Keys<'_> {
     }
 
     /// `hsm keygen`
-    fn keygen(self, label: Option<&str>, bits: usize) -> Result<Report, Failure> {
+    fn keygen(self, label: Option<&str>, kind: KeyType) -> Result<Report, Failure> {
         let made = self
             .operations()
-            .keygen(self.label(label), bits)
+            .keygen(self.label(label), kind)
             .map_err(|error| self.remedy(error))?;
         let (label, held_by) = (&made.label, &made.held_by);
         let holder = marked(held_by, made.is_software);
         Ok(Report::done(
-            format!("the key `{label}`, RSA {bits}, is in {holder}; next: `hsm csr`"),
-            json!({ "label": label, "bits": made.bits, "held_by": held_by,
+            format!("the key `{label}`, {kind}, is in {holder}; next: `hsm csr`"),
+            json!({ "label": label, "kind": made.kind, "bits": made.bits, "held_by": held_by,
                     "software": made.is_software }),
         ))
     }
@@ -178,9 +184,43 @@ impl Keys<'_> {
         Ok(Report::done(words, report))
     }
 
-    fn label<'b>(&'b self, label: Option<&'b str>) -> &'b str {
+    pub(super) fn label<'b>(&'b self, label: Option<&'b str>) -> &'b str {
         label.unwrap_or(self.settings.signer.key_label())
     }
+}
+
+/// `hsm reconcile` (LG-14).
+fn reconcile(state: &State) -> Result<Report, Failure> {
+    let found = state.reconcile().map_err(Failure::refused)?;
+    let mut words: String = found.keys.iter().map(|key| format!("{key}\n")).collect();
+    let alarms: Vec<String> = found.keys.iter().filter_map(KeyLine::alarm).collect();
+    if found.keys.is_empty() {
+        words.push_str("no key has signed anything yet\n");
+    }
+    for alarm in &alarms {
+        words.push_str(&format!("ALARM: {alarm}\n"));
+    }
+    let keys: Vec<Value> = found.keys.iter().map(counted).collect();
+    let object = json!({ "at": found.at.rfc3339(), "keys": keys, "alarms": alarms });
+    Ok(Report {
+        held: alarms.is_empty(),
+        ..Report::done(words, object)
+    })
+}
+
+fn counted(key: &KeyLine) -> Value {
+    json!({
+        "key": key.key.to_string(),
+        "made": key.made,
+        "logged": key.logged,
+        "uncounted": key.uncounted,
+        "other": key.other,
+        "dropped": key.dropped,
+        "under_way": key.under_way,
+        "left": key.left,
+        "missing": key.missing,
+        "excess": key.excess,
+    })
 }
 
 fn line(key: &KeyObject, in_use: &str) -> String {
@@ -205,6 +245,18 @@ fn object(key: &KeyObject, in_use: &str) -> Value {
         "certificate": key.has_certificate,
         "in_use": key.label == in_use,
     })
+}
+
+/// RSA unless another kind is asked for; bits are RSA's alone.
+pub(super) fn key_type(kind: KeyKind, bits: Option<usize>) -> Result<KeyType, Failure> {
+    match (kind, bits) {
+        (KeyKind::Rsa, bits) => Ok(KeyType::Rsa(bits.unwrap_or(super::EVALUATION_BITS))),
+        (KeyKind::P256, None) => Ok(KeyType::P256),
+        (KeyKind::P256, Some(_)) => {
+            let words = "a key on P-256 has no choice of bits: leave `--bits` out";
+            Err(Failure::Refused(words.to_owned()))
+        }
+    }
 }
 
 fn instant(text: &str) -> Result<Instant, Failure> {

@@ -3,8 +3,8 @@
 
 use ceralacca_core::disk::DataFolder;
 use ceralacca_firmware::Settings;
-use ceralacca_hsm::SoftwareKey;
 use ceralacca_hsm::protected::read_secret;
+use ceralacca_hsm::{KeyType, SoftwareKey};
 use ceralacca_net::relay::Dkim;
 
 use crate::report::Failure;
@@ -40,5 +40,13 @@ fn key(data: &DataFolder, settings: &Settings) -> Result<SoftwareKey, Failure> {
         let key = SoftwareKey::generate(BITS).map_err(Failure::refused)?;
         key.save(&file).map_err(Failure::refused)?;
     }
-    SoftwareKey::load(&file).map_err(Failure::refused)
+    let key = SoftwareKey::load(&file).map_err(Failure::refused)?;
+    match key.public().key_type() {
+        KeyType::Rsa(_) => Ok(key),
+        // RFC 8463 knows Ed25519 beside RSA, and no key on P-256.
+        KeyType::P256 => {
+            let sentence = "DKIM knows no key on P-256; put an RSA key in its place";
+            Err(Failure::Refused(format!("{}: {sentence}", file.display())))
+        }
+    }
 }

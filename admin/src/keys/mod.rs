@@ -15,6 +15,7 @@
 //!
 //! The signing certificate is judged by the profile of RFC 6109 §5.5 each time it is loaded (SG-11).
 
+mod ceremony;
 mod commands;
 pub mod dkim;
 mod rotation;
@@ -246,7 +247,8 @@ impl<'a> Keys<'a> {
     fn judged(self, file: &SigningFile) -> Result<SigningCertificate, Failure> {
         let provider = &self.settings.provider.name;
         let service = service_address(self.settings);
-        profile::check(file.leaf(), Some(provider), Some(&service))
+        let keys = self.settings.policy().allowed_keys();
+        profile::check_for(file.leaf(), Some(provider), Some(&service), keys)
             .map_err(|error| Failure::Refused(format!("the signing certificate: {error}")))?;
         let chain = file.chain.iter().skip(1).cloned().collect();
         Ok(SigningCertificate {
@@ -270,12 +272,25 @@ impl<'a> Keys<'a> {
         let step = match &error {
             HsmError::NoKey(_) => "; run `hsm keygen`, then `hsm csr` and `hsm import-cert FILE`",
             HsmError::NoToken(_) => "; insert it, or make it with `hsm init --so-pin-file F`",
+            HsmError::File { .. } if self.lacks_pin() => {
+                "; put the PIN file back, with `hsm ceremony open` from the shares of a ceremony"
+            }
             HsmError::OtherKey => {
                 "; import the certificate of this key with `hsm import-cert FILE`"
             }
             _ => "",
         };
         Failure::Refused(format!("{error}{step}"))
+    }
+
+    /// The settings name a PIN file that is not there.
+    fn lacks_pin(self) -> bool {
+        match &self.settings.signer {
+            SignerSettings::Soft {} => false,
+            SignerSettings::Vector { pin_file, .. } | SignerSettings::Pkcs11 { pin_file, .. } => {
+                !self.data.0.join(pin_file).exists()
+            }
+        }
     }
 
     /// What holds the key, without asking the token.
@@ -305,7 +320,7 @@ impl<'a> Keys<'a> {
     }
 
     fn operations(self) -> Operations {
-        Operations::new(self.key_holder())
+        Operations::new(self.key_holder()).allowing(self.settings.policy().allowed_keys())
     }
 
     /// Where the keys are, and of tokens the first.

@@ -6,6 +6,7 @@
 //! *Crash while they change places: the next start finds the same certificate in use and waiting, and drops
 //! the copy that waits.*
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,6 +16,7 @@ use ceralacca_core::disk::DataFolder;
 use ceralacca_core::instant::Instant;
 use ceralacca_core::limits::CERTIFICATE_OVERLAP_DAYS;
 use ceralacca_core::ports::{Signature, Signer, SignerDescription, SignerError, SigningRequest};
+use ceralacca_core::reconciliation::KeyMark;
 use ceralacca_core::smime::SigningCertificate;
 use ceralacca_core::state::State;
 use ceralacca_firmware::Settings;
@@ -174,8 +176,15 @@ impl Keys<'_> {
 /// A signer whose certificate can be changed while it signs: a batch is signed by one or the other.
 pub struct ChangingSigner {
     now: RwLock<Tokens>,
-    /// Signatures and CPU time of those before.
-    before: Mutex<(u64, Duration)>,
+    before: Mutex<Before>,
+}
+
+/// What those before have done.
+#[derive(Default)]
+struct Before {
+    signatures: u64,
+    cpu: Duration,
+    made: BTreeMap<KeyMark, u64>,
 }
 
 impl ChangingSigner {
@@ -187,39 +196,57 @@ impl ChangingSigner {
         }
     }
 
+    /// Waits for the batch under way, so that all that it makes is counted (LG-14).
     fn change(&self, tokens: Tokens) {
-        let about = self.current().describe();
+        let mut now = self.now.write();
+        let about = now.signer.describe();
         let mut before = self.before.lock();
-        before.0 += about.signatures;
-        before.1 += about.cpu;
+        before.signatures += about.signatures;
+        before.cpu += about.cpu;
+        for (key, made) in now.signer.made() {
+            *before.made.entry(key).or_default() += made;
+        }
         // The old ones end with nothing locked.
-        let old = std::mem::replace(&mut *self.now.write(), tokens);
+        let old = std::mem::replace(&mut *now, tokens);
+        drop((now, before));
         drop(old);
     }
 
     fn current(&self) -> Arc<dyn Signer> {
-        self.now.read().signer.clone()
+        self.now.read_recursive().signer.clone()
     }
 
     fn pool(&self) -> Option<Arc<SigningPool>> {
-        self.now.read().pool.clone()
+        self.now.read_recursive().pool.clone()
     }
 }
 
 impl Signer for ChangingSigner {
     fn sign(&self, requests: &[SigningRequest]) -> Vec<Result<Signature, SignerError>> {
-        self.current().sign(requests)
+        self.now.read().signer.sign(requests)
     }
 
     fn certificate(&self) -> Arc<SigningCertificate> {
         self.current().certificate()
     }
 
+    fn made(&self) -> Vec<(KeyMark, u64)> {
+        // Both at one moment: nothing changes hands between the two. Who asks is not held up by a change that
+        // waits for a batch.
+        let now = self.now.read_recursive();
+        let mut all = self.before.lock().made.clone();
+        for (key, made) in now.signer.made() {
+            *all.entry(key).or_default() += made;
+        }
+        all.into_iter().collect()
+    }
+
     fn describe(&self) -> SignerDescription {
-        let (signatures, cpu) = *self.before.lock();
-        let mut about = self.current().describe();
-        about.signatures += signatures;
-        about.cpu += cpu;
+        let now = self.now.read_recursive();
+        let before = self.before.lock();
+        let mut about = now.signer.describe();
+        about.signatures += before.signatures;
+        about.cpu += before.cpu;
         about
     }
 }

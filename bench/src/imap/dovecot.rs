@@ -1,7 +1,6 @@
 //! Debian's Dovecot in a folder of its own, with mdbox, TLS on a free port, and the password hashes of
 //! ours; ended when dropped.
 
-use std::collections::HashMap;
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -10,6 +9,7 @@ use tempfile::TempDir;
 
 use super::client::Trusted;
 use super::{Server, work};
+use crate::process::Family;
 use crate::provider::{PASSWORD, address};
 use crate::sums::Trouble;
 
@@ -121,36 +121,8 @@ impl Server for Dovecot {
         &self.trusted
     }
 
-    /// The master, its children, and those that ended.
     fn cpu_seconds(&self) -> Result<f64, Trouble> {
-        let mut parents = HashMap::new();
-        let mut ticks = HashMap::new();
-        for entry in std::fs::read_dir("/proc")? {
-            let name = entry?.file_name();
-            let Some(process) = name.to_str().and_then(|n| n.parse::<u32>().ok()) else {
-                continue;
-            };
-            let Ok(stat) = std::fs::read_to_string(format!("/proc/{process}/stat")) else {
-                continue;
-            };
-            let fields = stat.rsplit(')').next().unwrap_or_default();
-            let field = |n: usize| {
-                let found = fields.split_whitespace().nth(n);
-                found.and_then(|f| f.parse::<u64>().ok()).unwrap_or(0)
-            };
-            parents.insert(process, field(1) as u32);
-            ticks.insert(process, (11..15).map(field).sum::<u64>());
-        }
-        let master = self.master.id();
-        let is_ours = |process: &u32| {
-            let mut at = *process;
-            while at != master && at > 1 {
-                at = parents.get(&at).copied().unwrap_or(0);
-            }
-            at == master
-        };
-        let all = ticks.iter().filter(|(process, _)| is_ours(process));
-        Ok(all.map(|(_, ticks)| *ticks).sum::<u64>() as f64 / 100.0)
+        Family::of(self.master.id()).cpu_seconds()
     }
 }
 

@@ -1,9 +1,11 @@
 //! Bodies: segments of blobs on disk, append only, each blob with a header that explains it. A record
 //! never names a blob that is not durable. References are opaque to all but this room.
 
+mod body;
 pub mod format;
 pub mod store;
 
+pub use body::BodyAtHand;
 pub use store::{BlobError, BlobStore};
 
 /// Where the content of a blob lies. Opaque: only [`BlobStore`] reads its fields' meaning.
@@ -26,4 +28,9 @@ pub struct BlobRef {
 pub trait BlobRead: Sync {
     /// Reads up to `into.len()` octets of the content of `blob` from `at`; 0 only at its end.
     fn read_at(&self, blob: BlobRef, at: u64, into: &mut [u8]) -> Result<usize, BlobError>;
+
+    /// The whole content of `blob` where it lies in memory already.
+    fn at_hand(&self, _blob: BlobRef) -> Option<&[u8]> {
+        None
+    }
 }

@@ -88,6 +88,8 @@ struct Readers {
 #[derive(Debug, Default)]
 struct Own {
     open: Option<Segment>,
+    /// What is gathered for one write; kept for its room.
+    portion: Vec<u8>,
     /// Segments with blobs that no sync covers yet.
     unsynced: Vec<(u64, Arc<dyn DiskFile>)>,
     failed: Option<String>,
@@ -144,38 +146,65 @@ impl BlobStore {
     /// Writes `content` as a blob into this store's own segment (certifier, offline commands); durable
     /// after the next [`BlobStore::sync`].
     pub fn append(&self, home: Partition, content: &[u8]) -> Result<BlobRef, BlobError> {
+        let blobs = self.append_all(&[(home, content)])?;
+        let blob = blobs.into_iter().next();
+        blob.ok_or_else(|| BlobError::Failed("no blob was written".to_owned()))
+    }
+
+    /// [`BlobStore::append`] for many, in few writes: all of them, or an error after which octets may lie
+    /// there that nobody names.
+    pub fn append_all(&self, contents: &[(Partition, &[u8])]) -> Result<Vec<BlobRef>, BlobError> {
         let mut own = self.own.lock();
         own.living()?;
-        let length = content.len() as u64;
-        let needed = BLOB_HEADER_BYTES + length + format::padding(length);
-        let mut segment = match own.open.take() {
-            Some(segment) if segment.end + needed <= limits::BLOB_SEGMENT_BYTES_MAX => segment,
-            _ => self.new_segment()?,
-        };
-        let mut octets = Vec::with_capacity(needed as usize);
-        octets.extend_from_slice(&format::blob_header(
-            home.0,
-            length,
-            crc32c::crc32c(content),
-        ));
-        octets.extend_from_slice(content);
-        octets.resize(needed as usize, 0);
-        let written = segment.file.write_all_at(&octets, segment.end);
-        let blob = BlobRef {
-            segment: segment.number,
-            offset: segment.end,
-            length,
-        };
-        if written.is_ok() {
-            segment.end += needed;
-            if own.unsynced.last().map(|(number, _)| *number) != Some(segment.number) {
-                own.unsynced.push((segment.number, segment.file.clone()));
+        let mut blobs = Vec::with_capacity(contents.len());
+        let mut portion = std::mem::take(&mut own.portion);
+        portion.clear();
+        for (home, content) in contents {
+            let length = content.len() as u64;
+            let needed = BLOB_HEADER_BYTES + length + format::padding(length);
+            let waiting = portion.len() as u64;
+            let end = own.open.as_ref().map(|segment| segment.end + waiting);
+            let has_room = end.is_some_and(|end| end + needed <= limits::BLOB_SEGMENT_BYTES_MAX);
+            if !has_room || waiting + needed > limits::BLOB_IN_MEMORY_BYTES_MAX {
+                self.write_out(&mut own, &mut portion)?;
             }
+            if !has_room {
+                own.open = Some(self.new_segment()?);
+            }
+            let Some(segment) = &own.open else {
+                return Err(BlobError::Failed("no segment is open".to_owned()));
+            };
+            blobs.push(BlobRef {
+                segment: segment.number,
+                offset: segment.end + portion.len() as u64,
+                length,
+            });
+            let start = portion.len();
+            let checksum = crc32c::crc32c(content);
+            portion.reserve(needed as usize);
+            portion.extend_from_slice(&format::blob_header(home.0, length, checksum));
+            portion.extend_from_slice(content);
+            portion.resize(start + needed as usize, 0);
         }
-        // What a failed write left behind is written over by the next.
-        own.open = Some(segment);
-        written.map_err(|error| self.no_space_or(error, blob.segment, "write"))?;
-        Ok(blob)
+        self.write_out(&mut own, &mut portion)?;
+        own.portion = portion;
+        Ok(blobs)
+    }
+
+    /// Writes what waits behind the open segment's end. What a failed write left is written over by the
+    /// next.
+    fn write_out(&self, own: &mut Own, portion: &mut Vec<u8>) -> Result<(), BlobError> {
+        let Some(segment) = own.open.as_mut().filter(|_| !portion.is_empty()) else {
+            return Ok(());
+        };
+        let written = segment.file.write_all_at(portion, segment.end);
+        written.map_err(|error| self.no_space_or(error, segment.number, "write"))?;
+        segment.end += portion.len() as u64;
+        if own.unsynced.last().map(|(number, _)| *number) != Some(segment.number) {
+            own.unsynced.push((segment.number, segment.file.clone()));
+        }
+        portion.clear();
+        Ok(())
     }
 
     /// One `fdatasync` for all that was appended; a failure must stop the process (see *Commit*).
@@ -234,6 +263,26 @@ impl BlobStore {
         }
         match crc32c::crc32c(&content) == checksum {
             true => Ok(content),
+            false => Err(damaged(blob, "the content does not have its checksum")),
+        }
+    }
+
+    /// The blob's header and its whole content in one read, both verified. Its length bounds the memory.
+    pub(super) fn read_with_header(&self, blob: BlobRef) -> Result<Vec<u8>, BlobError> {
+        let file = self.reader(blob)?;
+        let mut octets = vec![0; (BLOB_HEADER_BYTES + blob.length) as usize];
+        let mut done = 0;
+        while done < octets.len() {
+            let read = file.read_at(&mut octets[done..], blob.offset + done as u64);
+            match read.map_err(failed(blob.segment, "read"))? {
+                0 => return Err(damaged(blob, "the segment ends inside the blob")),
+                count => done += count,
+            }
+        }
+        let (header, content) = octets.split_at(BLOB_HEADER_BYTES as usize);
+        let checksum = checksum_of(header, octets.len(), blob)?;
+        match crc32c::crc32c(content) == checksum {
+            true => Ok(octets),
             false => Err(damaged(blob, "the content does not have its checksum")),
         }
     }
@@ -357,12 +406,8 @@ impl BlobStore {
         let mut header = [0; BLOB_HEADER_BYTES as usize];
         let read = file.read_at(&mut header, blob.offset);
         let read = read.map_err(failed(blob.segment, "read"))?;
-        match format::read_blob_header(&header) {
-            Some((_, length, checksum)) if length == blob.length => Ok((file, checksum)),
-            Some(_) => Err(damaged(blob, "a blob of another length")),
-            None if read < header.len() => Err(damaged(blob, "the segment ends before the blob")),
-            None => Err(damaged(blob, "no blob header with a good checksum")),
-        }
+        let checksum = checksum_of(&header, read, blob)?;
+        Ok((file, checksum))
     }
 
     fn reader(&self, blob: BlobRef) -> Result<Arc<dyn DiskFile>, BlobError> {
@@ -431,6 +476,16 @@ impl Readers {
     }
 }
 
+/// The checksum in `header`, of which `read` octets were there.
+fn checksum_of(header: &[u8], read: usize, blob: BlobRef) -> Result<u32, BlobError> {
+    match header.first_chunk().and_then(format::read_blob_header) {
+        Some((_, length, checksum)) if length == blob.length => Ok(checksum),
+        Some(_) => Err(damaged(blob, "a blob of another length")),
+        None if read < header.len() => Err(damaged(blob, "the segment ends before the blob")),
+        None => Err(damaged(blob, "no blob header with a good checksum")),
+    }
+}
+
 fn failed(segment: u64, action: &'static str) -> impl FnOnce(io::Error) -> BlobError {
     move |source| BlobError::Disk {
         segment,
@@ -451,6 +506,7 @@ fn damaged(blob: BlobRef, reason: &str) -> BlobError {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
+    use crate::blob::BodyAtHand;
     use crate::disk::sim::{Failure, Loss, SimDisk};
 
     const HOME: Partition = Partition(1);
@@ -542,12 +598,18 @@ mod tests {
         for bad in [wrong, missing] {
             let read = store.read(bad, 100);
             assert!(matches!(read, Err(BlobError::Damaged { .. })), "{read:?}");
+            let read = BodyAtHand::read(&store, bad);
+            assert!(matches!(read, Err(BlobError::Damaged { .. })), "{read:?}");
         }
+        let body = BodyAtHand::read(&store, blob).unwrap();
+        assert_eq!(body.at_hand(blob), Some(&b"content"[..]));
         let file = segment(&disk, blob);
         store.verify(blob).unwrap();
         file.write_all_at(b"C", blob.offset + BLOB_HEADER_BYTES)
             .unwrap();
         let read = store.read(blob, 100);
+        assert!(matches!(read, Err(BlobError::Damaged { .. })), "{read:?}");
+        let read = BodyAtHand::read(&store, blob);
         assert!(matches!(read, Err(BlobError::Damaged { .. })), "{read:?}");
         let verified = store.verify(blob);
         assert!(matches!(verified, Err(BlobError::Damaged { .. })));

@@ -84,7 +84,7 @@ fn fields(report: &DeliveryReport<'_>, boundary: &str, is_final: bool) -> Header
     header
 }
 
-fn words(report: &DeliveryReport<'_>, is_final: bool) -> String {
+fn words(report: &DeliveryReport<'_>, is_final: bool) -> Vec<u8> {
     let mut lines: Vec<Vec<u8>> = Vec::new();
     let mut say = |line: &str| lines.push(line.as_bytes().to_vec());
     for (introduction, because) in reports::paragraphs(is_final) {
@@ -98,10 +98,11 @@ fn words(report: &DeliveryReport<'_>, is_final: bool) -> String {
         }
         say("");
     }
-    let mut part = "Content-Type: text/plain; charset=\"utf-8\"\r\n\
+    let mut part = b"Content-Type: text/plain; charset=\"utf-8\"\r\n\
          Content-Transfer-Encoding: quoted-printable\r\n\r\n"
-        .to_owned();
-    quoted_printable(&lines, &mut part);
+        .to_vec();
+    let add = |line: &Vec<u8>| quoted_printable(line, &mut part);
+    lines.iter().for_each(add);
     part
 }
 
@@ -172,9 +173,9 @@ fn returned(header: &[u8]) -> Vec<u8> {
         }
         return part;
     }
-    let mut encoded = "Content-Transfer-Encoding: quoted-printable\r\n\r\n".to_owned();
-    quoted_printable(&lines, &mut encoded);
-    part.extend_from_slice(encoded.as_bytes());
+    part.extend_from_slice(b"Content-Transfer-Encoding: quoted-printable\r\n\r\n");
+    let add = |line: &Vec<u8>| quoted_printable(line, &mut part);
+    lines.iter().for_each(add);
     part
 }
 

@@ -5,9 +5,12 @@
 use crate::certification::{CertificationData, xml};
 use crate::envelope::draft::{Issuer, Seed, SignedDraft, Step};
 use crate::envelope::header::Header;
-use crate::rope::Rope;
+use crate::rope::{Rope, push_base64};
 use crate::wording::texts::{Text, TextFacts};
 use crate::wording::words;
+
+/// Octets that the generated parts of usual messages fit in.
+const TEXT_ROOM: usize = 6 * 1024;
 
 /// What a message holds besides its header.
 pub(crate) struct Content<'a> {
@@ -85,9 +88,10 @@ fn sealed(header: Header, message_id: String, parts: Parts<'_>, step: &Step) -> 
 
 fn mixed((lines, data, enclosed): Parts<'_>, eight_bit: bool, seed: &Seed) -> Rope {
     let boundary = seed.boundary("mixed");
-    let mut rope = Rope::text(format!(
-        "Content-Type: multipart/mixed; boundary=\"{boundary}\"\r\n"
-    ));
+    let mut start = Vec::with_capacity(TEXT_ROOM);
+    let field = format!("Content-Type: multipart/mixed; boundary=\"{boundary}\"\r\n");
+    start.extend_from_slice(field.as_bytes());
+    let mut rope = Rope::text(start);
     if eight_bit {
         rope.push_text("Content-Transfer-Encoding: 8bit\r\n");
     }
@@ -114,58 +118,69 @@ fn mixed((lines, data, enclosed): Parts<'_>, eight_bit: bool, seed: &Seed) -> Ro
     rope
 }
 
-fn certification_part(data: &CertificationData) -> String {
+fn certification_part(data: &CertificationData) -> Vec<u8> {
     let file = words::CERTIFICATION_FILE;
-    let encoded = data_encoding::BASE64_MIME.encode(&xml::write(data));
-    let encoded = encoded.trim_end();
-    format!(
+    let mut part = format!(
         "Content-Type: application/xml; name=\"{file}\"\r\n\
          Content-Transfer-Encoding: base64\r\n\
-         Content-Disposition: inline; filename=\"{file}\"\r\n\r\n{encoded}"
+         Content-Disposition: inline; filename=\"{file}\"\r\n\r\n"
     )
-}
-
-fn readable(lines: &[String], seed: &Seed) -> String {
-    let boundary = seed.boundary("alternative");
-    let mut part = format!("Content-Type: multipart/alternative; boundary=\"{boundary}\"\r\n\r\n");
-    for (subtype, text) in [("plain", plain(lines)), ("html", html(lines))] {
-        part.push_str(&format!(
-            "--{boundary}\r\n\
-             Content-Type: text/{subtype}; charset=\"iso-8859-1\"\r\n\
-             Content-Transfer-Encoding: quoted-printable\r\n\r\n"
-        ));
-        quoted_printable(&text, &mut part);
-        part.push_str("\r\n");
-    }
-    part.push_str(&format!("--{boundary}--\r\n"));
+    .into_bytes();
+    push_base64(&xml::write(data), &mut part);
     part
 }
 
-fn plain(lines: &[String]) -> Vec<Vec<u8>> {
+fn readable(lines: &[String], seed: &Seed) -> Vec<u8> {
+    let boundary = seed.boundary("alternative");
+    let mut part = Vec::with_capacity(4096);
+    let first = format!("Content-Type: multipart/alternative; boundary=\"{boundary}\"\r\n\r\n");
+    part.extend_from_slice(first.as_bytes());
+    for (subtype, lines) in [("plain", plain(lines)), ("html", html(lines))] {
+        let header = format!(
+            "--{boundary}\r\n\
+             Content-Type: text/{subtype}; charset=\"iso-8859-1\"\r\n\
+             Content-Transfer-Encoding: quoted-printable\r\n\r\n"
+        );
+        part.extend_from_slice(header.as_bytes());
+        lines.for_each(|line| quoted_printable(&line, &mut part));
+        part.extend_from_slice(b"\r\n");
+    }
+    part.extend_from_slice(format!("--{boundary}--\r\n").as_bytes());
+    part
+}
+
+/// The lines of a part, one after the other.
+pub(crate) type Lines<'a> = Box<dyn Iterator<Item = Vec<u8>> + 'a>;
+
+/// Each line in ISO 8859-1, `?` for what is not in it.
+pub(crate) fn plain(lines: &[String]) -> Lines<'_> {
     let octet = |c: char| u8::try_from(u32::from(c)).unwrap_or(b'?');
-    lines
-        .iter()
-        .map(|line| line.chars().map(octet).collect())
-        .collect()
+    Box::new(lines.iter().map(move |line| match line.is_ascii() {
+        true => line.as_bytes().to_vec(),
+        false => line.chars().map(octet).collect(),
+    }))
 }
 
 /// The same lines, title first, with nothing that refers to anything (SG-07).
-fn html(lines: &[String]) -> Vec<Vec<u8>> {
-    let mut lines = lines.iter().map(|line| escaped(line));
-    let title = lines.next().unwrap_or_default();
-    let mut html = vec![
+fn html(lines: &[String]) -> Lines<'_> {
+    let title = lines.first().map(|line| escaped(line)).unwrap_or_default();
+    let head = [
         b"<!DOCTYPE html>".to_vec(),
         [b"<html><head><title>", &*title, b"</title></head><body>"].concat(),
         [b"<h3>", &*title, b"</h3>"].concat(),
         b"<p>".to_vec(),
     ];
-    html.extend(lines.map(|line| [&*line, b"<br>"].concat()));
-    html.push(b"</p></body></html>".to_vec());
-    html
+    let rest = lines.iter().skip(1).map(|line| {
+        let mut line = escaped(line);
+        line.extend_from_slice(b"<br>");
+        line
+    });
+    let end = std::iter::once(b"</p></body></html>".to_vec());
+    Box::new(head.into_iter().chain(rest).chain(end))
 }
 
 fn escaped(line: &str) -> Vec<u8> {
-    let mut out = Vec::with_capacity(line.len());
+    let mut out = Vec::with_capacity(line.len() + 16);
     for c in line.chars() {
         match c {
             '&' => out.extend_from_slice(b"&amp;"),
@@ -181,29 +196,30 @@ fn escaped(line: &str) -> Vec<u8> {
     out
 }
 
-/// RFC 2045 §6.7, lines of 76 at most.
-pub(crate) fn quoted_printable(lines: &[Vec<u8>], out: &mut String) {
-    for line in lines {
-        let mut column = 0;
-        for (at, octet) in line.iter().enumerate() {
-            let is_last = at + 1 == line.len();
-            let as_it_is = match octet {
-                b'=' => false,
-                b' ' => !is_last,
-                octet => octet.is_ascii_graphic(),
-            };
-            let width = if as_it_is { 1 } else { 3 };
-            if column + width > 75 {
-                out.push_str("=\r\n");
-                column = 0;
-            }
-            if as_it_is {
-                out.push(char::from(*octet));
-            } else {
-                out.push_str(&format!("={octet:02X}"));
-            }
-            column += width;
-        }
-        out.push_str("\r\n");
+/// A line and its end (RFC 2045 §6.7), in lines of 76 at most.
+pub(crate) fn quoted_printable(line: &[u8], out: &mut Vec<u8>) {
+    const HEX: &[u8; 16] = b"0123456789ABCDEF";
+    let is_literal = |octet: &u8| *octet == b' ' || octet.is_ascii_graphic() && *octet != b'=';
+    if line.len() <= 75 && !line.ends_with(b" ") && line.iter().all(is_literal) {
+        out.extend_from_slice(line);
+        return out.extend_from_slice(b"\r\n");
     }
+    let mut column = 0;
+    for (at, octet) in line.iter().enumerate() {
+        let is_last = at + 1 == line.len();
+        let as_it_is = is_literal(octet) && !(*octet == b' ' && is_last);
+        let width = if as_it_is { 1 } else { 3 };
+        if column + width > 75 {
+            out.extend_from_slice(b"=\r\n");
+            column = 0;
+        }
+        if as_it_is {
+            out.push(*octet);
+        } else {
+            let (high, low) = (usize::from(octet >> 4), usize::from(octet & 15));
+            out.extend_from_slice(&[b'=', HEX[high], HEX[low]]);
+        }
+        column += width;
+    }
+    out.extend_from_slice(b"\r\n");
 }

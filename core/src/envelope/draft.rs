@@ -7,8 +7,11 @@ use data_encoding::HEXLOWER;
 use crate::address::{Address, Domain};
 use crate::blob::{BlobError, BlobRead};
 use crate::instant::Instant;
-use crate::rope::{self, Rope};
+use crate::rope::{self, Piece, Rope, push_base64};
 use crate::wording::words;
+
+/// Octets of outer boundaries and of the fields between them, at most or nearly.
+const WRAPPING_ROOM: usize = 640;
 
 /// Who issues a message.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -82,8 +85,22 @@ impl SignedDraft {
 
     /// The whole message, with the DER of its detached signature (SG-01).
     pub fn finish(self, p7s_der: &[u8]) -> Rope {
+        let mut p7s = Vec::new();
+        push_base64(p7s_der, &mut p7s);
+        self.finish_with_base64(&p7s)
+    }
+
+    /// [`SignedDraft::finish`] with the signature in base64, in lines of 76 without an end of the last.
+    pub fn finish_with_base64(self, p7s: &[u8]) -> Rope {
         let boundary = &self.boundary;
-        let mut message = Rope::text(self.header);
+        let mut header = self.header;
+        let first = self.content.pieces().first();
+        let text = first.map_or(0, |piece| match piece {
+            Piece::Text(text) => text.len(),
+            Piece::Slice { .. } => 0,
+        });
+        header.reserve(text + p7s.len() + WRAPPING_ROOM);
+        let mut message = Rope::text(header);
         message.push_text("MIME-Version: 1.0\r\n");
         if self.eight_bit {
             message.push_text("Content-Transfer-Encoding: 8bit\r\n");
@@ -100,9 +117,8 @@ impl SignedDraft {
              Content-Transfer-Encoding: base64\r\n\
              Content-Disposition: attachment; filename=\"{file}\"\r\n\r\n"
         ));
-        // The encoder ends its last line with a CRLF, which here belongs to the boundary.
-        message.push_text(data_encoding::BASE64_MIME.encode(p7s_der));
-        message.push_text(format!("--{boundary}--\r\n"));
+        message.push_text(p7s);
+        message.push_text(format!("\r\n--{boundary}--\r\n"));
         message
     }
 }

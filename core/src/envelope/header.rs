@@ -23,6 +23,14 @@ impl Header {
     /// outside ASCII become encoded words.
     pub(crate) fn field(&mut self, name: &str, value: &str) {
         let clean = as_header_text(value.as_bytes());
+        // The usual value fits one line as it is.
+        let is_short = !clean.is_empty() && clean.len() <= BLANKS_KEPT_MAX;
+        if is_short && name.len() + 2 + clean.len() <= LINE_BYTES_WANTED {
+            for part in [name, ": ", &clean, "\r\n"] {
+                self.0.extend_from_slice(part.as_bytes());
+            }
+            return;
+        }
         let mut line = format!("{name}:");
         let mut has_word = false;
         for (blanks, word) in words_of(&clean) {

@@ -1,6 +1,6 @@
 //! Plain messages of the house to its holders: not signed, they certify nothing and say so by their form.
 
-use super::body::quoted_printable;
+use super::body::{plain, quoted_printable};
 use super::draft::Seed;
 use super::header::Header;
 use crate::address::Address;
@@ -63,12 +63,8 @@ fn letter(
     header.field("MIME-Version", "1.0");
     header.field("Content-Type", "text/plain; charset=\"iso-8859-1\"");
     header.field("Content-Transfer-Encoding", "quoted-printable");
-    let mut body = String::from("\r\n");
-    let octet = |c: char| u8::try_from(u32::from(c)).unwrap_or(b'?');
-    let lines: Vec<Vec<u8>> = lines
-        .iter()
-        .map(|l| l.chars().map(octet).collect())
-        .collect();
-    quoted_printable(&lines, &mut body);
-    [header.into_bytes(), body.into_bytes()].concat()
+    let mut message = header.into_bytes();
+    message.extend_from_slice(b"\r\n");
+    plain(lines).for_each(|line| quoted_printable(&line, &mut message));
+    message
 }

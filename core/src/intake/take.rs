@@ -542,6 +542,7 @@ impl Desk<'_> {
             subject: subject.map(|s| s.chars().take(limits::EVIDENCE_SUBJECT_CHARS_MAX).collect()),
             made: Vec::new(),
             provider: self.provider.name.clone(),
+            signed_by: Vec::new(),
         }
     }
 

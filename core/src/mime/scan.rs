@@ -232,18 +232,25 @@ impl Scan {
 
     /// Fields of that name, in order.
     pub fn fields_named<'a>(&'a self, name: &'a str) -> impl Iterator<Item = Field<'a>> {
-        self.fields().filter(move |field| field.is(name))
+        self.places_named(name).map(|place| self.field_at(place))
+    }
+
+    fn places_named<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a FieldPlace> {
+        self.fields.iter().filter(move |place| {
+            let own = self.header.get(place.start..place.name_end);
+            own.is_some_and(|own| own.eq_ignore_ascii_case(name.as_bytes()))
+        })
     }
 
     /// Where the fields of that name lie, in order.
     pub(crate) fn spans_named(&self, name: &str) -> Vec<Span> {
-        let named = self.fields().filter(|field| field.is(name));
-        named.map(|field| field.span).collect()
+        self.fields_named(name).map(|field| field.span).collect()
     }
 
     /// The first field of that name.
     pub fn field(&self, name: &str) -> Option<Field<'_>> {
-        self.fields().find(|field| field.is(name))
+        let place = self.places_named(name).next()?;
+        Some(self.field_at(place))
     }
 
     /// The octets of all fields with these names, in the order of the message, each ended by CRLF and

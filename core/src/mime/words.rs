@@ -59,6 +59,11 @@ pub fn neutralised(text: &str) -> String {
 /// One line of a header field's value in ASCII: unfolded, RFC 2047 words kept as written, control
 /// characters replaced by a blank. A value with raw octets above 127 is decoded and written anew.
 pub fn as_header_text(value: &[u8]) -> String {
+    if let Ok(text) = std::str::from_utf8(value)
+        && text.bytes().all(|octet| (b' '..0x7f).contains(&octet))
+    {
+        return text.trim().to_owned();
+    }
     let line = unfolded(value);
     let line = line.trim_ascii();
     let safe = |&b: &u8| char::from(if b < b' ' || b == 0x7f { b' ' } else { b });

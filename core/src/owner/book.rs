@@ -160,7 +160,7 @@ fn reply_all(replies: Vec<(Reply, Answer)>) {
 
 /// Whatever was asked for, a record that the journal would refuse is refused before it is decided.
 fn fit(records: &[Record]) -> Result<(), CommandError> {
-    let is_long = |record: &&Record| record.to_bytes().len() > limits::RECORD_BYTES_MAX;
+    let is_long = |record: &&Record| record.encoded_length() > limits::RECORD_BYTES_MAX;
     match records.iter().find(is_long) {
         None => Ok(()),
         Some(record) => Err(CommandError::Refused(format!(

@@ -254,6 +254,10 @@ pub enum Command {
     Warn(Box<WarnOrder>),
     /// An operator settles a task: who, and what was found.
     SettleTask(crate::task::TaskKey, String, String),
+    /// Open a task that no other decision opens, in these words.
+    OpenTask(crate::task::TaskKey, String),
+    /// Note what the keys have signed (LG-14).
+    NoteSignatures(crate::reconciliation::NoteOrder),
     /// Drop what was kept for a term.
     Forget(Box<Forgotten>),
 }

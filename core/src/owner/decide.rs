@@ -68,6 +68,8 @@ pub fn decide(
         Command::Dispatch(entry) => desk.dispatch(*entry)?,
         Command::Warn(order) => desk.warn(*order)?,
         Command::SettleTask(key, author, note) => desk.settle_task(key, author, note)?,
+        Command::OpenTask(key, words) => desk.open_task(key, &words),
+        Command::NoteSignatures(order) => desk.note_signatures(&order),
         Command::Forget(forgotten) => desk.forget(*forgotten)?,
         Command::Registry(order, author) => {
             // Partitions 1 to 255 hold mail; drawn at birth, never computed again.

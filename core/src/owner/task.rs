@@ -2,12 +2,14 @@
 
 use super::message::{Decided, Desk, partition_of_identifier};
 use super::{CommandError, Outcome};
+use crate::journal::Partition;
 use crate::journal::record::{
-    ArrivalKind, Change, Received, Record, SeenMark, TaskOpened, TaskSettled,
+    ArrivalKind, Change, Received, Record, SeenMark, SignaturesNoted, TaskOpened, TaskSettled,
 };
 use crate::limits;
 use crate::message_id::Identifier;
 use crate::mime::words::neutralised;
+use crate::reconciliation::NoteOrder;
 use crate::task::{TaskKey, TaskKind, TaskRow};
 
 impl Desk<'_> {
@@ -79,6 +81,29 @@ impl Desk<'_> {
             words,
         };
         Some(TaskOpened { key, row }.into())
+    }
+
+    /// A task that is about no message.
+    pub fn open_task(&self, key: TaskKey, words: &str) -> (Partition, Vec<Record>, Outcome) {
+        let partition = partition_of_identifier(&key.identifier);
+        let about = key.identifier.clone();
+        let opened = self.task(key, &about, None, words);
+        (partition, opened.into_iter().collect(), Outcome::Done)
+    }
+
+    /// LG-14: what the keys have signed until now. Nothing is noted where nothing was signed.
+    pub fn note_signatures(&self, order: &NoteOrder) -> (Partition, Vec<Record>, Outcome) {
+        let keys = order.read();
+        let note = SignaturesNoted {
+            at: self.now,
+            keys,
+            closes: order.closes,
+        };
+        let records = match note.keys.is_empty() {
+            true => Vec::new(),
+            false => vec![note.into()],
+        };
+        (Partition::REGISTRY, records, Outcome::Done)
     }
 
     /// An operator has looked into it.

@@ -209,6 +209,7 @@ fn evidence(identifier: &Identifier) -> Evidence {
         subject: Some("Prova".to_owned()),
         made: Vec::new(),
         provider: "Prova".to_owned(),
+        signed_by: Vec::new(),
     }
 }
 

@@ -4,19 +4,21 @@
 use std::sync::Arc;
 
 use super::between;
-use super::draft::{self, Drafted, Drafter, Finish};
+use super::draft::{self, Drafted, Drafter, Finish, Setback};
 use super::sabotage;
-use super::stages::give;
+use super::stages::{SignedBy, give_signed};
 use super::work::Work;
 use crate::blob::{BlobError, BlobRef};
 use crate::journal::Partition;
 use crate::mailbox::Content;
+use crate::marker;
 use crate::owner::{Command, ReceiptContent};
 use crate::ports::Signature;
 use crate::proof::Signed;
-use crate::rope::Rope;
+use crate::rope::{Piece, Rope};
 use crate::smime::cms;
 use crate::state::Shared;
+use crate::view::marks::Marks;
 
 /// Writes a batch, syncs once, sends the commands.
 pub(super) fn commit(
@@ -24,81 +26,192 @@ pub(super) fn commit(
     drafter: &Drafter,
     batch: Vec<(Drafted, Vec<Signature>)>,
 ) {
-    let mut commands = Vec::with_capacity(batch.len());
+    let mut template = drafter.template.lock();
+    let mut made = Vec::with_capacity(batch.len());
     for (drafted, signatures) in batch {
         let work = drafted.work.clone();
-        match assemble(shared, drafter, drafted, &signatures) {
-            Ok(command) => commands.push((command, work)),
-            Err(setback) => drafter.set_back(work, setback),
+        let by = SignedBy::of(shared, &signatures);
+        match Made::of(shared, &mut template, drafted, &signatures) {
+            Ok(done) => made.push(Made { by, ..done }),
+            Err(setback) => {
+                by.dropped(shared);
+                drafter.set_back(work, setback);
+            }
         }
     }
+    drop(template);
+    let commands = write(shared, drafter, made);
     // Crash here: blobs that nobody names; the rows are still open and are drafted anew.
     if sync(shared) {
         commands
             .into_iter()
-            .for_each(|(command, work)| give(shared, command, work));
+            .for_each(|(command, work, by)| give_signed(shared, command, work, by));
     }
 }
 
-fn assemble(
-    shared: &Shared,
-    drafter: &Drafter,
-    drafted: Drafted,
-    signatures: &[Signature],
-) -> Result<Command, draft::Setback> {
-    let home = home_of(&drafted.work);
-    let mut contents = Vec::with_capacity(drafted.messages.len() + drafted.loose.len());
-    for (message, signature) in drafted.messages.into_iter().zip(signatures) {
-        let der = cms::signed_data(signature)
-            .map_err(|e| draft::Setback::Held(format!("the signature cannot be written: {e}")))?;
-        // The signer handed this out only after its check with the public key (SG-16).
-        let message = Signed::new(sabotage::after_signing(shared, message.finish(&der)));
-        contents.push(keep(shared, home, &message)?);
-    }
-    for message in &drafted.loose {
-        contents.push(keep_rope(shared, home, message)?);
-    }
-    let first = contents.first().copied();
-    let first = first.ok_or_else(|| draft::Setback::Held("no message was made".to_owned()));
-    Ok(match drafted.finish {
-        Finish::Accept(plan) => {
-            let first = first?;
-            let octets = minicbor::to_vec(&plan.facts).unwrap_or_default();
-            let facts = append(shared, home, &octets)?;
-            drafter.remember(facts, plan.facts.clone());
-            let envelope = contents.get(1).copied().unwrap_or(first);
-            let receipt = receipt_for(plan.mailbox, first);
-            let leaving = draft::leaving(&plan, envelope);
-            let accepted = draft::accepted(*plan, envelope, facts);
-            Command::Accept(Box::new(accepted), Some(receipt), leaving)
+/// Each signed message counts for its key in the record of its step (LG-14).
+fn say_who_signed(command: &mut Command, by: &SignedBy) {
+    let evidence = match command {
+        Command::Accept(accepted, ..) => &mut accepted.evidence,
+        Command::Refuse(refused, _) => &mut refused.evidence,
+        Command::Certify(certified) => &mut certified.evidence,
+        Command::Answer(answered, _) => &mut answered.evidence,
+        Command::FireTimer(fired, _) => &mut fired.evidence,
+        // A delivery report is signed by nobody.
+        _ => return,
+    };
+    evidence.signed_by.clone_from(&by.keys);
+}
+
+/// Messages with their signatures, in the form in which they are stored.
+struct Made {
+    work: Work,
+    finish: Finish,
+    by: SignedBy,
+    messages: Vec<Stored>,
+    /// Of an accepted message.
+    facts: Option<Vec<u8>>,
+}
+
+/// A message as its rope is stored.
+struct Stored {
+    octets: Vec<u8>,
+    size: u64,
+    marks: Option<Marks>,
+}
+
+impl Stored {
+    fn of(message: &Rope) -> Self {
+        let marks = match message.pieces().first() {
+            Some(Piece::Text(text)) => marker::marks_of(text),
+            _ => None,
+        };
+        Self {
+            octets: message.to_bytes(),
+            size: message.len(),
+            marks,
         }
-        Finish::Refuse(plan) => Command::Refuse(
-            Box::new(plan.refused),
-            Some(receipt_for(plan.mailbox, first?)),
-        ),
-        Finish::Certify(plan) => Command::Certify(Box::new(draft::certified(*plan, first?))),
-        Finish::Answer(plan) => between::answered(*plan, &contents),
-        Finish::Report(plan) => between::reported(*plan, first?),
-        Finish::Fire(plan) => between::fired(*plan, first?),
-    })
+    }
 }
 
-/// Only what is signed is kept as a message of ours.
-fn keep(
-    shared: &Shared,
-    home: Partition,
-    message: &Signed<Rope>,
-) -> Result<(Content, u64), draft::Setback> {
-    keep_rope(shared, home, message)
+impl Made {
+    fn of(
+        shared: &Shared,
+        template: &mut Option<cms::Template>,
+        drafted: Drafted,
+        signatures: &[Signature],
+    ) -> Result<Self, Setback> {
+        let mut messages = Vec::with_capacity(drafted.messages.len() + drafted.loose.len());
+        for (message, signature) in drafted.messages.into_iter().zip(signatures) {
+            let p7s = cms::Template::within(template, signature)
+                .and_then(|template| template.base64(signature))
+                .map_err(|e| Setback::Held(format!("the signature cannot be written: {e}")))?;
+            // The signer handed this out only after its check with the public key (SG-16). Only what is
+            // signed is kept as a message of ours.
+            let message = Signed::new(sabotage::after_signing(
+                shared,
+                message.finish_with_base64(&p7s),
+            ));
+            messages.push(Stored::of(&message));
+        }
+        messages.extend(drafted.loose.iter().map(Stored::of));
+        if messages.is_empty() {
+            return Err(Setback::Held("no message was made".to_owned()));
+        }
+        let facts = match &drafted.finish {
+            Finish::Accept(plan) => Some(minicbor::to_vec(&plan.facts).unwrap_or_default()),
+            _ => None,
+        };
+        Ok(Self {
+            work: drafted.work,
+            finish: drafted.finish,
+            by: SignedBy::default(),
+            messages,
+            facts,
+        })
+    }
+
+    /// What is to be written, in the order of `messages`, the facts last.
+    fn contents(&self) -> impl Iterator<Item = (Partition, &[u8])> {
+        let home = home_of(&self.work);
+        let messages = self.messages.iter().map(|stored| stored.octets.as_slice());
+        messages
+            .chain(self.facts.as_deref())
+            .map(move |c| (home, c))
+    }
+
+    /// The command, once all lies at `blobs`.
+    fn command(self, shared: &Shared, drafter: &Drafter, blobs: &[BlobRef]) -> Option<Command> {
+        let mut contents = Vec::with_capacity(self.messages.len());
+        for (stored, blob) in self.messages.into_iter().zip(blobs) {
+            if let Some(marks) = stored.marks {
+                shared.fresh_marks.note(*blob, marks);
+            }
+            contents.push((Content::Rope(*blob), stored.size));
+        }
+        let first = contents.first().copied()?;
+        Some(match self.finish {
+            Finish::Accept(plan) => {
+                let facts = *blobs.get(contents.len())?;
+                drafter.remember(facts, plan.facts.clone());
+                let envelope = contents.get(1).copied().unwrap_or(first);
+                let receipt = receipt_for(plan.mailbox, first);
+                let leaving = draft::leaving(&plan, envelope);
+                let accepted = draft::accepted(*plan, envelope, facts);
+                Command::Accept(Box::new(accepted), Some(receipt), leaving)
+            }
+            Finish::Refuse(plan) => Command::Refuse(
+                Box::new(plan.refused),
+                Some(receipt_for(plan.mailbox, first)),
+            ),
+            Finish::Certify(plan) => Command::Certify(Box::new(draft::certified(*plan, first))),
+            Finish::Answer(plan) => between::answered(*plan, &contents),
+            Finish::Report(plan) => between::reported(*plan, first),
+            Finish::Fire(plan) => between::fired(*plan, first),
+        })
+    }
 }
 
-fn keep_rope(
-    shared: &Shared,
-    home: Partition,
-    message: &Rope,
-) -> Result<(Content, u64), draft::Setback> {
-    let blob = append(shared, home, &message.to_bytes())?;
-    Ok((Content::Rope(blob), message.len()))
+/// Writes all that was made in few writes. While the disk is full accepted work waits, since it must end;
+/// any other failure stops the process (see *Commit*).
+fn write(shared: &Shared, drafter: &Drafter, made: Vec<Made>) -> Vec<(Command, Work, SignedBy)> {
+    let contents: Vec<_> = made.iter().flat_map(Made::contents).collect();
+    let mut commands = Vec::with_capacity(made.len());
+    match shared.blobs.append_all(&contents) {
+        Ok(blobs) => {
+            let mut rest = blobs.as_slice();
+            for one in made {
+                let (own, after) = rest.split_at(one.contents().count().min(rest.len()));
+                rest = after;
+                let (work, by) = (one.work.clone(), one.by.clone());
+                let command = one.command(shared, drafter, own);
+                commands.extend(command.map(|mut command| {
+                    say_who_signed(&mut command, &by);
+                    (command, work, by)
+                }));
+            }
+        }
+        // Where there is no room for all there may be some for one.
+        Err(BlobError::NoSpace(_)) if made.len() > 1 => {
+            let one_by_one = made
+                .into_iter()
+                .map(|one| write(shared, drafter, vec![one]));
+            commands.extend(one_by_one.flatten());
+        }
+        Err(error @ BlobError::NoSpace(_)) => {
+            let setback = |one: Made| {
+                one.by.dropped(shared);
+                drafter.set_back(one.work, Setback::Later(error.to_string()));
+            };
+            made.into_iter().for_each(setback);
+        }
+        Err(error) => {
+            shared.fatal(&error.to_string());
+            let setback = |one: Made| drafter.set_back(one.work, Setback::Held(error.to_string()));
+            made.into_iter().for_each(setback);
+        }
+    }
+    commands
 }
 
 fn receipt_for(
@@ -115,19 +228,6 @@ fn receipt_for(
 fn home_of(work: &Work) -> Partition {
     let identifier = work.identifier();
     identifier.home().map_or(Partition::REGISTRY, Partition)
-}
-
-/// Appends; waits while the disk is full, since accepted work must end. Any other failure stops the
-/// process (see *Commit*).
-fn append(shared: &Shared, home: Partition, octets: &[u8]) -> Result<BlobRef, draft::Setback> {
-    match shared.blobs.append(home, octets) {
-        Ok(blob) => Ok(blob),
-        Err(error @ BlobError::NoSpace(_)) => Err(draft::Setback::Later(error.to_string())),
-        Err(error) => {
-            shared.fatal(&error.to_string());
-            Err(draft::Setback::Held(error.to_string()))
-        }
-    }
 }
 
 /// A failed sync is never tried again: the kernel may have dropped the pages and call them clean.

@@ -13,7 +13,7 @@ use super::between::{AnswerPlan, ReportPlan, TimerPlan};
 use super::stages::RETRY;
 use super::work::Work;
 use crate::address::{Address, Domain};
-use crate::blob::{BlobError, BlobRef};
+use crate::blob::{BlobError, BlobRead, BlobRef, BodyAtHand};
 use crate::certification::{OriginalFacts, Recipient, RecipientType};
 use crate::envelope::{self, EnvelopeFacts, EnvelopeHeader, Issuer, Seed, SignedDraft, Step};
 use crate::instant::Instant;
@@ -33,6 +33,7 @@ use crate::quarantine::{FoundAt, QuarantineFacts};
 use crate::queue::{Dispatch, DispatchClass, DispatchKey, DispatchRow, Purpose};
 use crate::receipt;
 use crate::rope::{Piece, Rope, RopeReader};
+use crate::smime::cms::Template;
 use crate::state::Shared;
 use crate::view::row::{DeliveryRow, RecipientKey};
 use crate::wording::{SERVICE_LOCAL_PART, faults};
@@ -134,6 +135,8 @@ pub(super) struct Drafter {
     held: Held,
     cache: Mutex<HashMap<BlobRef, Arc<EnvelopeFacts>>>,
     last_warning: Mutex<String>,
+    /// Of the certificate that signed last.
+    pub(super) template: Mutex<Option<Template>>,
 }
 
 impl Drafter {
@@ -144,6 +147,7 @@ impl Drafter {
             held,
             cache: Mutex::default(),
             last_warning: Mutex::default(),
+            template: Mutex::default(),
         }
     }
 
@@ -313,9 +317,8 @@ impl Drafter {
 
     /// The access point (RFC 6109 §3.1): one instant for receipt, envelope, XML and log (TM-01).
     fn submission(&self, work: &Work, row: &Submitted) -> Result<Drafted, Setback> {
-        let blobs = &*self.shared.blobs;
-        blobs.verify(row.body)?;
-        let scan = Scan::of(blobs, row.body)?;
+        let body = BodyAtHand::read(&self.shared.blobs, row.body)?;
+        let scan = Scan::of(&body, row.body)?;
         let mut described = access::describe(&scan);
         let sender = self.shared.view.mailbox(row.mailbox);
         let usual = sender.and_then(|sender| sender.receipt_type);
@@ -333,16 +336,18 @@ impl Drafter {
             let why = NonAcceptance::Formal(fault.reason());
             return self.refusal(work, row, &original, &described, (why, at));
         }
-        if let Some(why) = self.forbidden(row, &scan)? {
+        if let Some(why) = self.forbidden(row, &scan, &body)? {
             let why = NonAcceptance::Formal(why);
             return self.refusal(work, row, &original, &described, (why, at));
         }
-        match self.scanned(row)? {
-            ScanVerdict::Clean => self.acceptance(work, row, &scan, original, described, at),
+        match self.scanned(row, &body)? {
+            ScanVerdict::Clean => {
+                self.acceptance(work, (row, &body), &scan, original, described, at)
+            }
             ScanVerdict::OverBounds(bound) if self.shared.policy.over_bounds_passes => {
                 let identifier = &row.identifier;
                 crate::notice!("{identifier} passes unscanned in part, as policy says: {bound}");
-                self.acceptance(work, row, &scan, original, described, at)
+                self.acceptance(work, (row, &body), &scan, original, described, at)
             }
             ScanVerdict::OverBounds(_) => {
                 let why = NonAcceptance::Formal(faults::ARCHIVE_OVER_BOUNDS.to_owned());
@@ -359,12 +364,16 @@ impl Drafter {
     }
 
     /// VI-15: the first attachment of a forbidden type, in the words of the notice.
-    fn forbidden(&self, row: &Submitted, scan: &Scan) -> Result<Option<String>, Setback> {
+    fn forbidden(
+        &self,
+        row: &Submitted,
+        scan: &Scan,
+        body: &BodyAtHand<'_>,
+    ) -> Result<Option<String>, Setback> {
         let policy = &self.shared.policy;
         let rope = Rope::whole(row.body);
-        let blobs = &*self.shared.blobs;
         Ok(
-            match forbidden::find(scan, &rope, blobs, &policy.forbidden_types)? {
+            match forbidden::find(scan, &rope, body, &policy.forbidden_types)? {
                 Some(Hit::OverBounds) if policy.over_bounds_passes => None,
                 found => found.map(|hit| hit.reason()),
             },
@@ -372,15 +381,13 @@ impl Drafter {
     }
 
     /// What the scanner says of a submission; while none works it waits (VI-10).
-    fn scanned(&self, row: &Submitted) -> Result<ScanVerdict, Setback> {
+    fn scanned(&self, row: &Submitted, body: &BodyAtHand<'_>) -> Result<ScanVerdict, Setback> {
         let gate = &self.shared.scanner_gate;
         if gate.is_closed() {
             return Err(Setback::Later("no virus scanner works".to_owned()));
         }
         let rope = Rope::whole(row.body);
-        let verdict = self
-            .scanner
-            .scan(&mut RopeReader::new(&rope, &*self.shared.blobs));
+        let verdict = self.scanner.scan(&mut RopeReader::new(&rope, body));
         verdict.map_err(|away| {
             gate.ring();
             Setback::Later(away.to_string())
@@ -417,20 +424,19 @@ impl Drafter {
     fn acceptance(
         &self,
         work: &Work,
-        row: &Submitted,
+        (row, body): (&Submitted, &BodyAtHand<'_>),
         scan: &Scan,
         original: OriginalFacts,
         described: Described,
         at: Instant,
     ) -> Result<Drafted, Setback> {
-        let blobs = &*self.shared.blobs;
         let issuer = self.issuer()?;
         let marks = Marks {
             received: &row.received,
             identifier: &row.identifier,
             client_id: original.client_id.as_ref(),
         };
-        let enclosed = mime::enclose(scan, row.body, blobs, &marks)?;
+        let enclosed = mime::enclose(scan, row.body, body, &marks)?;
         let header = inherited(scan, row, &described);
         let raw_subject = described.raw_subject.clone();
         let receipt = receipt::acceptance(&issuer, &original, raw_subject.as_deref(), step(at));
@@ -459,12 +465,8 @@ impl Drafter {
             errands,
             mailbox,
         };
-        self.settle(
-            work,
-            vec![receipt, envelope],
-            at,
-            Finish::Accept(Box::new(plan)),
-        )
+        let finish = Finish::Accept(Box::new(plan));
+        settle_from(body, work, vec![receipt, envelope], at, finish)
     }
 
     fn refusal(
@@ -508,10 +510,16 @@ impl Drafter {
         let facts = self.facts(row.facts)?;
         let issuer = self.issuer()?;
         let at = row.evidence.at;
+        let body = match &row.failure {
+            None => BodyAtHand::enclosed(&self.shared.blobs, &facts.enclosed)?,
+            Some(_) => None,
+        };
+        let blobs: &dyn BlobRead = match &body {
+            Some(body) => body,
+            None => &*self.shared.blobs,
+        };
         let message = match &row.failure {
-            None => {
-                receipt::delivery(&issuer, &facts, &row.address, &*self.shared.blobs, step(at))?
-            }
+            None => receipt::delivery(&issuer, &facts, &row.address, blobs, step(at))?,
             Some((error, status, reason)) => {
                 let failure = Failure {
                     error: *error,
@@ -533,7 +541,13 @@ impl Drafter {
             sender,
             eight_bit: message.eight_bit,
         };
-        self.settle(work, vec![message], at, Finish::Certify(Box::new(plan)))
+        settle_from(
+            blobs,
+            work,
+            vec![message],
+            at,
+            Finish::Certify(Box::new(plan)),
+        )
     }
 
     pub(super) fn settle(
@@ -543,24 +557,7 @@ impl Drafter {
         instant: Instant,
         finish: Finish,
     ) -> Result<Drafted, Setback> {
-        let request = |message: &SignedDraft| {
-            let request = SigningRequest::of(message.digest(&*self.shared.blobs)?, instant);
-            Ok(match work {
-                Work::Timer(..) => request.due(instant.plus_millis(limits::NOTICE_DUE_MS)),
-                _ => request,
-            })
-        };
-        let requests = messages
-            .iter()
-            .map(request)
-            .collect::<Result<_, BlobError>>()?;
-        Ok(Drafted {
-            work: work.clone(),
-            messages,
-            requests,
-            loose: Vec::new(),
-            finish,
-        })
+        settle_from(&*self.shared.blobs, work, messages, instant, finish)
     }
 
     fn original_facts(
@@ -631,8 +628,37 @@ impl Drafter {
             subject: subject.map(|s| s.chars().take(limits::EVIDENCE_SUBJECT_CHARS_MAX).collect()),
             made: Vec::new(),
             provider: self.issuer()?.provider,
+            signed_by: Vec::new(),
         })
     }
+}
+
+/// Digests what is to be signed, reading bodies from `blobs`.
+fn settle_from(
+    blobs: &dyn BlobRead,
+    work: &Work,
+    messages: Vec<SignedDraft>,
+    instant: Instant,
+    finish: Finish,
+) -> Result<Drafted, Setback> {
+    let request = |message: &SignedDraft| {
+        let request = SigningRequest::of(message.digest(blobs)?, instant);
+        Ok(match work {
+            Work::Timer(..) => request.due(instant.plus_millis(limits::NOTICE_DUE_MS)),
+            _ => request,
+        })
+    };
+    let requests = messages
+        .iter()
+        .map(request)
+        .collect::<Result<_, BlobError>>()?;
+    Ok(Drafted {
+        work: work.clone(),
+        messages,
+        requests,
+        loose: Vec::new(),
+        finish,
+    })
 }
 
 /// Between two tries while the scanner is away.

@@ -6,7 +6,7 @@ use std::thread::{Builder, JoinHandle};
 use std::time::Duration;
 
 use crossbeam_channel::{Receiver, Sender, bounded};
-use rayon::iter::{IntoParallelRefIterator, ParallelIterator};
+use rayon::iter::{IndexedParallelIterator, IntoParallelRefIterator, ParallelIterator};
 use rayon::{ThreadPool, ThreadPoolBuilder};
 
 use super::draft::{Drafted, Drafter, Setback};
@@ -17,6 +17,7 @@ use crate::journal::record::Forgotten;
 use crate::limits;
 use crate::owner::{Command, CommandError, MailboxOrder, Outcome};
 use crate::ports::{Signature, Signer, SignerError, SigningRequest, VirusScanner};
+use crate::reconciliation::KeyMark;
 use crate::state::Shared;
 
 /// A batch with its signatures, in the order of [`Drafted::requests`].
@@ -163,11 +164,46 @@ fn purge(shared: &Arc<Shared>, now: Instant) {
 
 /// Sends a command whose work goes back into the queue when the owner cannot take it now.
 pub(super) fn give(shared: &Arc<Shared>, command: Command, work: Work) {
+    give_signed(shared, command, work, SignedBy::default());
+}
+
+/// Who signed how many messages of a piece of work (LG-14); nobody any of it by default.
+#[derive(Debug, Clone, Default)]
+pub(super) struct SignedBy {
+    /// One where it signed all, else one for each message.
+    pub(super) keys: Vec<KeyMark>,
+    messages: usize,
+}
+
+impl SignedBy {
+    /// Of these signatures.
+    pub(super) fn of(shared: &Shared, signatures: &[Signature]) -> Self {
+        Self {
+            keys: shared.uses.marks(signatures),
+            messages: signatures.len(),
+        }
+    }
+
+    /// They come to nothing: the work was done already, or is drafted anew.
+    pub(super) fn dropped(&self, shared: &Shared) {
+        if self.messages > 0 {
+            shared.uses.dropped(&self.keys, self.messages);
+        }
+    }
+}
+
+/// The same with who signed it: what the owner does not take is accounted for.
+pub(super) fn give_signed(shared: &Arc<Shared>, command: Command, work: Work, by: SignedBy) {
     let again = shared.clone();
-    let reply = move |answer: Result<Outcome, CommandError>| match answer {
-        Ok(Outcome::Again) => again.work.put(work),
-        Ok(_) | Err(CommandError::Stopping) => {}
-        Err(_) => again.work.put_back(work, RETRY),
+    let reply = move |answer: Result<Outcome, CommandError>| {
+        if matches!(answer, Ok(Outcome::Already) | Err(_)) {
+            by.dropped(&again);
+        }
+        match answer {
+            Ok(Outcome::Again) => again.work.put(work),
+            Ok(_) | Err(CommandError::Stopping) => {}
+            Err(_) => again.work.put_back(work, RETRY),
+        }
     };
     shared.send_waiting(command, Box::new(reply));
 }
@@ -189,6 +225,9 @@ fn drafting_pool() -> std::io::Result<ThreadPool> {
         .map_err(std::io::Error::other)
 }
 
+/// A draft takes some 30 µs: waking another thread for fewer costs more than it wins.
+const DRAFTS_PER_TASK: usize = 4;
+
 /// Below the rings and the owner, above the keeper of views.
 const DRAFTING_NICENESS: i32 = 5;
 
@@ -196,7 +235,12 @@ fn draft(drafter: &Arc<Drafter>, pool: &ThreadPool, to_sign: &Sender<Vec<Drafted
     let queue = &drafter.shared.work;
     let in_parallel = |part: &[Work]| {
         let draft = |work: &Work| draft_one(drafter, work.clone());
-        pool.install(|| part.par_iter().filter_map(draft).collect())
+        pool.install(|| {
+            part.par_iter()
+                .with_min_len(DRAFTS_PER_TASK)
+                .filter_map(draft)
+                .collect()
+        })
     };
     while let Some(works) = queue.take_signable(limits::BATCH_MESSAGES_MAX) {
         if !draft_batch(&works, in_parallel, |batch| to_sign.send(batch).is_ok()) {

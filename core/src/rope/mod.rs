@@ -9,7 +9,7 @@ mod tests;
 mod transfer;
 
 pub use reader::{Bookmark, RopeReader, sha256};
-pub use transfer::encoded_length;
+pub use transfer::{BASE64_LINE_OCTETS, encoded_length, push_base64};
 
 use crate::blob::{BlobError, BlobRead, BlobRef};
 
@@ -61,6 +61,9 @@ pub struct Rope {
     #[n(0)]
     pieces: Vec<Piece>,
 }
+
+/// Octets that a piece takes at most in the stored form, besides its text.
+const PIECE_ROOM: usize = 64;
 
 impl Rope {
     /// A rope of one text.
@@ -190,8 +193,15 @@ impl Rope {
 
     /// The stored form.
     pub fn to_bytes(&self) -> Vec<u8> {
+        let text = |piece: &Piece| match piece {
+            Piece::Text(text) => text.len() + PIECE_ROOM,
+            Piece::Slice { .. } => PIECE_ROOM,
+        };
+        let room = self.pieces.iter().map(text).sum::<usize>() + PIECE_ROOM;
+        let mut octets = Vec::with_capacity(room);
         // Writing to a vector cannot fail.
-        minicbor::to_vec(self).unwrap_or_default()
+        let _ = minicbor::encode(self, &mut octets);
+        octets
     }
 
     /// Reads the stored form.

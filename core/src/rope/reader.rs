@@ -109,14 +109,51 @@ impl<'a> RopeReader<'a> {
         Ok(reader)
     }
 
-    /// Hands every chunk of the rest to `take`.
+    /// Hands every chunk of the rest to `take`: text and bodies at hand as they lie, others through a
+    /// buffer.
     pub fn for_each_chunk(mut self, mut take: impl FnMut(&[u8])) -> Result<(), BlobError> {
-        let mut chunk = vec![0; CHUNK_BYTES];
+        let mut chunk = Vec::new();
         loop {
+            if let Some(octets) = self.lying() {
+                take(octets);
+                self.next_piece();
+                continue;
+            }
+            let Some(next) = self.pieces.first() else {
+                if self.handed < self.ready.len() {
+                    take(&self.ready[self.handed..]);
+                }
+                return Ok(());
+            };
+            // No more room than the piece fills: what is not read into need not be zeroed.
+            chunk.resize(at_most(next.len().max(1), CHUNK_BYTES).max(chunk.len()), 0);
             match self.fill(&mut chunk)? {
                 0 => return Ok(()),
                 read => take(&chunk[..read]),
             }
+        }
+    }
+
+    /// The rest of the piece, where it lies in memory and nothing of it waits in the encoder.
+    fn lying(&self) -> Option<&'a [u8]> {
+        if self.handed < self.ready.len() {
+            return None;
+        }
+        match self.pieces.first()? {
+            Piece::Text(text) => text.get(usize::try_from(self.taken).ok()?..),
+            Piece::Slice {
+                blob,
+                start,
+                length,
+                transfer: Transfer::Identity,
+                ..
+            } => {
+                let content = self.blobs.at_hand(*blob)?;
+                let from = usize::try_from(start.checked_add(self.taken)?).ok()?;
+                let to = usize::try_from(start.checked_add(*length)?).ok()?;
+                content.get(from..to)
+            }
+            Piece::Slice { .. } => None,
         }
     }
 

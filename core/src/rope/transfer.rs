@@ -172,6 +172,18 @@ impl QuotedPrintable {
     }
 }
 
+/// Octets that fill a line of 76 characters of base64.
+pub const BASE64_LINE_OCTETS: usize = 57;
+
+/// Adds `octets` in base64, in lines of 76 characters with CRLF between them and none after the last
+/// (RFC 2045 §6.8).
+pub fn push_base64(octets: &[u8], text: &mut Vec<u8>) {
+    text.reserve(usize::try_from(base64_length(octets.len() as u64)).unwrap_or(0));
+    let mut encoder = Base64::default();
+    encoder.push(octets, text);
+    encoder.finish(text);
+}
+
 /// Lines of 76 characters with CRLF between them, none after the last.
 #[derive(Debug, Default)]
 pub(super) struct Base64 {
@@ -180,8 +192,6 @@ pub(super) struct Base64 {
 }
 
 impl Base64 {
-    /// Octets that fill a line of 76.
-    const LINE_OCTETS: usize = 57;
     /// A line and the CRLF before it.
     const LINE_TEXT: u64 = 78;
 
@@ -189,22 +199,22 @@ impl Base64 {
         let lines = (text + 2) / Self::LINE_TEXT;
         self.started = lines > 0;
         let written = (lines * Self::LINE_TEXT).saturating_sub(2);
-        (lines * Self::LINE_OCTETS as u64, written)
+        (lines * BASE64_LINE_OCTETS as u64, written)
     }
 
     fn push(&mut self, octets: &[u8], text: &mut Vec<u8>) {
         let mut rest = octets;
         if !self.held.is_empty() {
-            let missing = (Self::LINE_OCTETS - self.held.len()).min(rest.len());
+            let missing = (BASE64_LINE_OCTETS - self.held.len()).min(rest.len());
             self.held.extend_from_slice(&rest[..missing]);
             rest = &rest[missing..];
-            if self.held.len() < Self::LINE_OCTETS {
+            if self.held.len() < BASE64_LINE_OCTETS {
                 return;
             }
             let line = std::mem::take(&mut self.held);
             self.write_line(&line, text);
         }
-        let mut lines = rest.chunks_exact(Self::LINE_OCTETS);
+        let mut lines = rest.chunks_exact(BASE64_LINE_OCTETS);
         for line in &mut lines {
             self.write_line(line, text);
         }
@@ -228,7 +238,7 @@ impl Base64 {
 }
 
 fn base64_length(octets: u64) -> u64 {
-    let lines = octets.div_ceil(Base64::LINE_OCTETS as u64);
+    let lines = octets.div_ceil(BASE64_LINE_OCTETS as u64);
     octets.div_ceil(3) * 4 + lines.saturating_sub(1) * 2
 }
 

@@ -2,13 +2,16 @@
 //! the attributes to sign, then the whole around the value. So the key sees one digest, and a batch is
 //! drafted before any token is asked (SG-01, SG-03, SG-04).
 
+use std::sync::Arc;
+
 use aws_lc_rs::digest;
 
-use super::certificate::Certificate;
+use super::certificate::{Certificate, PublicKey};
 use super::der::{self, DerError, tag};
-use super::{oid, time};
+use super::{SigningCertificate, oid, time};
 use crate::instant::Instant;
 use crate::ports::Signature;
+use crate::rope::{BASE64_LINE_OCTETS, push_base64};
 
 /// A signature cannot be drafted or assembled.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -49,6 +52,83 @@ pub fn signed_data(signature: &Signature) -> Result<Vec<u8>, SmimeError> {
     content_info(signature, None)
 }
 
+/// The octets of `smime.p7s` that are the same in all signatures of one certificate: all but the signed
+/// attributes and the value, whose lengths do not change either while the attributes' do not. So a
+/// signature is written by copying; the base64 of what comes before the attributes is made once.
+#[derive(Debug)]
+pub struct Template {
+    by: Arc<SigningCertificate>,
+    /// Octets of the signed attributes and of the value.
+    lengths: (usize, usize),
+    /// Base64 of the octets before the attributes, as far as whole lines go.
+    lines: Vec<u8>,
+    /// What did not fill a line.
+    rest: Vec<u8>,
+    /// Between attributes and value.
+    between: Vec<u8>,
+}
+
+impl Template {
+    /// The template for `signature`: the one in `kept` where it fits, else a new one, kept there.
+    pub fn within<'a>(
+        kept: &'a mut Option<Self>,
+        signature: &Signature,
+    ) -> Result<&'a Self, SmimeError> {
+        let fitting = kept.take().filter(|template| template.fits(signature));
+        let template = match fitting {
+            Some(template) => template,
+            None => Self::of(signature)?,
+        };
+        Ok(kept.insert(template))
+    }
+
+    fn fits(&self, signature: &Signature) -> bool {
+        let lengths = (signature.signed_attributes.len(), signature.value.len());
+        Arc::ptr_eq(&self.by, &signature.by) && self.lengths == lengths
+    }
+
+    fn of(signature: &Signature) -> Result<Self, SmimeError> {
+        let whole = signed_data(signature)?;
+        let attributes = der::Reader::new(&signature.signed_attributes).expect(tag::SET)?;
+        let unexpected = || SmimeError::Certificate(DerError("a signature of another form"));
+        // The attributes and the value stand last: nothing after the value, one algorithm between.
+        let value_at = whole.len().checked_sub(signature.value.len());
+        let value_at = value_at.filter(|at| whole[*at..] == signature.value);
+        let value_at = value_at.ok_or_else(unexpected)?;
+        let found = memchr::memmem::rfind(&whole[..value_at], attributes.content);
+        let start = found.ok_or_else(unexpected)?;
+        let (before, after) = whole[..value_at].split_at(start);
+        let full = before.len() - before.len() % BASE64_LINE_OCTETS;
+        let mut lines = Vec::new();
+        if full > 0 {
+            push_base64(&before[..full], &mut lines);
+            lines.extend_from_slice(b"\r\n");
+        }
+        Ok(Self {
+            by: Arc::clone(&signature.by),
+            lengths: (signature.signed_attributes.len(), signature.value.len()),
+            lines,
+            rest: before[full..].to_vec(),
+            between: after[attributes.content.len()..].to_vec(),
+        })
+    }
+
+    /// The base64 of [`signed_data`], in lines of 76 without an end of the last.
+    pub fn base64(&self, signature: &Signature) -> Result<Vec<u8>, SmimeError> {
+        let attributes = der::Reader::new(&signature.signed_attributes).expect(tag::SET)?;
+        let parts = [
+            &self.rest,
+            attributes.content,
+            &self.between,
+            &signature.value,
+        ];
+        let mut text = Vec::with_capacity(self.lines.len() + 2048);
+        text.extend_from_slice(&self.lines);
+        push_base64(&parts.concat(), &mut text);
+        Ok(text)
+    }
+}
+
 /// DER of a `.p7m` that holds its `content`, the form of the provider index (RFC 6109 §4.5). The
 /// request that was signed had the SHA-256 of `content`.
 pub fn signed_data_enclosing(signature: &Signature, content: &[u8]) -> Result<Vec<u8>, SmimeError> {
@@ -80,13 +160,17 @@ fn content_info(signature: &Signature, content: Option<&[u8]>) -> Result<Vec<u8>
 fn signer_info(signature: &Signature, sha256: &[u8]) -> Result<Vec<u8>, SmimeError> {
     let certificate = Certificate::read(&signature.by.certificate)?;
     let attributes = der::Reader::new(&signature.signed_attributes).expect(tag::SET)?;
-    let rsa = der::sequence(&[&der::oid(&oid::RSA), &[tag::NULL, 0]]);
+    let algorithm = match certificate.public_key()? {
+        // RFC 5754 §3.3: no parameters.
+        PublicKey::P256(_) => der::sequence(&[&der::oid(&oid::ECDSA_WITH_SHA256)]),
+        _ => der::sequence(&[&der::oid(&oid::RSA), &[tag::NULL, 0]]),
+    };
     Ok(der::sequence(&[
         &der::unsigned(&[1]),
         &der::sequence(&[certificate.issuer, certificate.serial]),
         sha256,
         &der::element(tag::context(0), attributes.content),
-        &rsa,
+        &algorithm,
         &der::element(tag::OCTET_STRING, &signature.value),
     ]))
 }

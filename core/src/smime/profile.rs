@@ -16,24 +16,44 @@ pub struct ProfileError {
     pub points: Vec<String>,
 }
 
+/// The kinds of key that may sign certified mail (SG-04).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum AllowedKeys {
+    /// What the rules of PEC know.
+    #[default]
+    Rsa,
+    /// ECDSA on P-256 too, where the policy switches it on.
+    RsaAndP256,
+}
+
 /// Days of validity that remain at which an alarm is raised (SG-12).
 pub const EXPIRY_ALARM_DAYS: [i64; 3] = [90, 30, 7];
 
 const DAY_MILLIS: i64 = 24 * 60 * 60 * 1000;
 
-/// Checks the certificate against the profile (SG-04, SG-05, SG-09, SG-10). `provider_name` and
+/// Checks the certificate against the profile (SG-04, SG-05, SG-09, SG-10), its key being RSA. `provider_name` and
 /// `service_address` are compared when known. Returns warnings, each a sentence.
 pub fn check(
     leaf_der: &[u8],
     provider_name: Option<&str>,
     service_address: Option<&str>,
 ) -> Result<Vec<String>, ProfileError> {
+    check_for(leaf_der, provider_name, service_address, AllowedKeys::Rsa)
+}
+
+/// The same, with the kinds of key that the policy allows.
+pub fn check_for(
+    leaf_der: &[u8],
+    provider_name: Option<&str>,
+    service_address: Option<&str>,
+    keys: AllowedKeys,
+) -> Result<Vec<String>, ProfileError> {
     let certificate = read(leaf_der)?;
     let mut points = Vec::new();
     if certificate.version != 3 {
         points.push(format!("it is of version {}, not 3", certificate.version));
     }
-    points.extend(key_points(&certificate));
+    points.extend(key_points(&certificate, keys));
     points.extend(provider_name.and_then(|name| name_point(&certificate, name)));
     points.extend(address_points(&certificate, service_address));
     points.extend(key_usage_points(&certificate));
@@ -69,7 +89,7 @@ fn read(leaf_der: &[u8]) -> Result<Certificate<'_>, ProfileError> {
     })
 }
 
-fn key_points(certificate: &Certificate<'_>) -> Option<String> {
+fn key_points(certificate: &Certificate<'_>, keys: AllowedKeys) -> Option<String> {
     match certificate.public_key() {
         Ok(key @ PublicKey::Rsa { .. }) => {
             let bits = key.rsa_bits().filter(|bits| *bits < RSA_BITS_MIN)?;
@@ -77,6 +97,12 @@ fn key_points(certificate: &Certificate<'_>) -> Option<String> {
                 "its RSA key has {bits} bits, fewer than {RSA_BITS_MIN}"
             ))
         }
+        Ok(PublicKey::P256(_)) if keys == AllowedKeys::RsaAndP256 => None,
+        Ok(PublicKey::P256(_)) => Some(
+            "its key is on the curve P-256 and not RSA, which alone is allowed unless \
+             `ecdsa_keys_allowed = true` is in [policy]"
+                .to_owned(),
+        ),
         _ => Some("its key is not RSA".to_owned()),
     }
 }

@@ -12,6 +12,7 @@ use crate::instant::Instant;
 use crate::limits;
 use crate::mime::Scan;
 use crate::proof::Verified;
+use crate::smime::profile::AllowedKeys;
 use crate::wording::words::MessageKind;
 
 /// How a check ended.
@@ -54,6 +55,8 @@ pub struct Expected {
     pub provider: Option<String>,
     /// The service address that must have signed.
     pub service_address: Option<String>,
+    /// The kinds of key that may have signed (SG-04).
+    pub keys: AllowedKeys,
 }
 
 /// The whole verdict.

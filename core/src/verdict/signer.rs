@@ -67,8 +67,9 @@ impl Examination<'_> {
             ));
         }
         let provider = expected.provider.as_deref();
-        let warnings = profile::check(&signer.certificate, provider, Some(&from))
-            .map_err(|error| error.to_string())?;
+        let warnings =
+            profile::check_for(&signer.certificate, provider, Some(&from), expected.keys)
+                .map_err(|error| error.to_string())?;
         self.warnings.extend(warnings);
         Ok(format!(
             "the certificate is one of a provider and names {from}, as the message does"

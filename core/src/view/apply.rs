@@ -54,7 +54,10 @@ pub fn apply(record: &Record) -> Vec<Row> {
         Record::HolderTold(r) => placements(&r.identifier, &r.placements).collect(),
         Record::TaskOpened(r) => vec![Row::Task(r.key.clone(), Some(Box::new(r.row.clone())))],
         Record::TaskSettled(r) => vec![Row::Task(r.key.clone(), None)],
-        Record::Started(_) | Record::QuarantineRead(_) | Record::QuarantineRemoved(_) => Vec::new(),
+        Record::Started(_)
+        | Record::QuarantineRead(_)
+        | Record::QuarantineRemoved(_)
+        | Record::SignaturesNoted(_) => Vec::new(),
     }
 }
 
@@ -441,6 +444,7 @@ mod tests {
             subject: None,
             made: Vec::new(),
             provider: "P".to_owned(),
+            signed_by: Vec::new(),
         }
     }
 

@@ -4,7 +4,7 @@
 
 use crate::address::Address;
 use crate::certification::{DeliveryDetail, Recipient};
-use crate::instant::Instant;
+use crate::instant::{Instant, LegalTime};
 use crate::message_id::Identifier;
 
 /// Raised whenever the wording of any template changes.
@@ -63,12 +63,13 @@ pub struct TextFacts<'a> {
 impl Text {
     /// The lines of the text, title first, filled with `facts`; no line holds a control character.
     pub fn lines(self, facts: &TextFacts<'_>) -> Vec<String> {
-        let mut lines = Vec::new();
+        let mut lines = Vec::with_capacity(16);
+        let legal = facts.at.legal();
         for line in self.template().lines() {
             match line {
                 "{recipients}" => lines.extend(recipients(facts, false)),
                 "{typed recipients}" => lines.extend(recipients(facts, true)),
-                _ => lines.push(fill(line, facts)),
+                _ => lines.push(fill(line, facts, &legal)),
             }
         }
         lines
@@ -107,36 +108,45 @@ fn recipients(facts: &TextFacts<'_>, typed: bool) -> Vec<String> {
 }
 
 /// Replaces each placeholder once; what a value holds is never looked at again.
-fn fill(line: &str, facts: &TextFacts<'_>) -> String {
-    let mut filled = String::new();
+fn fill(line: &str, facts: &TextFacts<'_>, legal: &LegalTime) -> String {
+    let mut filled = String::with_capacity(2 * line.len());
     let mut rest = line;
     while let Some((before, after)) = rest.split_once('{') {
         let (name, after) = after.split_once('}').unwrap_or((after, ""));
         filled.push_str(before);
-        filled.extend(value(name, facts).chars().map(printable));
+        if name == "zone" && facts.zone_with_colon && legal.zone.len() == 5 {
+            filled.push_str(&legal.zone[..3]);
+            filled.push(':');
+            filled.push_str(&legal.zone[3..]);
+        } else {
+            push_printable(value(name, facts, legal), &mut filled);
+        }
         rest = after;
     }
-    filled + rest
+    filled.push_str(rest);
+    filled
 }
 
-fn value(placeholder: &str, facts: &TextFacts<'_>) -> String {
-    let legal = facts.at.legal();
-    match placeholder {
-        "day" => legal.day,
-        "time" => legal.time,
-        "zone" if facts.zone_with_colon && legal.zone.len() == 5 => {
-            format!("{}:{}", &legal.zone[..3], &legal.zone[3..])
-        }
-        "zone" => legal.zone,
-        "subject" => facts.subject.unwrap_or_default().to_owned(),
-        "sender" => facts.sender.to_owned(),
-        "identifier" => facts
-            .identifier
-            .map(Identifier::to_string)
-            .unwrap_or_default(),
-        "recipient" => facts.recipient.map(Address::to_string).unwrap_or_default(),
-        "reason" => facts.reason.unwrap_or_default().to_owned(),
-        _ => String::new(),
+fn value<'a>(placeholder: &str, facts: &TextFacts<'a>, legal: &'a LegalTime) -> &'a str {
+    let value = match placeholder {
+        "day" => Some(legal.day.as_str()),
+        "time" => Some(legal.time.as_str()),
+        "zone" => Some(legal.zone.as_str()),
+        "subject" => facts.subject,
+        "sender" => Some(facts.sender),
+        "identifier" => facts.identifier.map(Identifier::as_str),
+        "recipient" => facts.recipient.map(Address::as_str),
+        "reason" => facts.reason,
+        _ => None,
+    };
+    value.unwrap_or_default()
+}
+
+fn push_printable(value: &str, filled: &mut String) {
+    if value.bytes().all(|octet| (b' '..0x7f).contains(&octet)) {
+        filled.push_str(value);
+    } else {
+        filled.extend(value.chars().map(printable));
     }
 }
 

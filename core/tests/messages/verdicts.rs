@@ -18,6 +18,7 @@ pub fn judged(message: &[u8]) -> Verdict {
     let expected = Expected {
         provider: Some("Prova PEC S.p.A.".to_owned()),
         service_address: Some(SERVICE.to_owned()),
+        keys: Default::default(),
     };
     examine(message, &anchors, step().at, &expected)
 }

@@ -10,6 +10,7 @@ use const_oid::ObjectIdentifier;
 
 use crate::error::HsmError;
 use crate::name;
+use crate::public_key::KeyType;
 use crate::software::SoftwareKey;
 
 /// One point of the profile of RFC 6109 §5.5 broken on purpose, so that tests see each refusal (SG-11).
@@ -59,6 +60,15 @@ impl Fields<'_> {
     /// The certificate in DER. Its serial number is drawn from the system's generator, 126 bits of 127:
     /// never the same twice, and nobody can foresee it (RFC 5280 §4.1.2.2).
     pub(super) fn sign(&self, key: &SoftwareKey) -> Result<Vec<u8>, HsmError> {
+        self.sign_by(key.public().key_type(), |octets| key.sign(octets))
+    }
+
+    /// The same with a key that is not at hand itself.
+    pub(super) fn sign_by(
+        &self,
+        key: KeyType,
+        sign: impl FnOnce(&[u8]) -> Result<Vec<u8>, HsmError>,
+    ) -> Result<Vec<u8>, HsmError> {
         let mut serial = [0_u8; 16];
         getrandom::fill(&mut serial).map_err(|error| HsmError::Away(error.to_string()))?;
         // Positive, not zero, and of constant length.
@@ -67,7 +77,7 @@ impl Fields<'_> {
             der::sequence(&[&time::write(self.not_before), &time::write(self.not_after)]);
         let extensions: Vec<&[u8]> = self.extensions.iter().map(Vec::as_slice).collect();
         let extensions = der::sequence(&extensions);
-        let algorithm = name::sha256_with_rsa();
+        let algorithm = name::signature_algorithm(key);
         let signed = der::sequence(&[
             &der::element(tag::context(0), &der::unsigned(&[2])),
             &der::unsigned(&serial),
@@ -78,7 +88,7 @@ impl Fields<'_> {
             self.public_key_info,
             &der::element(tag::context(3), &extensions),
         ]);
-        let value = key.sign(&signed)?;
+        let value = sign(&signed)?;
         Ok(der::sequence(&[&signed, &algorithm, &der::bits(&value)]))
     }
 }
@@ -183,7 +193,7 @@ impl List<'_> {
             &authority_key_identifier(self.issuer_id, false),
             &name::extension(&oid::CRL_NUMBER, false, &number),
         ]);
-        let algorithm = name::sha256_with_rsa();
+        let algorithm = name::signature_algorithm(key.public().key_type());
         let signed = der::sequence(&[
             &der::unsigned(&[1]),
             &algorithm,

@@ -301,6 +301,27 @@ impl Authority {
     }
 }
 
+/// A certificate that a key gives itself for ten years, that vouches for nothing but its own signatures.
+pub(crate) fn self_signed(
+    common_name: &str,
+    address: &str,
+    public: &PublicKey,
+    now: Instant,
+    sign: impl FnOnce(&[u8]) -> Result<Vec<u8>, HsmError>,
+) -> Result<Vec<u8>, HsmError> {
+    let name = name::name(&[(oid::COMMON_NAME, common_name)]);
+    let id = key_identifier(public.info())?;
+    let fields = Fields {
+        issuer: &name,
+        subject: &name,
+        not_before: now.plus_millis(-CLOCK_MARGIN_MILLIS),
+        not_after: after(now, AUTHORITY_DAYS),
+        public_key_info: public.info(),
+        extensions: fields::signing_extensions(&id, &id, address, &[]),
+    };
+    fields.sign_by(public.key_type(), sign)
+}
+
 fn after(now: Instant, days: u32) -> Instant {
     now.plus_millis(i64::from(days) * DAY_MILLIS)
 }

@@ -1,8 +1,9 @@
 //! Keys behind PKCS#11 (v2.40 and later): they never leave the module (HS-01), and it sees only the
 //! digest of the signed attributes, in single-part operations (HS-02). `CKM_RSA_PKCS` over a
-//! `DigestInfo`; one `C_SignInit` and one `C_Sign` per signature, with a buffer of the right size, so
+//! `DigestInfo`, or `CKM_ECDSA` over the digest with a key on P-256; one `C_SignInit` and one `C_Sign` per signature, with a buffer of the right size, so
 //! that a module on a network is asked no length first.
 
+mod elliptic;
 mod module;
 mod raw;
 mod signer;

@@ -7,7 +7,11 @@ use cryptoki::context::Function;
 use cryptoki::error::Rv;
 use cryptoki::object::ObjectHandle;
 use cryptoki::session::Session;
-use cryptoki_sys::{CK_FUNCTION_LIST, CK_MECHANISM, CK_RV, CK_ULONG, CKM_RSA_PKCS, CKR_OK, Pkcs11};
+use cryptoki_sys::{
+    CK_FUNCTION_LIST, CK_MECHANISM, CK_RV, CK_ULONG, CKM_ECDSA, CKM_RSA_PKCS, CKR_OK, Pkcs11,
+};
+
+use crate::public_key::{KeyType, P256_NUMBER_BYTES};
 
 type SignInit = unsafe extern "C" fn(CK_ULONG, *mut CK_MECHANISM, CK_ULONG) -> CK_RV;
 type Sign = unsafe extern "C" fn(CK_ULONG, *mut u8, CK_ULONG, *mut u8, *mut CK_ULONG) -> CK_RV;
@@ -49,21 +53,26 @@ impl RawSign {
         }
     }
 
-    /// Signs `data` in one go; `size` is that of the signature, the octets of the modulus.
+    /// Signs `data` in one go: `CKM_RSA_PKCS`, or `CKM_ECDSA` with a key on P-256.
     pub(super) fn sign(
         &self,
         session: &Session,
         key: ObjectHandle,
         data: &mut [u8],
-        size: usize,
+        kind: KeyType,
     ) -> Result<Vec<u8>, cryptoki::error::Error> {
+        // The signature has the octets of the modulus, or two numbers below the curve's order.
+        let (mechanism, size) = match kind {
+            KeyType::Rsa(bits) => (CKM_RSA_PKCS, bits.div_ceil(8)),
+            KeyType::P256 => (CKM_ECDSA, 2 * P256_NUMBER_BYTES),
+        };
         let mut mechanism = CK_MECHANISM {
-            mechanism: CKM_RSA_PKCS,
+            mechanism,
             pParameter: std::ptr::null_mut(),
             ulParameterLen: 0,
         };
         // SAFETY: the session handle is used by this thread only (`&Session` is not Sync), the mechanism
-        // outlives the call, and CKM_RSA_PKCS takes no parameter.
+        // outlives the call, and neither mechanism takes a parameter.
         let answer =
             unsafe { (self.sign_init)(session.handle(), &raw mut mechanism, key.handle()) };
         Rv::from(answer).into_result(Function::SignInit)?;

@@ -6,17 +6,18 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use cryptoki::error::{Error, RvError};
-use cryptoki::object::{Attribute, AttributeType, KeyType, ObjectClass, ObjectHandle};
+use cryptoki::object::{Attribute, AttributeType, ObjectClass, ObjectHandle};
 use cryptoki::session::{Session, UserType};
 use cryptoki::slot::Slot;
 use cryptoki::types::AuthPin;
 use parking_lot::Mutex;
 
 use super::Pkcs11Settings;
+use super::elliptic;
 use super::module::{Module, Visit, load};
 use crate::error::HsmError;
 use crate::protected::Pin;
-use crate::public_key::PublicKey;
+use crate::public_key::{KeyType, PublicKey};
 
 /// DigestInfo of SHA-256 without the hash (RFC 8017 §9.2 note 1).
 const DIGEST_INFO_SHA256: [u8; 19] = [
@@ -42,7 +43,7 @@ pub(crate) struct TokenSession {
 
 /// A private key as one session sees it.
 pub(crate) struct PrivateKey {
-    handle: ObjectHandle,
+    pub(super) handle: ObjectHandle,
     /// Its label on the token.
     pub(crate) label: String,
     /// Its public half.
@@ -140,7 +141,7 @@ impl Token {
         }
     }
 
-    /// The one RSA private key with this label.
+    /// The one private key with this label.
     pub(crate) fn key(&self, session: &TokenSession, label: &str) -> Result<PrivateKey, HsmError> {
         let mut found = self.keys(session, Some(label))?;
         match (found.pop(), found.len()) {
@@ -150,21 +151,34 @@ impl Token {
         }
     }
 
-    /// RSA private keys, all or those with a label.
+    /// Private keys, RSA and on P-256, all or those with a label. Without a label, keys on P-256 whose public
+    /// half is not there are left out.
     pub(crate) fn keys(
         &self,
         session: &TokenSession,
         label: Option<&str>,
     ) -> Result<Vec<PrivateKey>, HsmError> {
-        let mut template = vec![
-            Attribute::Class(ObjectClass::PRIVATE_KEY),
-            Attribute::KeyType(KeyType::RSA),
-        ];
-        template.extend(label.map(|label| Attribute::Label(label.as_bytes().to_vec())));
         let session = &session.session;
-        let handles = session.find_objects(&template).map_err(|e| away(&e))?;
-        let read = |handle| read_key(session, handle);
-        handles.into_iter().map(read).collect()
+        let named = label.map(|label| Attribute::Label(label.as_bytes().to_vec()));
+        let find = |kind: &[Attribute]| {
+            let private = Attribute::Class(ObjectClass::PRIVATE_KEY);
+            let template: Vec<Attribute> = std::iter::once(private)
+                .chain(kind.iter().cloned())
+                .chain(named.clone())
+                .collect();
+            session.find_objects(&template).map_err(|e| away(&e))
+        };
+        let mut keys = find(&[Attribute::KeyType(cryptoki::object::KeyType::RSA)])?
+            .into_iter()
+            .map(|handle| read_key(session, handle))
+            .collect::<Result<Vec<_>, _>>()?;
+        for handle in find(&elliptic::kind())? {
+            match elliptic::read_key(session, handle) {
+                Err(HsmError::NotPossible(_)) if label.is_none() => {}
+                read => keys.push(read?),
+            }
+        }
+        Ok(keys)
     }
 
     /// Refuses keys that ask for the PIN at each signature.
@@ -183,38 +197,54 @@ impl Token {
         Ok(())
     }
 
-    /// RSASSA-PKCS1-v1_5 over a SHA-256 hash: 51 octets cross the border (HS-02).
+    /// RSASSA-PKCS1-v1_5 over a SHA-256 hash: 51 octets cross the border (HS-02). ECDSA with a key on P-256:
+    /// 32 octets.
     pub(crate) fn sign_hash(
         &self,
         session: &TokenSession,
         key: &PrivateKey,
         hash: &[u8],
     ) -> Result<Vec<u8>, Error> {
-        let mut info = [&DIGEST_INFO_SHA256, hash].concat();
-        let size = key.public.bits().div_ceil(8);
-        let raw = session.visit.raw();
-        raw.sign(&session.session, key.handle, &mut info, size)
+        let (raw, kind) = (session.visit.raw(), key.public.key_type());
+        let mut octets = match kind {
+            KeyType::Rsa(_) => [&DIGEST_INFO_SHA256, hash].concat(),
+            KeyType::P256 => hash.to_vec(),
+        };
+        let value = raw.sign(&session.session, key.handle, &mut octets, kind)?;
+        Ok(match kind {
+            KeyType::Rsa(_) => value,
+            KeyType::P256 => elliptic::as_der(&value),
+        })
     }
 
-    /// Makes an RSA pair that stays inside: sensitive, not extractable.
+    /// Makes a pair that stays inside: sensitive, not extractable.
     pub(crate) fn generate(
         &self,
         session: &TokenSession,
         label: &str,
-        bits: usize,
+        kind: KeyType,
     ) -> Result<PrivateKey, HsmError> {
         use cryptoki::mechanism::Mechanism;
-        let bits = u64::try_from(bits).map_err(|_| HsmError::KeySize(bits))?;
         let id = key_id()?;
-        let public = [
+        let mut public = vec![
             Attribute::Token(true),
             Attribute::Private(false),
             Attribute::Verify(true),
-            Attribute::ModulusBits(bits.into()),
-            Attribute::PublicExponent(vec![1, 0, 1]),
             Attribute::Label(label.as_bytes().to_vec()),
             Attribute::Id(id.clone()),
         ];
+        let mechanism = match kind {
+            KeyType::Rsa(bits) => {
+                let size = u64::try_from(bits).map_err(|_| HsmError::KeySize(bits))?;
+                public.push(Attribute::ModulusBits(size.into()));
+                public.push(Attribute::PublicExponent(vec![1, 0, 1]));
+                Mechanism::RsaPkcsKeyPairGen
+            }
+            KeyType::P256 => {
+                public.push(elliptic::parameters());
+                Mechanism::EccKeyPairGen
+            }
+        };
         let private = [
             Attribute::Token(true),
             Attribute::Private(true),
@@ -228,9 +258,12 @@ impl Token {
         ];
         let session = &session.session;
         let (_, handle) = session
-            .generate_key_pair(&Mechanism::RsaPkcsKeyPairGen, &public, &private)
+            .generate_key_pair(&mechanism, &public, &private)
             .map_err(|e| away(&e))?;
-        read_key(session, handle)
+        match kind {
+            KeyType::Rsa(_) => read_key(session, handle),
+            KeyType::P256 => elliptic::read_key(session, handle),
+        }
     }
 
     /// Gives a free slot's token its label, SO PIN and user PIN.

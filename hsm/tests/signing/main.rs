@@ -2,6 +2,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod authority;
+mod ceremony;
+mod elliptic;
 mod parts;
 mod pool;
 mod profile;

@@ -8,8 +8,10 @@ use std::sync::{Arc, OnceLock};
 
 use ceralacca_core::ports::{Signer, SignerError};
 use ceralacca_core::smime::SigningCertificate;
+use ceralacca_core::smime::profile::AllowedKeys;
+use ceralacca_hsm::ceremony::{self, Ceremony};
 use ceralacca_hsm::operations::KeyHolder;
-use ceralacca_hsm::{HsmError, Operations, Pkcs11Settings, Pkcs11Signer};
+use ceralacca_hsm::{HsmError, KeyType, Operations, Pkcs11Settings, Pkcs11Signer};
 use cryptoki_sys::{CK_FUNCTION_LIST, CK_RV, CK_SLOT_ID, CK_TOKEN_INFO, CKR_OK};
 
 use crate::parts::{
@@ -73,16 +75,18 @@ fn settings(token: &str) -> Pkcs11Settings {
 
 /// A token with the key `pec` and its certificate. Serial: SoftHSM's generation of keys is not safe on
 /// several threads.
-fn token(label: &str, bits: usize) -> (Pkcs11Settings, Arc<SigningCertificate>) {
+fn token(label: &str, key: impl Into<KeyType>) -> (Pkcs11Settings, Arc<SigningCertificate>) {
+    let key = key.into();
     static SERIAL: std::sync::Mutex<()> = std::sync::Mutex::new(());
     let _one = SERIAL
         .lock()
         .unwrap_or_else(std::sync::PoisonError::into_inner);
     let settings = settings(label);
-    let operations = Operations::new(KeyHolder::Token(settings.clone()));
+    let operations =
+        Operations::new(KeyHolder::Token(settings.clone())).allowing(AllowedKeys::RsaAndP256);
     operations.init(Some(&folder().join("so-pin"))).unwrap();
-    let made = operations.keygen("pec", bits).unwrap();
-    assert_eq!(made.bits, bits);
+    let made = operations.keygen("pec", key).unwrap();
+    assert_eq!((made.bits, made.kind), (key.bits(), key.words()));
     let csr = operations.csr("pec", PROVIDER, SERVICE).unwrap();
     let leaf = authority()
         .issue(&csr, PROVIDER, SERVICE, 365, now())
@@ -101,6 +105,64 @@ fn sg_16_openssl_accepts_messages_signed_through_pkcs11() {
         let signer = Pkcs11Signer::start(&settings, certificate).unwrap();
         openssl_accepts(CONTENT, &sign_one(&signer, CONTENT)).unwrap();
     }
+}
+
+#[test]
+fn sg_04_a_key_on_p_256_signs_in_the_module() {
+    let (settings, certificate) = token("curve", KeyType::P256);
+    let signer = Pkcs11Signer::start(&settings, Arc::clone(&certificate)).unwrap();
+    // Numbers below 2^255 are shorter in DER: some of these are.
+    for _ in 0..8 {
+        openssl_accepts(CONTENT, &sign_one(&signer, CONTENT)).unwrap();
+    }
+    let operations = Operations::new(KeyHolder::Token(settings));
+    let keys = operations
+        .list(std::slice::from_ref(&certificate.certificate))
+        .unwrap();
+    assert_eq!(keys.len(), 1);
+    assert_eq!(keys[0].kind, "EC private key (P-256)");
+    assert!(keys[0].has_certificate);
+    // Without the policy's word the same key does nothing.
+    assert_eq!(
+        operations.signer("pec", certificate).err(),
+        Some(HsmError::CurveNotAllowed)
+    );
+    let csr = operations.csr("pec", PROVIDER, SERVICE);
+    assert_eq!(csr, Err(HsmError::CurveNotAllowed));
+    let made = operations.keygen("pec-2", KeyType::P256);
+    assert_eq!(made, Err(HsmError::CurveNotAllowed));
+}
+
+#[test]
+fn hs_08_a_ceremony_initialises_a_token_with_a_pin_that_nobody_saw() {
+    let scratch = tempfile::tempdir().unwrap();
+    let settings = Pkcs11Settings {
+        pin_file: scratch.path().join("pin"),
+        ..settings("ceremony")
+    };
+    let operations = Operations::new(KeyHolder::Token(settings.clone()));
+    let name = |name: &str| name.to_owned();
+    let ceremony = Ceremony {
+        provider: PROVIDER.to_owned(),
+        service_address: SERVICE.to_owned(),
+        operator: name("Olga Rossi"),
+        custodians: vec![name("Anna Bianchi"), name("Bruno Verdi")],
+        quorum: 2,
+        witnesses: vec![name("Vito Gallo")],
+        label: name("pec"),
+        key: KeyType::Rsa(2048),
+        so_pin_file: Some(folder().join("so-pin")),
+        folder: scratch.path().join("ceremony"),
+    };
+    let held = ceremony.hold(&operations, now()).unwrap();
+    for words in ["PKCS#11 token \"ceremony\"", MODULE, "held in software"] {
+        assert!(held.record.contains(words), "{}", held.record);
+    }
+    // The PIN comes back from the shares, and opens the token.
+    std::fs::remove_file(&settings.pin_file).unwrap();
+    assert!(operations.public_key("pec").is_err());
+    ceremony::open(&held.shares, &settings.pin_file).unwrap();
+    operations.public_key("pec").unwrap();
 }
 
 #[test]

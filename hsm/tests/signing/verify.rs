@@ -2,6 +2,7 @@
 
 use ceralacca_core::instant::Instant;
 use ceralacca_core::ports::Signature;
+use ceralacca_core::rope::push_base64;
 use ceralacca_core::smime::chain::{self, ChainError};
 use ceralacca_core::smime::cms;
 use ceralacca_core::smime::der::{self, Reader};
@@ -43,6 +44,25 @@ fn sg_03_our_own_signature_holds_and_carries_its_chain() {
         ),
         Ok(())
     );
+}
+
+#[test]
+fn sg_03_a_template_writes_the_same_octets_for_every_signature() {
+    let key = software_key();
+    let signer = SoftwareSigner::start(key.clone(), certificate_of(&key)).unwrap();
+    let other = SoftwareSigner::start(key.clone(), certificate_of(&key)).unwrap();
+    let mut kept = None;
+    for (signer, content) in [(&signer, CONTENT), (&signer, b"more"), (&other, CONTENT)] {
+        let signature = sign_one(signer, content);
+        let template = cms::Template::within(&mut kept, &signature).unwrap();
+        let text = template.base64(&signature).unwrap();
+        let mut whole = Vec::new();
+        push_base64(&cms::signed_data(&signature).unwrap(), &mut whole);
+        assert_eq!(
+            String::from_utf8(text).unwrap(),
+            String::from_utf8(whole).unwrap()
+        );
+    }
 }
 
 #[test]

@@ -87,6 +87,8 @@ struct OwnSegment {
     end: u64,
     /// Its name in the folder is durable.
     is_linked: bool,
+    /// Room for what is written together.
+    together: Vec<u8>,
 }
 
 struct ShortBody {
@@ -246,6 +248,7 @@ impl OwnSegment {
             path,
             end: SEGMENT_HEADER_BYTES,
             is_linked: false,
+            together: Vec::new(),
         })
     }
 }
@@ -271,11 +274,19 @@ async fn write_batch(
     batch: Vec<ShortBody>,
 ) -> Option<OwnSegment> {
     let mut written = Vec::new();
-    for body in batch {
-        match write_short(house, &mut shared, body.octets, body.length).await {
-            Ok(blob) => written.push((body.reply, blob)),
-            // A session that went away needs no answer; so below.
-            Err(e) => drop(body.reply.send(Err(e))),
+    for together in portions(batch) {
+        match write_together(house, &mut shared, &together).await {
+            Ok(blobs) => written.extend(together.into_iter().map(|body| body.reply).zip(blobs)),
+            // Where there is no room for all of them there may be some for one.
+            Err(_) => {
+                for body in together {
+                    match write_together(house, &mut shared, std::slice::from_ref(&body)).await {
+                        Ok(blobs) => written.extend(blobs.first().map(|blob| (body.reply, *blob))),
+                        // A session that went away needs no answer; so below.
+                        Err(e) => drop(body.reply.send(Err(e))),
+                    }
+                }
+            }
         }
     }
     let mut segment = shared?;
@@ -293,32 +304,63 @@ async fn write_batch(
     (segment.end < limits::BLOB_SEGMENT_BYTES_MAX).then_some(segment)
 }
 
-/// Appends one short body; where it fails, the next one is written over what was left.
-async fn write_short(
+/// The batch in portions of at most `limits::BODIES_PER_WRITE_BYTES_MAX`, or of one.
+fn portions(batch: Vec<ShortBody>) -> Vec<Vec<ShortBody>> {
+    let mut portions: Vec<Vec<ShortBody>> = Vec::new();
+    let mut room = 0;
+    for body in batch {
+        let length = body.octets.len();
+        match portions.last_mut() {
+            Some(last) if length <= room => {
+                room -= length;
+                last.push(body);
+            }
+            _ => {
+                room = limits::BODIES_PER_WRITE_BYTES_MAX.saturating_sub(length);
+                portions.push(vec![body]);
+            }
+        }
+    }
+    portions
+}
+
+/// Appends short bodies in one write: each write is handed to a thread of the kernel, and the way there
+/// and back costs more than copying. Where it fails, the next one is written over what was left.
+async fn write_together(
     house: &dyn House,
     shared: &mut Option<OwnSegment>,
-    octets: Vec<u8>,
-    length: u64,
-) -> Result<BlobRef, SpoolError> {
+    bodies: &[ShortBody],
+) -> Result<Vec<BlobRef>, SpoolError> {
     let segment = match shared {
         Some(segment) => segment,
         None => shared.insert(OwnSegment::create(house).await?),
     };
-    let all = octets.len() as u64;
-    let (octets, at) = if segment.end == SEGMENT_HEADER_BYTES {
-        ([&segment_header(segment.segment), &*octets].concat(), 0)
+    let is_new = segment.end == SEGMENT_HEADER_BYTES;
+    let header = segment_header(segment.segment);
+    let mut octets = std::mem::take(&mut segment.together);
+    octets.clear();
+    let at = if is_new {
+        octets.extend_from_slice(&header);
+        0
     } else {
-        (octets, segment.end)
+        segment.end
     };
-    let (result, _) = segment.file.write_all_at(octets, at).await;
+    for body in bodies {
+        octets.extend_from_slice(&body.octets);
+    }
+    let (result, octets) = segment.file.write_all_at(octets, at).await;
+    segment.together = octets;
     check_write(house, &segment.path, result)?;
-    let blob = BlobRef {
-        segment: segment.segment,
-        offset: segment.end,
-        length,
-    };
-    segment.end += all;
-    Ok(blob)
+    let placed = bodies.iter().map(|body| {
+        let blob = BlobRef {
+            segment: segment.segment,
+            offset: segment.end,
+            length: body.length,
+        };
+        segment.end += body.octets.len() as u64;
+        blob
+    });
+    Ok(placed.collect())
 }
 
 async fn sync_folder(folder: &Path) -> io::Result<()> {

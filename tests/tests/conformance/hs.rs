@@ -209,6 +209,45 @@ fn hs_01_the_key_is_made_in_the_module_and_software_keys_are_marked() {
     }
 }
 
+/// SG-04: RSA, unless the policy says otherwise.
+pub fn a_key_on_p_256_signs_where_the_policy_allows_it() {
+    let token = TokenFolder::new();
+    let mut appliance = Appliance::with_token(&token);
+    let keygen = ["hsm", "keygen", "--type", "p256"];
+    let said = appliance.refused(&keygen);
+    assert!(said.contains("ecdsa_keys_allowed = true"), "{said}");
+    appliance.set_policy("ecdsa_keys_allowed", true);
+    appliance.well(&keygen);
+    assert!(token.objects(Appliance::TOKEN_LABEL).contains("EC"));
+    appliance.certify_key();
+    let listed = appliance.well(&["hsm", "list"]);
+    assert!(listed.contains("EC private key (P-256)"), "{listed}");
+    appliance.serve();
+    let trio = Trio::at(&appliance);
+    let certified = trio.certify(&trio.draft());
+    for (number, message) in certified.all().iter().enumerate() {
+        let file = appliance.write_beside(&format!("{number}.eml"), &message.message.raw);
+        judge::openssl_accepts(&file, &appliance.anchors());
+        appliance.well(&["verify", arg(&file)]);
+        // Who does not know of this policy goes by the rules.
+        let strict = judge::own_verifier(&file, &appliance.anchors());
+        assert!(
+            !strict.status.success(),
+            "{}",
+            ceralacca_tests::program::said(&strict)
+        );
+    }
+    appliance.stop();
+    appliance.set_policy("ecdsa_keys_allowed", false);
+    let said = appliance
+        .try_serve()
+        .expect_err("a key that is not allowed");
+    assert!(
+        said.contains("P-256") && said.contains("ecdsa_keys_allowed"),
+        "{said}"
+    );
+}
+
 #[test]
 fn hs_02_messages_signed_by_the_module_verify_everywhere() {
     // Only the digest of the signed attributes goes in (CKM_RSA_PKCS over a DigestInfo): what proves it
@@ -297,6 +336,99 @@ fn a_simulated_token_goes_and_comes() {
     faults.come_back();
     inside.wait_for(ids[0], 12);
     inside.wait_for(ids[1], 6);
+}
+
+#[test]
+fn hs_08_a_key_made_at_a_ceremony_signs_and_its_pin_comes_back_from_a_quorum() {
+    let folder = ceralacca_tests::workspace::scratch();
+    let pin = folder.path().join("pin");
+    std::fs::write(&pin, "una frase lunga").unwrap();
+    set_private(&pin);
+    let mut appliance = Appliance::initialised(&["--signer", "vector", "--pin-file", arg(&pin)]);
+    // By the appliance that runs: the files are the caller's.
+    appliance.serve();
+    let ceremony = appliance.beside("ceremony");
+    let hold = |quorum: &'static str, folder: &str| {
+        let mut order = vec!["hsm", "ceremony", "hold", "--operator", "Olga Rossi"];
+        for custodian in ["Anna Bianchi", "Bruno Verdi", "Carla Neri"] {
+            order.extend(["--custodian", custodian]);
+        }
+        order.extend(["--witness", "Vito Gallo", "--quorum", quorum]);
+        order.extend(["--label", "pec-2027", "--folder"]);
+        order.push(folder);
+        appliance.command(&order)
+    };
+    let few = hold("1", arg(&ceremony));
+    assert!(
+        said(&few).contains("quorum must be 2 to 3"),
+        "{}",
+        said(&few)
+    );
+    let held = hold("2", arg(&ceremony));
+    assert!(held.status.success(), "{}", said(&held));
+    let record = std::fs::read_to_string(ceremony.join("record.txt")).unwrap();
+    for words in [
+        "Custodian 3: Carla Neri",
+        "Key: pec-2027",
+        "not a certified HSM",
+    ] {
+        assert!(
+            record.contains(words) && said(&held).contains(words),
+            "{record}"
+        );
+    }
+    let [text, signature, certificate] =
+        ["record.txt", "record.p7s", "record.pem"].map(|name| ceremony.join(name));
+    run_well(
+        "openssl",
+        &[
+            "cms",
+            "-verify",
+            "-binary",
+            "-inform",
+            "DER",
+            "-in",
+            arg(&signature),
+            "-content",
+            arg(&text),
+            "-CAfile",
+            arg(&certificate),
+            "-out",
+            "/dev/null",
+        ],
+    );
+    // The key of the record is certified, and signs.
+    appliance.certify_label(Some("pec-2027"));
+    appliance.stop();
+    // The machine is lost with its PIN file; a quorum brings it back.
+    std::fs::remove_file(&pin).unwrap();
+    let lost = appliance.try_serve().expect_err("no PIN");
+    assert!(lost.contains("hsm ceremony open"), "{lost}");
+    let share = |number: u8| ceremony.join(format!("share-{number}-of-3.txt"));
+    let [first, third] = [share(1), share(3)];
+    let open = ["hsm", "ceremony", "open", "--share", arg(&first)];
+    let said = appliance.refused(&open);
+    assert!(said.contains("1 different shares are too few"), "{said}");
+    appliance.well(&[&open[..], &["--share", arg(&third)]].concat());
+    assert_eq!(std::fs::read_to_string(&pin).unwrap(), "una frase lunga\n");
+    appliance.serve();
+    let trio = Trio::at(&appliance);
+    let certified = trio.certify_simple(&trio.simple());
+    judge::all_accept(&appliance, &certified.all());
+    // Neither PIN nor share was said aloud.
+    let value = std::fs::read_to_string(&first).unwrap();
+    let line = value.lines().find(|line| line.starts_with(" 1:")).unwrap();
+    for text in [appliance.log(), said, record] {
+        assert!(
+            !text.contains("una frase lunga") && !text.contains(&line[4..]),
+            "{text}"
+        );
+    }
+}
+
+fn set_private(file: &std::path::Path) {
+    use std::os::unix::fs::PermissionsExt;
+    std::fs::set_permissions(file, std::fs::Permissions::from_mode(0o600)).unwrap();
 }
 
 #[test]

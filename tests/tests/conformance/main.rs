@@ -16,6 +16,7 @@ mod hs;
 mod incoming;
 mod infected;
 mod ip;
+mod lg;
 mod nd;
 mod op;
 mod relay;

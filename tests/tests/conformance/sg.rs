@@ -92,6 +92,7 @@ fn sg_03_signer_and_issuer_are_in_the_cms() {
 
 #[test]
 fn sg_04_rsa_of_2048_bits_and_sha_256() {
+    crate::hs::a_key_on_p_256_signs_where_the_policy_allows_it();
     for message in samples() {
         let micalg = message.message.parameter("micalg");
         assert_eq!(micalg.as_deref(), Some("sha-256"));

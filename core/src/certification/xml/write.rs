@@ -6,7 +6,9 @@ use crate::wording::words::xml as word;
 
 /// The octets of `daticert.xml`.
 pub fn write(data: &CertificationData) -> Vec<u8> {
-    let mut out = Writer(String::from("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n"));
+    let mut out = Writer(String::with_capacity(1024));
+    out.0
+        .push_str("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n");
     let attributes = [
         (word::KIND, data.kind.word()),
         (word::ERROR, data.error.word()),
@@ -65,7 +67,9 @@ impl Writer {
         self.0.push('<');
         self.0.push_str(name);
         for (key, value) in attributes {
-            self.0.push_str(&format!(" {key}=\""));
+            self.0.push(' ');
+            self.0.push_str(key);
+            self.0.push_str("=\"");
             self.escaped(value);
             self.0.push('"');
         }
@@ -104,6 +108,12 @@ impl Writer {
     }
 
     fn escaped(&mut self, text: &str) {
+        let is_plain = |octet: u8| {
+            (b' '..0x7f).contains(&octet) && !matches!(octet, b'&' | b'<' | b'>' | b'"')
+        };
+        if text.bytes().all(is_plain) {
+            return self.0.push_str(text);
+        }
         for c in text.chars() {
             match c {
                 '&' => self.0.push_str("&amp;"),

@@ -3,6 +3,7 @@
 use crate::address::Address;
 use crate::instant::Instant;
 use crate::message_id::{ClientMessageId, Identifier};
+use crate::reconciliation::KeyMark;
 
 /// What the law wants logged (RFC 6109 §2.3), with a random salt, so that the leaf's hash tells
 /// nothing once the fields are gone.
@@ -35,4 +36,7 @@ pub struct Evidence {
     /// Name of the provider that certifies the step.
     #[n(8)]
     pub provider: String,
+    /// Keys that signed what this step made: one where it signed all, else one for each of `made` (LG-14).
+    #[cbor(n(9), default)]
+    pub signed_by: Vec<KeyMark>,
 }

@@ -2,6 +2,7 @@
 
 use super::Change;
 use crate::instant::Instant;
+use crate::reconciliation::KeyMark;
 
 /// The appliance started; the first record of each run.
 #[derive(Debug, Clone, PartialEq, Eq, minicbor::Encode, minicbor::Decode)]
@@ -47,4 +48,47 @@ pub struct QuarantineRemoved {
     /// The message's identifier.
     #[n(2)]
     pub identifier: String,
+}
+
+/// What the keys have signed since the note before, as their signers counted it (LG-14).
+#[derive(Debug, Clone, PartialEq, Eq, minicbor::Encode, minicbor::Decode)]
+pub struct SignaturesNoted {
+    /// When.
+    #[n(0)]
+    pub at: Instant,
+    /// Each key that was used.
+    #[n(1)]
+    pub keys: Vec<KeyUse>,
+    /// The last one of an orderly run.
+    #[n(2)]
+    pub closes: bool,
+}
+
+/// One key.
+#[derive(Debug, Clone, PartialEq, Eq, minicbor::Encode, minicbor::Decode)]
+pub struct KeyUse {
+    /// Which.
+    #[n(0)]
+    pub key: KeyMark,
+    /// Signatures made.
+    #[n(1)]
+    pub made: u64,
+    /// Over what is no message.
+    #[n(2)]
+    pub other: u64,
+    /// Over messages that were not committed.
+    #[n(3)]
+    pub dropped: u64,
+}
+
+impl KeyUse {
+    /// A key that was not used.
+    pub const fn of(key: KeyMark) -> Self {
+        Self {
+            key,
+            made: 0,
+            other: 0,
+            dropped: 0,
+        }
+    }
 }

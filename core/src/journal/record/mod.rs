@@ -16,7 +16,7 @@ pub use arrival::{
     Placed, Placement, Received, SeenMark, Shelf, SignedVerdict,
 };
 pub use evidence::Evidence;
-pub use house::{QuarantineRead, QuarantineRemoved, Started};
+pub use house::{KeyUse, QuarantineRead, QuarantineRemoved, SignaturesNoted, Started};
 pub use mailbox::{
     Appended, Expunged, Filing, FlagChange, Flagged, FolderChanged, Purged, QuotaWarned, Restored,
 };
@@ -49,6 +49,18 @@ pub enum RecordError {
     },
 }
 
+/// Takes octets for their number.
+struct Count(usize);
+
+impl minicbor::encode::Write for &mut Count {
+    type Error = std::convert::Infallible;
+
+    fn write_all(&mut self, octets: &[u8]) -> Result<(), Self::Error> {
+        self.0 += octets.len();
+        Ok(())
+    }
+}
+
 macro_rules! kinds {
     ($($number:literal $name:ident $doc:literal)*) => {
         /// A fact.
@@ -72,6 +84,14 @@ macro_rules! kinds {
             pub fn to_bytes(&self) -> Vec<u8> {
                 // Writing to a vector cannot fail.
                 match self { $(Record::$name(r) => minicbor::to_vec(r).unwrap_or_default(),)* }
+            }
+
+            /// Octets of [`Record::to_bytes`], counted without writing them.
+            pub fn encoded_length(&self) -> usize {
+                let mut count = Count(0);
+                // Counting cannot fail.
+                let _ = match self { $(Record::$name(r) => minicbor::encode(r, &mut count),)* };
+                count.0
             }
 
             /// Reads what [`Record::to_bytes`] wrote.
@@ -125,6 +145,7 @@ kinds! {
     60 Started "The appliance started."
     61 QuarantineRead "An operator read what the quarantine keeps."
     62 QuarantineRemoved "A message was removed from the quarantine, its term being over."
+    63 SignaturesNoted "What the keys have signed since the note before."
     43 ForwardTargetChanged "A forward target fails, or does no more."
     44 HolderTold "Plain messages of the house are owed to holders."
     46 MailboxTouched "A mailbox was used: no change by anybody."
