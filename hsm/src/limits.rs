@@ -12,6 +12,8 @@ const _: () = assert!(SIGNING_QUEUE_MAX >= BATCH_MESSAGES_MAX * 3 * 2);
 pub const SESSIONS_MAX: usize = 256;
 /// A call that did not return by then is taken as lost; HSMs on a network answer within 100 ms.
 pub const SIGNATURE_WAIT_MAX: Duration = Duration::from_secs(10);
+/// After this part of that time without an answer another token, where there is one, signs the same: a second.
+pub const SUSPICION_PART: u32 = 10;
 /// How often one who waits for signatures looks whether a call hangs.
 pub const AVAILABILITY_POLL: Duration = Duration::from_millis(50);
 /// First pause before a lost session is opened again.

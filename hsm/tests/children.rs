@@ -189,7 +189,8 @@ fn hs_04_a_child_that_hangs_is_killed_and_its_requests_are_signed_elsewhere() {
     let answers = pool.sign(&requests(50));
     all_good(&answers);
     let took = begun.elapsed();
-    assert!(took > HANG / 2 && took < HANG * 4, "{took:?}");
+    // Others sign what it holds long before it is given up.
+    assert!(took < HANG * 2, "{took:?}");
     assert!(answers.iter().all(|answer| {
         let leaf = &answer.as_ref().unwrap().by.certificate;
         leaf != &pool.certificate().certificate

@@ -8,6 +8,10 @@
 //! for good, so that no wrong PIN is tried twice. With no token ready, all that waits is answered
 //! `Unavailable` (HS-05).
 //!
+//! *A silent token* is a suspect long before its call counts as hanging: where another is ready, that one signs
+//! what the silent one is late with, and it gets no more until it answers; an answer that another gave before
+//! is dropped.
+//!
 //! *A slow token* (its last answers took [`SLOW_FACTOR`] times as long as the fastest's) takes nothing that
 //! the others would have signed sooner: as long as they clear all that waits in less time than it needs
 //! for one. After [`SLOW_MEMORY`] without work it is given one request to show how it is now.
@@ -27,7 +31,7 @@ use super::batch::{Answer, Batch};
 use crate::error::HsmError;
 use crate::limits::{
     AVAILABILITY_POLL, REOPEN_PAUSE_MAX, REOPEN_PAUSE_MIN, SIGNING_QUEUE_MAX, SLOW_FACTOR,
-    SLOW_MEMORY, STABLE_AFTER,
+    SLOW_MEMORY, STABLE_AFTER, SUSPICION_PART,
 };
 
 /// A token's place in the engine.
@@ -102,6 +106,8 @@ struct Token {
     /// Requests that it may hold.
     capacity: usize,
     held: HashMap<u64, Flight>,
+    /// What it was silent about, since when: others sign it by now.
+    late: HashMap<u64, Moment>,
     /// Time from taking a request to its answer, lately, and when that was seen.
     pace: Option<(Duration, Moment)>,
     failures: u32,
@@ -193,6 +199,7 @@ impl Engine {
             since: Moment::now(),
             capacity: 1,
             held: HashMap::new(),
+            late: HashMap::new(),
             pace: None,
             failures: 0,
             fault: held.map(HsmError::NotPossible),
@@ -232,7 +239,8 @@ impl Engine {
                 order.batch.fill(order.place, Err(error));
             }
         }
-        self.wake();
+        // Here too: nobody may ever wait long enough for a token that is silent while others sign.
+        self.watch();
     }
 
     /// Gives it back, with the reason, where nobody can sign.
@@ -258,7 +266,8 @@ impl Engine {
     /// Takes out the tokens in which a call hangs, and sees that nobody sleeps while work waits.
     pub(super) fn watch(&self) {
         let overdue: Vec<(Place, u64)> = {
-            let state = self.state.lock();
+            let mut state = self.state.lock();
+            state.suspect(self.signature_wait / SUSPICION_PART);
             let tokens = state.tokens.iter().enumerate();
             tokens
                 .filter(|(_, token)| token.is_overdue(self.signature_wait))
@@ -417,6 +426,7 @@ impl Engine {
         token.since = Moment::now();
         token.capacity = capacity;
         token.pace = None;
+        token.late.clear();
         token.fault = None;
         token.is_software = is_software.unwrap_or(token.is_software);
         let epoch = token.epoch;
@@ -456,6 +466,7 @@ impl Engine {
         if was_stable {
             token.failures = 0;
         }
+        token.late.clear();
         token.leave(&error);
         let (name, trouble) = (token.name.clone(), token.trouble_as(&error));
         let flights = std::mem::take(&mut token.held);
@@ -535,6 +546,7 @@ impl Engine {
         };
         token.cpu_nanos += cpu_nanos;
         for made in made {
+            token.late.remove(&made.number);
             let Some(flight) = token.held.remove(&made.number) else {
                 continue;
             };
@@ -567,6 +579,34 @@ impl State {
             number,
             order,
         });
+    }
+
+    /// Gives back what a token has held for `long` without a word, where another can sign it.
+    fn suspect(&mut self, long: Duration) {
+        for place in 0..self.tokens.len() {
+            let has_other = self.has_other(place);
+            let Some(token) = self.tokens.get_mut(place).filter(|_| has_other) else {
+                continue;
+            };
+            if token.phase != Phase::Ready {
+                continue;
+            }
+            let long = long.max(token.usual() * SLOW_FACTOR);
+            let is_late = |_: &u64, flight: &mut Flight| flight.since.elapsed() > long;
+            let flights: Vec<_> = token.held.extract_if(is_late).collect();
+            for (number, flight) in flights {
+                token.late.insert(number, flight.since);
+                self.waiting.push(flight.waiting);
+            }
+        }
+    }
+
+    /// Another token is ready, and no suspect.
+    fn has_other(&self, than: Place) -> bool {
+        let mut others = self.tokens.iter().enumerate();
+        others.any(|(place, token)| {
+            place != than && token.phase == Phase::Ready && token.late.is_empty()
+        })
     }
 
     fn current(&mut self, place: Place, epoch: u64) -> Option<&mut Token> {
@@ -604,6 +644,9 @@ impl State {
         let Some(token) = self.tokens.get(place) else {
             return 0;
         };
+        if !token.late.is_empty() && self.has_other(place) {
+            return 0;
+        }
         let room = token.capacity.saturating_sub(token.held.len());
         let Some((pace, seen)) = token.pace else {
             return room;
@@ -685,8 +728,14 @@ impl Token {
     }
 
     fn is_overdue(&self, wait: Duration) -> bool {
-        let is_late = |flight: &Flight| flight.since.elapsed() > wait;
-        self.phase == Phase::Ready && self.held.values().any(is_late)
+        let held = self.held.values().map(|flight| &flight.since);
+        let mut since = held.chain(self.late.values());
+        self.phase == Phase::Ready && since.any(|since| since.elapsed() > wait)
+    }
+
+    /// What an answer took lately.
+    fn usual(&self) -> Duration {
+        self.pace.map(|(pace, _)| pace).unwrap_or_default()
     }
 
     fn leave(&mut self, error: &HsmError) {
@@ -716,8 +765,13 @@ impl Token {
         TokenDescription {
             name: self.name.clone(),
             is_software: self.is_software,
-            is_available: self.phase == Phase::Ready && !self.is_overdue(signature_wait),
-            trouble: self.fault.as_ref().map(HsmError::to_string),
+            is_available: self.phase == Phase::Ready
+                && self.late.is_empty()
+                && !self.is_overdue(signature_wait),
+            trouble: match self.late.len() {
+                0 => self.fault.as_ref().map(HsmError::to_string),
+                late => Some(format!("{late} calls do not return")),
+            },
             signatures: self.signatures,
             process: None,
         }

@@ -168,6 +168,8 @@ impl Signer for SigningPool {
     }
 
     fn describe(&self) -> SignerDescription {
+        // Where nobody asks for signatures, who looks sees that a call hangs.
+        self.engine.watch();
         let described = self.engine.describe();
         let nanos = described.iter().map(|(_, nanos)| *nanos).sum();
         let tokens: Vec<TokenDescription> = described.into_iter().map(|(token, _)| token).collect();

@@ -125,6 +125,8 @@ fn hs_04_tokens_that_crash_hang_or_leave_lose_and_double_no_receipt() {
                 let reply = session.send(&from, &[&to], &octets);
                 assert_eq!(reply.code, 250, "{reply:?}");
                 sent.fetch_add(1, Ordering::Relaxed);
+                // Below what one sender may send in a minute.
+                std::thread::sleep(Duration::from_millis(60));
             }
         });
         let chaos = Chaos(&pair);
@@ -175,6 +177,14 @@ impl Chaos<'_> {
     /// A call that never returns: only the end of its process ends it.
     fn hang(&self) {
         let stopped = self.0.signal(1, "-STOP");
+        let missed = self.0.until("it is missed", |tokens| !signs(&tokens[1]));
+        // Long before it is ended the other signs what this one holds, and goes on.
+        assert!(missed < Duration::from_secs(8), "{missed:?}");
+        let signed = self.0.tokens()[0]["signatures"].as_u64();
+        self.0.until("the other signs", |tokens| {
+            tokens[0]["signatures"].as_u64() > signed
+        });
+        assert_eq!(self.0.tokens()[1]["process"], stopped);
         self.0
             .until("it was ended", |tokens| other_process(&tokens[1], stopped));
         assert!(!Path::new(&format!("/proc/{stopped}")).exists());
