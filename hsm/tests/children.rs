@@ -215,6 +215,18 @@ fn hs_05_with_the_only_child_hanging_requests_are_answered_unavailable_and_signe
 }
 
 #[test]
+fn hs_04_little_work_reaches_each_token_in_turn() {
+    let keys = Keys::new();
+    let pool = keys.pool(&["uno", "due"]);
+    for _ in 0..20 {
+        all_good(&pool.sign(&requests(1)));
+    }
+    let tokens = pool.describe().tokens;
+    let made: Vec<u64> = tokens.iter().map(|token| token.signatures).collect();
+    assert!(made.iter().all(|made| *made > 3), "{made:?}");
+}
+
+#[test]
 fn hs_04_a_child_that_hangs_at_the_end_does_not_outlive_its_pool() {
     let keys = Keys::new();
     let pool = keys.pool(&["uno"]);

@@ -151,6 +151,10 @@ impl Ailment {
             HsmError::OtherKey => (4, String::new(), ""),
             HsmError::PinRefused { token, reason } => (5, token.clone(), reason.as_str()),
             HsmError::AlwaysAuthenticate(label) => (6, label.clone(), ""),
+            HsmError::File { path, reason } => (8, path.display().to_string(), reason.as_str()),
+            HsmError::Module { module, reason } => {
+                (9, module.display().to_string(), reason.as_str())
+            }
             other => (7, other.to_string(), ""),
         };
         Self {
@@ -172,6 +176,14 @@ impl Ailment {
                 reason: self.more,
             },
             6 => HsmError::AlwaysAuthenticate(self.words),
+            8 => HsmError::File {
+                path: self.words.into(),
+                reason: self.more,
+            },
+            9 => HsmError::Module {
+                module: self.words.into(),
+                reason: self.more,
+            },
             _ => HsmError::NotPossible(self.words),
         }
     }
@@ -307,6 +319,10 @@ mod tests {
             HsmError::Away("via".to_owned()),
             HsmError::Faulty,
             HsmError::OtherKey,
+            HsmError::File {
+                path: "/pin".into(),
+                reason: "r".to_owned(),
+            },
             HsmError::PinRefused {
                 token: "t".to_owned(),
                 reason: "r".to_owned(),

@@ -180,7 +180,8 @@ impl Line {
         let (engine, place) = (&self.seat.engine, self.seat.place);
         let capacity = usize::try_from(ready.capacity).unwrap_or(1);
         let capacity = capacity.clamp(1, CHILD_IN_FLIGHT_MAX);
-        let epoch = engine.ready(place, capacity, Some(ready.is_software));
+        let room = (capacity.div_ceil(2), capacity);
+        let epoch = engine.ready(place, room, Some(ready.is_software));
         process.epoch.store(epoch, Ordering::Release);
         self.feed();
         let mut octets = Vec::new();

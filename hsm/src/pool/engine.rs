@@ -19,6 +19,7 @@
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, BinaryHeap, HashMap};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::time::{Duration, Instant as Moment};
 
 use ceralacca_core::instant::Instant;
@@ -46,6 +47,8 @@ pub(crate) struct Engine {
     room: Condvar,
     /// Those that are handed work instead of coming for it.
     feeds: RwLock<Vec<(Place, Arc<dyn Feed>)>>,
+    /// Who is handed work first: each in turn, so that none rests unseen.
+    turn: AtomicUsize,
     /// After this a call counts as hanging.
     signature_wait: Duration,
 }
@@ -103,7 +106,8 @@ struct Token {
     /// Grows with each time that it is ready.
     epoch: u64,
     since: Moment,
-    /// Requests that it may hold.
+    /// Requests that it signs at once, and those that it may hold with what waits inside.
+    at_once: usize,
     capacity: usize,
     held: HashMap<u64, Flight>,
     /// What it was silent about, since when: others sign it by now.
@@ -172,6 +176,7 @@ impl Engine {
             changed: Condvar::new(),
             room: Condvar::new(),
             feeds: RwLock::default(),
+            turn: AtomicUsize::new(0),
             signature_wait,
         }
     }
@@ -197,6 +202,7 @@ impl Engine {
             phase,
             epoch: 0,
             since: Moment::now(),
+            at_once: 1,
             capacity: 1,
             held: HashMap::new(),
             late: HashMap::new(),
@@ -375,7 +381,11 @@ impl Engine {
 
     fn wake(&self) {
         self.changed.notify_all();
-        for (_, feed) in self.feeds.read().iter() {
+        let feeds = self.feeds.read();
+        let turn = self.turn.fetch_add(1, Relaxed);
+        // First what each signs at once, then, where more waits, what it takes ahead.
+        let rounds = feeds.iter().cycle().skip(turn % feeds.len().max(1));
+        for (_, feed) in rounds.take(2 * feeds.len()) {
             feed.feed();
         }
     }
@@ -413,7 +423,14 @@ impl Engine {
     }
 
     /// It signs from now on, in the epoch that is returned.
-    pub(crate) fn ready(&self, place: Place, capacity: usize, is_software: Option<bool>) -> u64 {
+    ///
+    /// Of the requests that it may hold it signs `at_once` side by side.
+    pub(crate) fn ready(
+        &self,
+        place: Place,
+        (at_once, capacity): (usize, usize),
+        is_software: Option<bool>,
+    ) -> u64 {
         let mut state = self.state.lock();
         let Some(token) = state.tokens.get_mut(place) else {
             return 0;
@@ -424,6 +441,7 @@ impl Engine {
         token.phase = Phase::Ready;
         token.epoch += 1;
         token.since = Moment::now();
+        token.at_once = at_once;
         token.capacity = capacity;
         token.pace = None;
         token.late.clear();
@@ -601,6 +619,15 @@ impl State {
         }
     }
 
+    /// Another token could sign something at once.
+    fn has_idle(&self, than: Place) -> bool {
+        let mut others = self.tokens.iter().enumerate();
+        others.any(|(place, token)| {
+            let is_well = token.phase == Phase::Ready && token.late.is_empty();
+            place != than && is_well && token.held.len() < token.at_once
+        })
+    }
+
     /// Another token is ready, and no suspect.
     fn has_other(&self, than: Place) -> bool {
         let mut others = self.tokens.iter().enumerate();
@@ -647,7 +674,12 @@ impl State {
         if !token.late.is_empty() && self.has_other(place) {
             return 0;
         }
-        let room = token.capacity.saturating_sub(token.held.len());
+        // Nothing is taken ahead that another would sign at once.
+        let most = match self.has_idle(place) {
+            true => token.at_once,
+            false => token.capacity,
+        };
+        let room = most.saturating_sub(token.held.len());
         let Some((pace, seen)) = token.pace else {
             return room;
         };

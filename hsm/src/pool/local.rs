@@ -60,7 +60,7 @@ impl<S: SessionSource> Worker<S> {
                 Step::Probe { was_ready } => match self.try_out(was_ready) {
                     Ok(session) => {
                         let room = self.sessions * S::Session::AT_ONCE;
-                        let epoch = engine.ready(*place, room, self.source.is_software());
+                        let epoch = engine.ready(*place, (room, room), self.source.is_software());
                         self.serve(session, epoch);
                     }
                     Err(error) => engine.failed(*place, &error),
