@@ -115,9 +115,6 @@ impl Made {
             messages.push(Stored::of(&message));
         }
         messages.extend(drafted.loose.iter().map(Stored::of));
-        if messages.is_empty() {
-            return Err(Setback::Held("no message was made".to_owned()));
-        }
         let facts = match &drafted.finish {
             Finish::Accept(plan) => Some(minicbor::to_vec(&plan.facts).unwrap_or_default()),
             _ => None,
@@ -149,11 +146,13 @@ impl Made {
             }
             contents.push((Content::Rope(*blob), stored.size));
         }
-        let first = contents.first().copied()?;
+        let first = contents.first().copied();
+        // An answer may be that nothing is said; every other step makes a message.
         Some(match self.finish {
             Finish::Accept(plan) => {
                 let facts = *blobs.get(contents.len())?;
                 drafter.remember(facts, plan.facts.clone());
+                let first = first?;
                 let envelope = contents.get(1).copied().unwrap_or(first);
                 let receipt = receipt_for(plan.mailbox, first);
                 let leaving = draft::leaving(&plan, envelope);
@@ -162,12 +161,12 @@ impl Made {
             }
             Finish::Refuse(plan) => Command::Refuse(
                 Box::new(plan.refused),
-                Some(receipt_for(plan.mailbox, first)),
+                Some(receipt_for(plan.mailbox, first?)),
             ),
-            Finish::Certify(plan) => Command::Certify(Box::new(draft::certified(*plan, first))),
+            Finish::Certify(plan) => Command::Certify(Box::new(draft::certified(*plan, first?))),
             Finish::Answer(plan) => between::answered(*plan, &contents),
-            Finish::Report(plan) => between::reported(*plan, first),
-            Finish::Fire(plan) => between::fired(*plan, first),
+            Finish::Report(plan) => between::reported(*plan, first?),
+            Finish::Fire(plan) => between::fired(*plan, first?),
         })
     }
 }
@@ -184,11 +183,16 @@ fn write(shared: &Shared, drafter: &Drafter, made: Vec<Made>) -> Vec<(Command, W
                 let (own, after) = rest.split_at(one.contents().count().min(rest.len()));
                 rest = after;
                 let (work, by) = (one.work.clone(), one.by.clone());
-                let command = one.command(shared, drafter, own);
-                commands.extend(command.map(|mut command| {
-                    say_who_signed(&mut command, &by);
-                    (command, work, by)
-                }));
+                match one.command(shared, drafter, own) {
+                    Some(mut command) => {
+                        say_who_signed(&mut command, &by);
+                        commands.push((command, work, by));
+                    }
+                    None => {
+                        let why = "no message was made".to_owned();
+                        drafter.set_back(work, Setback::Held(why));
+                    }
+                }
             }
         }
         // Where there is no room for all there may be some for one.
