@@ -131,7 +131,7 @@ fn accepted(quick: bool) -> Result<Vec<Row>, Trouble> {
 fn postfix(quick: bool) -> Result<Vec<Row>, Trouble> {
     let (load, turns, signers) = match quick {
         true => (load(60, 4), 1, vec![Holder::Soft]),
-        false => (load(3_000, 32), 3, Holder::all_here()),
+        false => (load(6_000, 32), 3, Holder::all_here()),
     };
     chain::measure(&Beside {
         other: Other::Postfix,

@@ -175,6 +175,9 @@ pub const BODIES_PER_MAILBOX_MAX: usize = BODIES_PER_RING_MAX / 2;
 pub const BODIES_PER_SOURCE_MAX: usize = BODIES_PER_RING_MAX / 2;
 /// How long a transaction waits for one of those places before `451 4.3.2`.
 pub const BODY_PLACE_SECONDS_MAX: u64 = 30;
+/// Forms of signatures that the certifier keeps the constant part of: each certificate in use has one, or
+/// three on an elliptic curve.
+pub const SIGNATURE_TEMPLATES_MAX: usize = 16;
 /// Octets of bodies that go to the shared segment in one write: a copy of them, one at a time.
 pub const BODIES_PER_WRITE_BYTES_MAX: usize = MEGABYTE as usize;
 /// Bodies written together into the shared segment before one sync.

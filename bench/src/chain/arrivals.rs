@@ -66,6 +66,11 @@ impl Arrivals {
         }
     }
 
+    /// When the last one came home, in milliseconds since the epoch.
+    pub fn last_ms(&self) -> f64 {
+        self.landed.values().copied().fold(0.0, f64::max)
+    }
+
     /// From the beginning of each submission to its last receipt.
     pub fn milliseconds(&self, begun: &HashMap<String, f64>) -> Vec<f64> {
         let since = |(identifier, begun): (&String, &f64)| {

@@ -5,7 +5,7 @@ use std::time::Instant;
 use ceralacca_admin::control::{Link, Request};
 
 use super::arrivals::Arrivals;
-use crate::load::{self, Door, Load};
+use crate::load::{self, Door, Load, now_ms};
 use crate::provider::{Holder, Provider, ask};
 use crate::sums::Trouble;
 
@@ -74,12 +74,13 @@ impl Ours {
     /// Gives it a load, and waits for the last receipt.
     pub fn turn(&mut self, load: Load) -> Result<Turn, Trouble> {
         let before = self.signing()?;
-        let begin = || Ok((self.provider.cpu_seconds()?, Instant::now()));
-        let ((cpu_before, begun), done) = load::run(&self.door, load, begin)?;
+        let begin = || Ok((self.provider.cpu_seconds()?, Instant::now(), now_ms()));
+        let ((cpu_before, begun, begun_ms), done) = load::run(&self.door, load, begin)?;
         let accepted = begun.elapsed().as_secs_f64();
         self.arrivals
             .wait(&mut self.link, load.messages * load.recipients)?;
-        let seconds = begun.elapsed().as_secs_f64();
+        // To the moment that the server names, not to that at which it was asked.
+        let seconds = (self.arrivals.last_ms() - begun_ms) / 1000.0;
         let cpu = self.provider.cpu_seconds()? - cpu_before;
         let after = self.signing()?;
         let delivered_ms = self.arrivals.milliseconds(&done.begun_ms);

@@ -1,7 +1,9 @@
-//! A module whose rate is known: 5 ms for each signature, 32 at a time. It answers from memory, for a key in
-//! software would want more than a core at this rate; the pool's check with the public key stays.
+//! A module whose rate is known: 5 ms for each signature, 32 at a time, more than that wait inside, as in a
+//! network HSM. It answers from memory, for a key in software would want more than a core at this rate; the
+//! pool's check with the public key stays.
 
-use std::collections::HashMap;
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, HashMap};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -15,6 +17,9 @@ use crate::sums::{Trouble, percentile};
 
 const DELAY: Duration = Duration::from_millis(5);
 const PARALLELISM: usize = 32;
+/// Sessions of the pool: as `hsm bench` would find, some more than work at a time keep each unit busy while
+/// an answer and the next request are on their way.
+const SESSIONS: usize = PARALLELISM + PARALLELISM / 4;
 /// Different requests: it remembers the signature of each.
 const REMEMBERED: usize = 64;
 /// Share of the nominal rate at which latency is measured.
@@ -36,12 +41,28 @@ pub struct Sim {
     pub p99_ms: f64,
 }
 
-/// Attributes and the signature over them.
-type Memory = Arc<HashMap<Vec<u8>, Vec<u8>>>;
+/// The module.
+struct Device {
+    /// Attributes and the signature over them.
+    memory: HashMap<Vec<u8>, Vec<u8>>,
+    /// When each unit is free.
+    units: Mutex<BinaryHeap<Reverse<Instant>>>,
+}
 
-struct Source(Memory);
+impl Device {
+    /// Gives the next unit that is free a signature to make; answers when it is done.
+    fn done_at(&self) -> Option<Instant> {
+        let mut units = self.units.lock().ok()?;
+        let Reverse(free) = units.pop()?;
+        let done = free.max(Instant::now()) + DELAY;
+        units.push(Reverse(done));
+        Some(done)
+    }
+}
 
-struct Session(Memory);
+struct Source(Arc<Device>);
+
+struct Session(Arc<Device>);
 
 impl SessionSource for Source {
     type Session = Session;
@@ -53,8 +74,10 @@ impl SessionSource for Source {
 
 impl SigningSession for Session {
     fn sign(&mut self, attributes: &[u8]) -> Result<Vec<u8>, HsmError> {
-        std::thread::sleep(DELAY);
-        let value = self.0.get(attributes).cloned();
+        let done = self.0.done_at();
+        let done = done.ok_or_else(|| HsmError::NotPossible("the module broke".to_owned()))?;
+        std::thread::sleep(done.saturating_duration_since(Instant::now()));
+        let value = self.0.memory.get(attributes).cloned();
         value.ok_or_else(|| HsmError::NotPossible("a request that is not remembered".to_owned()))
     }
 }
@@ -97,8 +120,11 @@ fn pool() -> Result<(SigningPool, Vec<SigningRequest>), Trouble> {
         is_software: true,
     };
     let pool = SigningPool::start(
-        Source(Arc::new(memory)),
-        PARALLELISM,
+        Source(Arc::new(Device {
+            memory,
+            units: Mutex::new(vec![Reverse(Instant::now()); PARALLELISM].into()),
+        })),
+        SESSIONS,
         Arc::new(certificate),
         name,
     )?;

@@ -87,11 +87,11 @@ impl SignedDraft {
     pub fn finish(self, p7s_der: &[u8]) -> Rope {
         let mut p7s = Vec::new();
         push_base64(p7s_der, &mut p7s);
-        self.finish_with_base64(&p7s)
+        self.finish_with_base64(&Rope::text(p7s))
     }
 
     /// [`SignedDraft::finish`] with the signature in base64, in lines of 76 without an end of the last.
-    pub fn finish_with_base64(self, p7s: &[u8]) -> Rope {
+    pub fn finish_with_base64(self, p7s: &Rope) -> Rope {
         let boundary = &self.boundary;
         let mut header = self.header;
         let first = self.content.pieces().first();
@@ -99,7 +99,7 @@ impl SignedDraft {
             Piece::Text(text) => text.len(),
             Piece::Slice { .. } => 0,
         });
-        header.reserve(text + p7s.len() + WRAPPING_ROOM);
+        header.reserve(text + WRAPPING_ROOM);
         let mut message = Rope::text(header);
         message.push_text("MIME-Version: 1.0\r\n");
         if self.eight_bit {
@@ -117,7 +117,9 @@ impl SignedDraft {
              Content-Transfer-Encoding: base64\r\n\
              Content-Disposition: attachment; filename=\"{file}\"\r\n\r\n"
         ));
-        message.push_text(p7s);
+        p7s.pieces()
+            .iter()
+            .for_each(|piece| message.push(piece.clone()));
         message.push_text(format!("\r\n--{boundary}--\r\n"));
         message
     }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::between;
 use super::draft::{self, Drafted, Drafter, Finish, Setback};
 use super::sabotage;
+use super::signature::Templates;
 use super::stages::{SignedBy, give_signed};
 use super::work::Work;
 use crate::blob::{BlobError, BlobRef};
@@ -16,7 +17,6 @@ use crate::owner::{Command, ReceiptContent};
 use crate::ports::Signature;
 use crate::proof::Signed;
 use crate::rope::{Piece, Rope};
-use crate::smime::cms;
 use crate::state::Shared;
 use crate::view::marks::Marks;
 
@@ -26,12 +26,12 @@ pub(super) fn commit(
     drafter: &Drafter,
     batch: Vec<(Drafted, Vec<Signature>)>,
 ) {
-    let mut template = drafter.template.lock();
+    let mut templates = drafter.templates.lock();
     let mut made = Vec::with_capacity(batch.len());
     for (drafted, signatures) in batch {
         let work = drafted.work.clone();
         let by = SignedBy::of(shared, &signatures);
-        match Made::of(shared, &mut template, drafted, &signatures) {
+        match Made::of(shared, &mut templates, drafted, &signatures) {
             Ok(done) => made.push(Made { by, ..done }),
             Err(setback) => {
                 by.dropped(shared);
@@ -39,7 +39,7 @@ pub(super) fn commit(
             }
         }
     }
-    drop(template);
+    drop(templates);
     let commands = write(shared, drafter, made);
     // Crash here: blobs that nobody names; the rows are still open and are drafted anew.
     if sync(shared) {
@@ -97,15 +97,13 @@ impl Stored {
 impl Made {
     fn of(
         shared: &Shared,
-        template: &mut Option<cms::Template>,
+        templates: &mut Templates,
         drafted: Drafted,
         signatures: &[Signature],
     ) -> Result<Self, Setback> {
         let mut messages = Vec::with_capacity(drafted.messages.len() + drafted.loose.len());
         for (message, signature) in drafted.messages.into_iter().zip(signatures) {
-            let p7s = cms::Template::within(template, signature)
-                .and_then(|template| template.base64(signature))
-                .map_err(|e| Setback::Held(format!("the signature cannot be written: {e}")))?;
+            let p7s = templates.base64(shared, signature)?;
             // The signer handed this out only after its check with the public key (SG-16). Only what is
             // signed is kept as a message of ours.
             let message = Signed::new(sabotage::after_signing(

@@ -10,6 +10,7 @@ use parking_lot::Mutex;
 
 use super::Held;
 use super::between::{AnswerPlan, ReportPlan, TimerPlan};
+use super::signature::Templates;
 use super::stages::RETRY;
 use super::work::Work;
 use crate::address::{Address, Domain};
@@ -33,7 +34,6 @@ use crate::quarantine::{FoundAt, QuarantineFacts};
 use crate::queue::{Dispatch, DispatchClass, DispatchKey, DispatchRow, Purpose};
 use crate::receipt;
 use crate::rope::{Piece, Rope, RopeReader};
-use crate::smime::cms::Template;
 use crate::state::Shared;
 use crate::view::row::{DeliveryRow, RecipientKey};
 use crate::wording::{SERVICE_LOCAL_PART, faults};
@@ -135,8 +135,8 @@ pub(super) struct Drafter {
     held: Held,
     cache: Mutex<HashMap<BlobRef, Arc<EnvelopeFacts>>>,
     last_warning: Mutex<String>,
-    /// Of the certificate that signed last.
-    pub(super) template: Mutex<Option<Template>>,
+    /// Of the certificates that signed lately.
+    pub(super) templates: Mutex<Templates>,
 }
 
 impl Drafter {
@@ -147,7 +147,7 @@ impl Drafter {
             held,
             cache: Mutex::default(),
             last_warning: Mutex::default(),
-            template: Mutex::default(),
+            templates: Mutex::default(),
         }
     }
 

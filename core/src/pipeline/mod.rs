@@ -14,6 +14,7 @@ mod commit;
 mod draft;
 mod forwards;
 mod sabotage;
+mod signature;
 mod stages;
 mod stepped;
 mod timers;

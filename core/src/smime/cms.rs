@@ -60,7 +60,8 @@ pub struct Template {
     by: Arc<SigningCertificate>,
     /// Octets of the signed attributes and of the value.
     lengths: (usize, usize),
-    /// Base64 of the octets before the attributes, as far as whole lines go.
+    /// Base64 of the octets before the attributes, as far as whole lines go: the same in all messages, so
+    /// that ropes may name one blob of it instead of holding it each.
     lines: Vec<u8>,
     /// What did not fill a line.
     rest: Vec<u8>,
@@ -69,25 +70,14 @@ pub struct Template {
 }
 
 impl Template {
-    /// The template for `signature`: the one in `kept` where it fits, else a new one, kept there.
-    pub fn within<'a>(
-        kept: &'a mut Option<Self>,
-        signature: &Signature,
-    ) -> Result<&'a Self, SmimeError> {
-        let fitting = kept.take().filter(|template| template.fits(signature));
-        let template = match fitting {
-            Some(template) => template,
-            None => Self::of(signature)?,
-        };
-        Ok(kept.insert(template))
-    }
-
-    fn fits(&self, signature: &Signature) -> bool {
+    /// It writes this signature: same certificate, same lengths.
+    pub fn fits(&self, signature: &Signature) -> bool {
         let lengths = (signature.signed_attributes.len(), signature.value.len());
         Arc::ptr_eq(&self.by, &signature.by) && self.lengths == lengths
     }
 
-    fn of(signature: &Signature) -> Result<Self, SmimeError> {
+    /// Made from a first signature.
+    pub fn of(signature: &Signature) -> Result<Self, SmimeError> {
         let whole = signed_data(signature)?;
         let attributes = der::Reader::new(&signature.signed_attributes).expect(tag::SET)?;
         let unexpected = || SmimeError::Certificate(DerError("a signature of another form"));
@@ -113,8 +103,14 @@ impl Template {
         })
     }
 
-    /// The base64 of [`signed_data`], in lines of 76 without an end of the last.
-    pub fn base64(&self, signature: &Signature) -> Result<Vec<u8>, SmimeError> {
+    /// The base64 of [`signed_data`] is this, then [`Self::rest_of`]: whole lines with their ends, the same
+    /// for every signature of this form.
+    pub fn constant(&self) -> &[u8] {
+        &self.lines
+    }
+
+    /// What follows [`Self::constant`], in lines of 76 without an end of the last.
+    pub fn rest_of(&self, signature: &Signature) -> Result<Vec<u8>, SmimeError> {
         let attributes = der::Reader::new(&signature.signed_attributes).expect(tag::SET)?;
         let parts = [
             &self.rest,
@@ -122,8 +118,7 @@ impl Template {
             &self.between,
             &signature.value,
         ];
-        let mut text = Vec::with_capacity(self.lines.len() + 2048);
-        text.extend_from_slice(&self.lines);
+        let mut text = Vec::with_capacity(2048);
         push_base64(&parts.concat(), &mut text);
         Ok(text)
     }

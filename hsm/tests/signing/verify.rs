@@ -50,12 +50,12 @@ fn sg_03_our_own_signature_holds_and_carries_its_chain() {
 fn sg_03_a_template_writes_the_same_octets_for_every_signature() {
     let key = software_key();
     let signer = SoftwareSigner::start(key.clone(), certificate_of(&key)).unwrap();
-    let other = SoftwareSigner::start(key.clone(), certificate_of(&key)).unwrap();
-    let mut kept = None;
-    for (signer, content) in [(&signer, CONTENT), (&signer, b"more"), (&other, CONTENT)] {
-        let signature = sign_one(signer, content);
-        let template = cms::Template::within(&mut kept, &signature).unwrap();
-        let text = template.base64(&signature).unwrap();
+    let template = cms::Template::of(&sign_one(&signer, CONTENT)).unwrap();
+    for content in [CONTENT, b"more"] {
+        let signature = sign_one(&signer, content);
+        assert!(template.fits(&signature));
+        let rest = template.rest_of(&signature).unwrap();
+        let text = [template.constant(), &rest].concat();
         let mut whole = Vec::new();
         push_base64(&cms::signed_data(&signature).unwrap(), &mut whole);
         assert_eq!(
@@ -63,6 +63,8 @@ fn sg_03_a_template_writes_the_same_octets_for_every_signature() {
             String::from_utf8(whole).unwrap()
         );
     }
+    let other = SoftwareSigner::start(key.clone(), certificate_of(&key)).unwrap();
+    assert!(!template.fits(&sign_one(&other, CONTENT)));
 }
 
 #[test]
