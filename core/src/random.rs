@@ -92,6 +92,17 @@ mod tests {
     use super::*;
 
     #[test]
+    fn nothing_that_was_handed_out_comes_again() {
+        let mut seen = std::collections::BTreeSet::new();
+        for _ in 0..10 * DRAWN_BYTES {
+            let drawn: [u8; 24] = bytes();
+            assert_ne!(drawn, [0; 24], "wiped octets");
+            assert!(seen.insert(drawn), "again");
+        }
+        assert_ne!(bytes::<{ 2 * DRAWN_BYTES }>(), [0; 2 * DRAWN_BYTES]);
+    }
+
+    #[test]
     fn a_seed_repeats_itself_and_ends_with_its_guard() {
         let draw = || (bytes::<16>(), bytes::<5>());
         let guard = Seeded::new(7);

@@ -561,6 +561,34 @@ mod tests {
     }
 
     #[test]
+    fn many_contents_are_written_together_and_found_one_by_one() {
+        let disk = SimDisk::new();
+        let store = open(&disk);
+        let contents: Vec<Vec<u8>> = (0..7u8)
+            .map(|n| vec![n; 400_000 + usize::from(n)])
+            .collect();
+        let all: Vec<(Partition, &[u8])> = contents.iter().map(|c| (HOME, c.as_slice())).collect();
+        let blobs = store.append_all(&all).unwrap();
+        assert!(store.append_all(&[]).unwrap().is_empty());
+        store.sync().unwrap();
+        let kept = open(&disk.power_cut(3, Loss::All));
+        for (blob, content) in blobs.iter().zip(&contents) {
+            assert!(kept.read(*blob, 1 << 20).unwrap() == *content);
+        }
+        // The first portion has room, the second has not: all of it is refused, what was kept is whole.
+        let used: u64 = contents.iter().map(|content| content.len() as u64).sum();
+        disk.set_capacity(Some(used + 1_500_000));
+        let full = store.append_all(&all);
+        assert!(matches!(full, Err(BlobError::NoSpace(_))), "{full:?}");
+        let one = store.append_all(&all[..1]).unwrap();
+        store.sync().unwrap();
+        assert!(store.read(one[0], 1 << 20).unwrap() == contents[0]);
+        for (blob, content) in blobs.iter().zip(&contents) {
+            assert!(store.read(*blob, 1 << 20).unwrap() == *content);
+        }
+    }
+
+    #[test]
     fn a_long_body_streams_into_a_segment_of_its_own() {
         let disk = SimDisk::new();
         let store = open(&disk);

@@ -187,6 +187,7 @@ fn write(shared: &Shared, drafter: &Drafter, made: Vec<Made>) -> Vec<(Command, W
                         commands.push((command, work, by));
                     }
                     None => {
+                        by.dropped(shared);
                         let why = "no message was made".to_owned();
                         drafter.set_back(work, Setback::Held(why));
                     }

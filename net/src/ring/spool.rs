@@ -478,6 +478,30 @@ mod tests {
     }
 
     #[test]
+    fn portions_keep_the_order_and_the_bound() {
+        let most = limits::BODIES_PER_WRITE_BYTES_MAX;
+        let lengths = [most, 1, most / 2, most / 2, most + 7, 0, 3];
+        let body = |length: usize| ShortBody {
+            octets: vec![0; length],
+            length: length as u64,
+            reply: oneshot::channel().0,
+        };
+        let portions = portions(lengths.map(body).into());
+        let shape: Vec<Vec<usize>> = portions
+            .iter()
+            .map(|portion| portion.iter().map(|body| body.octets.len()).collect())
+            .collect();
+        let expected = [
+            vec![most],
+            vec![1, most / 2],
+            vec![most / 2],
+            vec![most + 7, 0],
+            vec![3],
+        ];
+        assert_eq!(shape, expected);
+    }
+
+    #[test]
     fn what_is_abandoned_leaves_the_disk() {
         with_spool(async |out, store| {
             let mut body = out.begin(Partition(3)).await.expect("a place");
