@@ -108,6 +108,9 @@ fn ap_22_a_large_message_without_room_is_no_obstacle_to_smaller_ones() {
     assert_eq!(counts(&mut station), wanted);
 
     make_room(&mut station);
-    assert_eq!(counts(&mut station), [accepted + 4, stored + 4, delivered + 4]);
+    assert_eq!(
+        counts(&mut station),
+        [accepted + 4, stored + 4, delivered + 4]
+    );
     assert!(station.is_at_rest() && !station.has_died());
 }
