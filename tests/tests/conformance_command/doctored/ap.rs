@@ -173,24 +173,6 @@ pub(super) const CASES: &[(&str, Cut)] = &[
             )
         })
     }),
-    ("AP-25", |o| {
-        every(
-            o,
-            "eight-bit",
-            TransportEnvelope,
-            "perch=C3=A9",
-            "perch=C3=A8",
-        )
-    }),
-    ("AP-25", |o| {
-        change(o, "eight-bit", TransportEnvelope, |l| {
-            let text = String::from_utf8(l.octets().to_vec()).unwrap();
-            Letter::new(
-                l.name(),
-                text.replace("perch=C3=A9", "perch\u{e9}").into_bytes(),
-            )
-        })
-    }),
     ("AP-27", |o| {
         trial(o, "standard").answered_after = Some(Duration::from_secs(61))
     }),
