@@ -84,8 +84,14 @@ impl Instant {
     pub fn legal(self) -> LegalTime {
         let local = self.in_rome();
         let (date, time) = (local.date(), local.time());
+        let mut day = String::with_capacity(10);
+        push_two(&mut day, date.day());
+        day.push('/');
+        push_two(&mut day, date.month());
+        day.push('/');
+        push_year(&mut day, date.year());
         LegalTime {
-            day: format!("{:02}/{:02}/{:04}", date.day(), date.month(), date.year()),
+            day,
             time: clock_time(time),
             zone: offset_text(local.offset()),
         }
@@ -103,15 +109,19 @@ impl Instant {
             let place = usize::try_from(number).ok().and_then(|n| names.get(n));
             place.copied().unwrap_or_default()
         };
-        format!(
-            "{}, {:02} {} {:04} {} {}",
-            named(&DAYS, date.weekday().to_monday_zero_offset()),
-            date.day(),
-            named(&MONTHS, date.month() - 1),
-            date.year(),
-            clock_time(local.time()),
-            offset_text(local.offset()),
-        )
+        let mut text = String::with_capacity(32);
+        text.push_str(named(&DAYS, date.weekday().to_monday_zero_offset()));
+        text.push_str(", ");
+        push_two(&mut text, date.day());
+        text.push(' ');
+        text.push_str(named(&MONTHS, date.month() - 1));
+        text.push(' ');
+        push_year(&mut text, date.year());
+        text.push(' ');
+        push_clock_time(&mut text, local.time());
+        text.push(' ');
+        push_offset(&mut text, local.offset());
+        text
     }
 
     /// `2026-11-22T04:19:00Z`, for people and logs.
@@ -140,20 +150,46 @@ impl Instant {
 
 /// `hh:mm:ss`
 fn clock_time(time: Time) -> String {
-    format!(
-        "{:02}:{:02}:{:02}",
-        time.hour(),
-        time.minute(),
-        time.second()
-    )
+    let mut text = String::with_capacity(8);
+    push_clock_time(&mut text, time);
+    text
+}
+
+fn push_clock_time(text: &mut String, time: Time) {
+    push_two(text, time.hour());
+    text.push(':');
+    push_two(text, time.minute());
+    text.push(':');
+    push_two(text, time.second());
 }
 
 /// Sign and `hhmm`.
 fn offset_text(offset: Offset) -> String {
+    let mut text = String::with_capacity(5);
+    push_offset(&mut text, offset);
+    text
+}
+
+fn push_offset(text: &mut String, offset: Offset) {
     let minutes = offset.seconds() / 60;
-    let sign = if minutes < 0 { '-' } else { '+' };
-    let minutes = minutes.unsigned_abs();
-    format!("{sign}{:02}{:02}", minutes / 60, minutes % 60)
+    text.push(if minutes < 0 { '-' } else { '+' });
+    // An offset is less than 26 hours.
+    let minutes = i16::try_from(minutes.unsigned_abs()).unwrap_or(0);
+    push_two(text, minutes / 60);
+    push_two(text, minutes % 60);
+}
+
+/// Two digits of a number from 0 to 99. Formatting it costs ten times as much, and each message has forty.
+fn push_two(text: &mut String, number: impl Into<i16>) {
+    let number = u8::try_from(number.into().rem_euclid(100)).unwrap_or(0);
+    text.push(char::from(b'0' + number / 10));
+    text.push(char::from(b'0' + number % 10));
+}
+
+/// Four digits of a year that has no more.
+fn push_year(text: &mut String, year: i16) {
+    push_two(text, year / 100);
+    push_two(text, year);
 }
 
 /// `+0100` or `+01:00`, in minutes.

@@ -166,6 +166,8 @@ pub const STOP_SECONDS_MAX: u64 = 20;
 /// A body up to here is collected in memory and goes into the ring's shared segment; a longer one
 /// streams into a segment of its own through a buffer of this size.
 pub const BODY_BUFFER_BYTES_MAX: usize = 128 * 1024;
+/// Buffers that one ring keeps for bodies to come, each of up to that size: some 4 MB.
+pub const BODY_ROOMS_MAX: usize = 32;
 /// Bodies that may be on their way into one ring at once, each with its buffer and a connection's
 /// three: 400 kB each, so 100 MB for two rings.
 pub const BODIES_PER_RING_MAX: usize = 128;

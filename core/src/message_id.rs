@@ -48,7 +48,7 @@ impl fmt::Display for ClientMessageId {
 ///
 /// Its octets lie in the value itself, where the domain has up to 20: it is the key of everything that is
 /// open, copied and compared at every step, and neither should ask the memory of another thread.
-#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Identifier(SmallVec<[u8; 56]>);
 
 impl Identifier {
@@ -95,6 +95,13 @@ impl Identifier {
 impl fmt::Display for Identifier {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
+    }
+}
+
+impl Clone for Identifier {
+    // Not octet by octet, as the derived one would.
+    fn clone(&self) -> Self {
+        Self(SmallVec::from_slice(&self.0))
     }
 }
 

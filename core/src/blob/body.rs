@@ -1,17 +1,25 @@
 //! One body at hand: read once, its checksum compared, and from then on a slice in memory for all who
 //! scan, quote and digest it. A long one is verified and read again by each, in bounded memory.
 
+use std::cell::Cell;
+
 use super::format::BLOB_HEADER_BYTES;
 use super::{BlobError, BlobRead, BlobRef, BlobStore};
 use crate::limits;
 use crate::rope::{Piece, Rope};
+
+thread_local! {
+    /// Where the last body of this thread lay: the next one finds its memory made ready. Bounded by
+    /// `limits::BODY_AT_HAND_BYTES_MAX`.
+    static ROOM: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
+}
 
 /// Reads any blob; the one it was made for without asking the disk again.
 #[derive(Debug)]
 pub struct BodyAtHand<'a> {
     store: &'a BlobStore,
     blob: BlobRef,
-    /// With the blob's header before it; none: longer than `limits::BODY_AT_HAND_BYTES_MAX`.
+    /// With the blob's header before it, and what the room held behind it; none: longer than `limits::BODY_AT_HAND_BYTES_MAX`.
     octets: Option<Vec<u8>>,
 }
 
@@ -19,7 +27,9 @@ impl<'a> BodyAtHand<'a> {
     /// Reads `blob` and compares its checksum: what is signed is what came.
     pub fn read(store: &'a BlobStore, blob: BlobRef) -> Result<Self, BlobError> {
         let octets = if blob.length <= limits::BODY_AT_HAND_BYTES_MAX {
-            Some(store.read_with_header(blob)?)
+            let mut room = ROOM.take();
+            store.read_with_header(blob, &mut room)?;
+            Some(room)
         } else {
             store.verify(blob)?;
             None
@@ -42,6 +52,14 @@ impl<'a> BodyAtHand<'a> {
     }
 }
 
+impl Drop for BodyAtHand<'_> {
+    fn drop(&mut self) {
+        if let Some(room) = self.octets.take() {
+            ROOM.set(room);
+        }
+    }
+}
+
 impl BlobRead for BodyAtHand<'_> {
     fn read_at(&self, blob: BlobRef, at: u64, into: &mut [u8]) -> Result<usize, BlobError> {
         let Some(octets) = self.at_hand(blob) else {
@@ -54,7 +72,8 @@ impl BlobRead for BodyAtHand<'_> {
     }
 
     fn at_hand(&self, blob: BlobRef) -> Option<&[u8]> {
-        let octets = self.octets.as_deref().filter(|_| blob == self.blob);
-        octets?.get(BLOB_HEADER_BYTES as usize..)
+        let octets = self.octets.as_deref().filter(|_| blob == self.blob)?;
+        let content = octets.get(BLOB_HEADER_BYTES as usize..)?;
+        content.get(..usize::try_from(blob.length).ok()?)
     }
 }

@@ -270,10 +270,18 @@ impl BlobStore {
         }
     }
 
-    /// The blob's header and its whole content in one read, both verified. Its length bounds the memory.
-    pub(super) fn read_with_header(&self, blob: BlobRef) -> Result<Vec<u8>, BlobError> {
+    /// The blob's header and its whole content in one read, both verified, at the start of `room`. Its length
+    /// bounds the memory.
+    pub(super) fn read_with_header(
+        &self,
+        blob: BlobRef,
+        room: &mut Vec<u8>,
+    ) -> Result<(), BlobError> {
         let file = self.reader(blob)?;
-        let mut octets = vec![0; (BLOB_HEADER_BYTES + blob.length) as usize];
+        let length = (BLOB_HEADER_BYTES + blob.length) as usize;
+        // What is there already is read over.
+        room.resize(room.len().max(length), 0);
+        let octets = &mut room[..length];
         let mut done = 0;
         while done < octets.len() {
             let read = file.read_at(&mut octets[done..], blob.offset + done as u64);
@@ -283,9 +291,9 @@ impl BlobStore {
             }
         }
         let (header, content) = octets.split_at(BLOB_HEADER_BYTES as usize);
-        let checksum = checksum_of(header, octets.len(), blob)?;
+        let checksum = checksum_of(header, length, blob)?;
         match crc32c::crc32c(content) == checksum {
-            true => Ok(octets),
+            true => Ok(()),
             false => Err(damaged(blob, "the content does not have its checksum")),
         }
     }
@@ -641,7 +649,7 @@ mod tests {
         }
         // The first portions have room, on the ground that is laid, the last has not: all of it is refused,
         // what was kept is whole.
-        disk.set_capacity(Some(disk.used_bytes() + 300_000));
+        disk.set_capacity(Some(disk.used_bytes() + 500_000));
         let full = store.append_all(&all);
         assert!(matches!(full, Err(BlobError::NoSpace(_))), "{full:?}");
         let one = store.append_all(&all[..1]).unwrap();

@@ -4,6 +4,7 @@
 
 use super::Action;
 use crate::address::{Address, Domain};
+use crate::envelope::Boundary;
 use crate::envelope::Step;
 use crate::envelope::body::quoted_printable;
 use crate::envelope::header::Header;
@@ -51,7 +52,7 @@ pub struct DeliveryReport<'a> {
 
 /// The whole report; its reverse path is null.
 pub fn write(report: &DeliveryReport<'_>) -> Rope {
-    let boundary = report.step.seed.boundary("report");
+    let boundary = report.step.seed.boundary(Boundary::Report);
     let is_final = report.recipients.iter().any(|r| r.action == Action::Failed);
     let mut message = Rope::text(fields(report, &boundary, is_final).into_bytes());
     message.push_text(format!("\r\n--{boundary}\r\n"));
@@ -75,7 +76,7 @@ fn fields(report: &DeliveryReport<'_>, boundary: &str, is_final: bool) -> Header
     header.field("From", &from);
     header.field("To", report.to.as_str());
     header.field("Subject", reports::subject(is_final));
-    let id = format!("<d{}@{domain}>", step.seed.word("message-id"));
+    let id = format!("<d{}@{domain}>", step.seed.word());
     header.field("Message-ID", &id);
     header.field("Auto-Submitted", "auto-replied");
     header.field("MIME-Version", "1.0");

@@ -66,7 +66,7 @@ impl AnomalyFacts {
             sender: sender.or_else(|| reverse_path.cloned()),
             recipients,
             subject: subject.map(|value| mime_words::neutralised(&mime_words::decode(value))),
-            raw_subject: subject.map(mime_words::as_header_text),
+            raw_subject: subject.map(|raw| mime_words::as_header_text(raw).into_owned()),
             message_id,
             copied: scan.copied_fields(&COPIED_FIELDS),
             eight_bit: scan.has_eight_bit() || scan.faults().iter().any(|fault| fault.is_bound()),

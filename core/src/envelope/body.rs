@@ -3,7 +3,7 @@
 //! generated is 7-bit (SG-08).
 
 use crate::certification::{CertificationData, xml};
-use crate::envelope::draft::{Issuer, Seed, SignedDraft, Step};
+use crate::envelope::draft::{Boundary, Issuer, Seed, SignedDraft, Step};
 use crate::envelope::header::Header;
 use crate::rope::{Rope, push_base64};
 use crate::wording::texts::{Text, TextFacts};
@@ -11,6 +11,9 @@ use crate::wording::words;
 
 /// Octets that the generated parts of usual messages fit in.
 const TEXT_ROOM: usize = 6 * 1024;
+
+/// Octets that a usual line of them fits in.
+const LINE_ROOM: usize = 256;
 
 /// What a message holds besides its header.
 pub(crate) struct Content<'a> {
@@ -80,108 +83,138 @@ fn sealed(header: Header, message_id: String, parts: Parts<'_>, step: &Step) -> 
     SignedDraft {
         header: header.into_bytes(),
         content: mixed(parts, eight_bit, &step.seed),
-        boundary: step.seed.boundary("signed"),
+        boundary: step.seed.boundary(Boundary::Signed),
         message_id,
         eight_bit,
     }
 }
 
 fn mixed((lines, data, enclosed): Parts<'_>, eight_bit: bool, seed: &Seed) -> Rope {
-    let boundary = seed.boundary("mixed");
-    let mut start = Vec::with_capacity(TEXT_ROOM);
-    let field = format!("Content-Type: multipart/mixed; boundary=\"{boundary}\"\r\n");
-    start.extend_from_slice(field.as_bytes());
-    let mut rope = Rope::text(start);
+    let boundary = &*seed.boundary(Boundary::Mixed);
+    let mut text = Vec::with_capacity(TEXT_ROOM);
+    let head = [
+        "Content-Type: multipart/mixed; boundary=\"",
+        boundary,
+        "\"\r\n",
+    ];
+    push_all(&mut text, &head);
     if eight_bit {
-        rope.push_text("Content-Transfer-Encoding: 8bit\r\n");
+        push_all(&mut text, &["Content-Transfer-Encoding: 8bit\r\n"]);
     }
-    rope.push_text(format!("\r\n--{boundary}\r\n"));
-    rope.push_text(readable(lines, seed));
+    let between = ["\r\n--", boundary, "\r\n"];
+    push_all(&mut text, &between);
+    readable(lines, seed, &mut text);
     if let Some(data) = data {
-        rope.push_text(format!("\r\n--{boundary}\r\n"));
-        rope.push_text(certification_part(data));
+        push_all(&mut text, &between);
+        certification_part(data, &mut text);
     }
-    if let Some(enclosed) = enclosed {
-        let (file, label) = (
-            words::ENCLOSED_FILE,
-            if enclosed.eight_bit { "8bit" } else { "7bit" },
-        );
-        rope.push_text(format!(
-            "\r\n--{boundary}\r\n\
-             Content-Type: message/rfc822; name=\"{file}\"\r\n\
-             Content-Transfer-Encoding: {label}\r\n\
-             Content-Disposition: inline; filename=\"{file}\"\r\n\r\n"
-        ));
-        rope.append(enclosed.message);
-    }
-    rope.push_text(format!("\r\n--{boundary}--\r\n"));
+    let Some(enclosed) = enclosed else {
+        push_all(&mut text, &["\r\n--", boundary, "--\r\n"]);
+        return Rope::text(text);
+    };
+    push_all(&mut text, &between);
+    let label = if enclosed.eight_bit { "8bit" } else { "7bit" };
+    let file = words::ENCLOSED_FILE;
+    push_part_head(&mut text, "message/rfc822", label, file);
+    let mut rope = Rope::text(text);
+    rope.append(enclosed.message);
+    rope.push_text("\r\n--");
+    rope.push_text(boundary);
+    rope.push_text("--\r\n");
     rope
 }
 
-fn certification_part(data: &CertificationData) -> Vec<u8> {
-    let file = words::CERTIFICATION_FILE;
-    let mut part = format!(
-        "Content-Type: application/xml; name=\"{file}\"\r\n\
-         Content-Transfer-Encoding: base64\r\n\
-         Content-Disposition: inline; filename=\"{file}\"\r\n\r\n"
-    )
-    .into_bytes();
-    push_base64(&xml::write(data), &mut part);
-    part
+fn push_all(text: &mut Vec<u8>, parts: &[&str]) {
+    parts
+        .iter()
+        .for_each(|part| text.extend_from_slice(part.as_bytes()));
 }
 
-fn readable(lines: &[String], seed: &Seed) -> Vec<u8> {
-    let boundary = seed.boundary("alternative");
-    let mut part = Vec::with_capacity(4096);
-    let first = format!("Content-Type: multipart/alternative; boundary=\"{boundary}\"\r\n\r\n");
-    part.extend_from_slice(first.as_bytes());
-    for (subtype, lines) in [("plain", plain(lines)), ("html", html(lines))] {
-        let header = format!(
-            "--{boundary}\r\n\
-             Content-Type: text/{subtype}; charset=\"iso-8859-1\"\r\n\
-             Content-Transfer-Encoding: quoted-printable\r\n\r\n"
-        );
-        part.extend_from_slice(header.as_bytes());
-        lines.for_each(|line| quoted_printable(&line, &mut part));
-        part.extend_from_slice(b"\r\n");
-    }
-    part.extend_from_slice(format!("--{boundary}--\r\n").as_bytes());
-    part
+/// The header of a part that has a file's name, and the blank line after it.
+fn push_part_head(text: &mut Vec<u8>, content_type: &str, encoding: &str, file: &str) {
+    let head = [
+        "Content-Type: ",
+        content_type,
+        "; name=\"",
+        file,
+        "\"\r\nContent-Transfer-Encoding: ",
+        encoding,
+        "\r\nContent-Disposition: inline; filename=\"",
+        file,
+        "\"\r\n\r\n",
+    ];
+    push_all(text, &head);
 }
 
-/// The lines of a part, one after the other.
-pub(crate) type Lines<'a> = Box<dyn Iterator<Item = Vec<u8>> + 'a>;
+fn certification_part(data: &CertificationData, text: &mut Vec<u8>) {
+    push_part_head(text, "application/xml", "base64", words::CERTIFICATION_FILE);
+    push_base64(&xml::write(data), text);
+}
 
-/// Each line in ISO 8859-1, `?` for what is not in it.
-pub(crate) fn plain(lines: &[String]) -> Lines<'_> {
+fn readable(lines: &[String], seed: &Seed, text: &mut Vec<u8>) {
+    let boundary = &*seed.boundary(Boundary::Alternative);
+    let head = [
+        "Content-Type: multipart/alternative; boundary=\"",
+        boundary,
+        "\"\r\n\r\n",
+    ];
+    push_all(text, &head);
+    let part = |subtype, text: &mut Vec<u8>| {
+        let head = [
+            "--",
+            boundary,
+            "\r\nContent-Type: text/",
+            subtype,
+            "; charset=\"iso-8859-1\"\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n",
+        ];
+        push_all(text, &head);
+    };
+    part("plain", text);
+    plain(lines, text);
+    push_all(text, &["\r\n"]);
+    part("html", text);
+    html(lines, text);
+    push_all(text, &["\r\n--", boundary, "--\r\n"]);
+}
+
+/// Each line in ISO 8859-1, `?` for what is not in it, in quoted-printable.
+pub(crate) fn plain(lines: &[String], text: &mut Vec<u8>) {
     let octet = |c: char| u8::try_from(u32::from(c)).unwrap_or(b'?');
-    Box::new(lines.iter().map(move |line| match line.is_ascii() {
-        true => line.as_bytes().to_vec(),
-        false => line.chars().map(octet).collect(),
-    }))
+    let mut other = Vec::new();
+    for line in lines {
+        if line.is_ascii() {
+            quoted_printable(line.as_bytes(), text);
+        } else {
+            other.clear();
+            other.extend(line.chars().map(octet));
+            quoted_printable(&other, text);
+        }
+    }
 }
 
 /// The same lines, title first, with nothing that refers to anything (SG-07).
-fn html(lines: &[String]) -> Lines<'_> {
-    let title = lines.first().map(|line| escaped(line)).unwrap_or_default();
-    let head = [
-        b"<!DOCTYPE html>".to_vec(),
-        [b"<html><head><title>", &*title, b"</title></head><body>"].concat(),
-        [b"<h3>", &*title, b"</h3>"].concat(),
-        b"<p>".to_vec(),
-    ];
-    let rest = lines.iter().skip(1).map(|line| {
-        let mut line = escaped(line);
-        line.extend_from_slice(b"<br>");
-        line
-    });
-    let end = std::iter::once(b"</p></body></html>".to_vec());
-    Box::new(head.into_iter().chain(rest).chain(end))
+fn html(lines: &[String], text: &mut Vec<u8>) {
+    let title = lines.first().map(String::as_str).unwrap_or_default();
+    let mut line = Vec::with_capacity(LINE_ROOM);
+    let mut put = |before: &str, words: &str, after: &str| {
+        line.clear();
+        push_all(&mut line, &[before]);
+        push_escaped(&mut line, words);
+        push_all(&mut line, &[after]);
+        quoted_printable(&line, text);
+    };
+    put("<!DOCTYPE html>", "", "");
+    put("<html><head><title>", title, "</title></head><body>");
+    put("<h3>", title, "</h3>");
+    put("<p>", "", "");
+    for words in lines.iter().skip(1) {
+        put("", words, "<br>");
+    }
+    put("</p></body></html>", "", "");
 }
 
-fn escaped(line: &str) -> Vec<u8> {
-    let mut out = Vec::with_capacity(line.len() + 16);
-    for c in line.chars() {
+fn push_escaped(out: &mut Vec<u8>, words: &str) {
+    for c in words.chars() {
         match c {
             '&' => out.extend_from_slice(b"&amp;"),
             '<' => out.extend_from_slice(b"&lt;"),
@@ -193,7 +226,6 @@ fn escaped(line: &str) -> Vec<u8> {
             },
         }
     }
-    out
 }
 
 /// A line and its end (RFC 2045 §6.7), in lines of 76 at most.

@@ -37,19 +37,40 @@ impl std::fmt::Debug for Seed {
 }
 
 impl Seed {
-    /// 32 hexadecimal digits for one purpose.
-    pub(crate) fn word(&self, purpose: &str) -> String {
-        let mut context = aws_lc_rs::digest::Context::new(&aws_lc_rs::digest::SHA256);
-        context.update(&self.0);
-        context.update(purpose.as_bytes());
-        HEXLOWER.encode(&context.finish().as_ref()[..16])
+    /// 32 hexadecimal digits for identifiers; boundaries come of the other half.
+    pub(crate) fn word(&self) -> String {
+        let (_, half) = self.0.split_at(self.0.len() / 2);
+        HEXLOWER.encode(half)
     }
 
-    /// A boundary. `=_` stands in no quoted-printable or base64 text; no content was written by one
-    /// who knew the digits.
-    pub(crate) fn boundary(&self, purpose: &str) -> String {
-        format!("=_{}", self.word(purpose))
+    /// A boundary, and none is the beginning of another. `=_` stands in no quoted-printable or base64 text; no
+    /// content was written by one who knew the digits.
+    pub(crate) fn boundary(&self, of: Boundary) -> String {
+        let (half, _) = self.0.split_at(self.0.len() / 2);
+        let mut boundary = String::with_capacity(3 + 2 * half.len());
+        boundary.push_str("=_");
+        HEXLOWER.encode_append(half, &mut boundary);
+        boundary.push(match of {
+            Boundary::Signed => 's',
+            Boundary::Mixed => 'm',
+            Boundary::Alternative => 'a',
+            Boundary::Report => 'r',
+        });
+        boundary
     }
+}
+
+/// What is bounded.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Boundary {
+    /// Content and signature.
+    Signed,
+    /// The parts of the content.
+    Mixed,
+    /// Both forms of the text.
+    Alternative,
+    /// The parts of a delivery report.
+    Report,
 }
 
 /// The one time value of a step (TM-01) and the randomness of the one message that it issues.

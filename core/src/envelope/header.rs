@@ -11,6 +11,8 @@ use crate::wording::words::{self, MessageKind};
 
 /// RFC 5322 §2.1.1: lines should not be longer.
 const LINE_BYTES_WANTED: usize = 78;
+/// Octets that a usual header fits in.
+const HEADER_ROOM: usize = 640;
 /// Blanks between two words of a subject that are kept; more would be a line of blanks.
 const BLANKS_KEPT_MAX: usize = 64;
 
@@ -93,7 +95,7 @@ pub(crate) fn subject(kind: MessageKind, raw_subject: Option<&str>) -> String {
 /// `Message-ID:` of a receipt or notice, without brackets: new, and never of the form of an
 /// identificativo of ours (SG-13).
 pub(crate) fn receipt_id(issuer: &Issuer, step: &Step) -> String {
-    format!("r{}@{}", step.seed.word("message-id"), issuer.domain)
+    format!("r{}@{}", step.seed.word(), issuer.domain)
 }
 
 /// The whole header of a receipt or notice to the original sender, with no field besides those of
@@ -117,7 +119,7 @@ pub(crate) fn header_to(
     raw_subject: Option<&str>,
     step: &Step,
 ) -> Header {
-    let mut header = Header::default();
+    let mut header = Header(Vec::with_capacity(HEADER_ROOM));
     let (name, value) = kind.marker();
     header.field(name, value);
     if kind.is_for_virus() {

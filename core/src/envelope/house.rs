@@ -1,6 +1,6 @@
 //! Plain messages of the house to its holders: not signed, they certify nothing and say so by their form.
 
-use super::body::{plain, quoted_printable};
+use super::body::plain;
 use super::draft::Seed;
 use super::header::Header;
 use crate::address::Address;
@@ -57,7 +57,7 @@ fn letter(
     header.field("From", &provider.service_address());
     header.field("To", holder.as_str());
     header.field("Subject", subject);
-    let word = Seed(crate::random::bytes()).word("message-id");
+    let word = Seed(crate::random::bytes()).word();
     header.field("Message-ID", &format!("<n{word}@{}>", provider.domain));
     header.field("Auto-Submitted", "auto-generated");
     header.field("MIME-Version", "1.0");
@@ -65,6 +65,6 @@ fn letter(
     header.field("Content-Transfer-Encoding", "quoted-printable");
     let mut message = header.into_bytes();
     message.extend_from_slice(b"\r\n");
-    plain(lines).for_each(|line| quoted_printable(&line, &mut message));
+    plain(lines, &mut message);
     message
 }

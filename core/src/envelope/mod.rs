@@ -9,6 +9,7 @@ pub(crate) mod house;
 mod transport;
 
 pub use anomaly::{AnomalyFacts, anomaly};
+pub(crate) use draft::Boundary;
 pub use draft::{Issuer, Seed, SignedDraft, Step};
 pub use transport::{EnvelopeHeader, transport};
 

@@ -1,6 +1,8 @@
 //! Texts of header fields: unfolded, RFC 2047 words decoded, and made harmless, so that no CR, LF or
 //! control character of a subject or name can open a line or a node in what we write (SE-06, CD-08).
 
+use std::borrow::Cow;
+
 use mail_parser::decoders::charsets::map::charset_decoder;
 
 /// The value on one line: line ends taken out, blanks kept (RFC 5322 §2.2.3).
@@ -58,20 +60,20 @@ pub fn neutralised(text: &str) -> String {
 
 /// One line of a header field's value in ASCII: unfolded, RFC 2047 words kept as written, control
 /// characters replaced by a blank. A value with raw octets above 127 is decoded and written anew.
-pub fn as_header_text(value: &[u8]) -> String {
+pub fn as_header_text(value: &[u8]) -> Cow<'_, str> {
     if let Ok(text) = std::str::from_utf8(value)
         && text.bytes().all(|octet| (b' '..0x7f).contains(&octet))
     {
-        return text.trim().to_owned();
+        return Cow::Borrowed(text.trim());
     }
     let line = unfolded(value);
     let line = line.trim_ascii();
     let safe = |&b: &u8| char::from(if b < b' ' || b == 0x7f { b' ' } else { b });
     if line.is_ascii() {
         let text: String = line.iter().map(safe).collect();
-        text.trim().to_owned()
+        Cow::Owned(text.trim().to_owned())
     } else {
-        encode(&neutralised(&decode(line)))
+        Cow::Owned(encode(&neutralised(&decode(line))))
     }
 }
 

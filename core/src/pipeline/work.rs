@@ -89,7 +89,9 @@ impl WorkQueue {
     /// Takes up what is open at the start.
     pub fn open(&self, open: &OpenWork) {
         let mut waiting = self.waiting.lock();
-        for key in open.answers.keys() {
+        let mut answers: Vec<_> = open.answers.keys().collect();
+        answers.sort_unstable();
+        for key in answers {
             let landed = !open.errands.contains_key(key);
             let work = if landed {
                 Work::Strike(key.clone())

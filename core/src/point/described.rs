@@ -49,7 +49,7 @@ impl Described {
 pub fn describe(scan: &Scan) -> Described {
     let subject = scan.field("Subject").map(|field| field.value);
     Described {
-        raw_subject: subject.map(words::as_header_text),
+        raw_subject: subject.map(|raw| words::as_header_text(raw).into_owned()),
         subject: subject.map(|value| words::neutralised(&words::decode(value))),
         client_id: client_id(scan),
         reply_to: list(scan, "Reply-To").addresses,

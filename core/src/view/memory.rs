@@ -2,6 +2,7 @@
 //! immutable snapshot, so a session keeps the one it has told its client about.
 
 use std::collections::{BTreeMap, HashMap};
+use std::hash::{BuildHasherDefault, DefaultHasher, Hash};
 use std::sync::Arc;
 
 use parking_lot::RwLock;
@@ -64,19 +65,22 @@ pub struct LastFolder {
     pub uid_validity: u32,
 }
 
+/// Rows of which nobody asks the order; it is the same in each run all the same.
+pub type Rows<K, V> = HashMap<K, Arc<V>, BuildHasherDefault<DefaultHasher>>;
+
 /// Open work: what recovery finds and the certifier takes.
 #[derive(Debug, Default, Clone)]
 pub struct OpenWork {
     /// Taken in, to be certified.
-    pub submissions: BTreeMap<Identifier, Arc<Submitted>>,
+    pub submissions: Rows<Identifier, Submitted>,
     /// Accepted, not at their legal end.
-    pub journeys: BTreeMap<Identifier, Arc<JourneyRow>>,
+    pub journeys: Rows<Identifier, JourneyRow>,
     /// Owed to recipients.
     pub errands: BTreeMap<RecipientKey, ErrandRow>,
     /// Deliveries settled and not struck.
-    pub deliveries: BTreeMap<RecipientKey, Arc<DeliveryRow>>,
+    pub deliveries: Rows<RecipientKey, DeliveryRow>,
     /// Receipts on their way to the sender's side.
-    pub answers: BTreeMap<RecipientKey, Arc<AnswerRow>>,
+    pub answers: Rows<RecipientKey, AnswerRow>,
     /// Messages of other servers that are owed an answer.
     pub arrivals: BTreeMap<Identifier, Arc<Received>>,
     /// Messages owed to mailboxes of ours.
@@ -354,14 +358,14 @@ impl View {
                 self.registry.write().history.insert((id, number), change);
             }
             Row::Submission(id, row) => {
-                set(&mut self.work.write().submissions, id, row);
+                set_row(&mut self.work.write().submissions, id, row);
             }
-            Row::Journey(id, row) => set(&mut self.work.write().journeys, id, row),
+            Row::Journey(id, row) => set_row(&mut self.work.write().journeys, id, row),
             Row::Errand(key, row) => set(&mut self.work.write().errands, key, row),
             Row::Delivery(key, row) => {
-                set(&mut self.work.write().deliveries, key, row);
+                set_row(&mut self.work.write().deliveries, key, row);
             }
-            Row::Answer(key, row) => set(&mut self.work.write().answers, key, row),
+            Row::Answer(key, row) => set_row(&mut self.work.write().answers, key, row),
             Row::Arrival(id, row) => set(&mut self.work.write().arrivals, id, row),
             Row::Placement(key, row) => {
                 set(&mut self.work.write().placements, key, row);
@@ -491,6 +495,17 @@ impl FolderView {
                 ..(**row).clone()
             };
             self.messages.insert_mut(change.uid, Arc::new(row));
+        }
+    }
+}
+
+fn set_row<K: Eq + Hash, V>(rows: &mut Rows<K, V>, key: K, row: Option<Arc<V>>) {
+    match row {
+        Some(row) => {
+            rows.insert(key, row);
+        }
+        None => {
+            rows.remove(&key);
         }
     }
 }

@@ -4,6 +4,7 @@
 //! sync (see *Commit*, step 1); a failed sync, or a failed write other than for want of room, stops the
 //! process.
 
+use std::cell::RefCell;
 use std::io;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
@@ -66,6 +67,26 @@ pub struct Spool {
     house: Rc<dyn House>,
     places: Arc<Semaphore>,
     short: mpsc::Sender<ShortBody>,
+    rooms: Rooms,
+}
+
+/// Buffers of bodies that are written, for the next ones, which find their memory made ready.
+#[derive(Clone, Default)]
+struct Rooms(Rc<RefCell<Vec<Vec<u8>>>>);
+
+impl Rooms {
+    fn take(&self) -> Vec<u8> {
+        self.0.borrow_mut().pop().unwrap_or_default()
+    }
+
+    fn give_back(&self, mut room: Vec<u8>) {
+        let mut rooms = self.0.borrow_mut();
+        if rooms.len() < limits::BODY_ROOMS_MAX && room.capacity() <= limits::BODY_BUFFER_BYTES_MAX
+        {
+            room.clear();
+            rooms.push(room);
+        }
+    }
 }
 
 /// A body that is coming in. Give it to [`Body::finish`] or [`Body::abandon`]; one that is only dropped
@@ -104,9 +125,12 @@ impl Spool {
     /// Starts the task that owns the shared segment. Called on the ring's thread.
     pub(crate) fn start(house: Rc<dyn House>) -> Self {
         let (short, bodies) = mpsc::channel(limits::BODIES_PER_SYNC_MAX);
-        tokio_uring::spawn(keep_shared_segment(Rc::clone(&house), bodies));
+        let rooms = Rooms::default();
+        let shared = keep_shared_segment(Rc::clone(&house), bodies, rooms.clone());
+        tokio_uring::spawn(shared);
         Self {
             house,
+            rooms,
             places: Arc::new(Semaphore::new(limits::BODIES_PER_RING_MAX)),
             short,
         }
@@ -119,10 +143,12 @@ impl Spool {
         let Some(Ok(place)) = place else {
             return Err(SpoolError::Busy);
         };
+        let mut buffer = self.rooms.take();
+        buffer.resize(BLOB_HEADER_BYTES as usize, 0);
         Ok(Body {
             spool: self.clone(),
             home,
-            buffer: vec![0; BLOB_HEADER_BYTES as usize],
+            buffer,
             length: 0,
             checksum: 0,
             own: None,
@@ -269,7 +295,11 @@ impl OwnSegment {
 }
 
 /// Writes and syncs short bodies, all that wait together, until the ring ends.
-async fn keep_shared_segment(house: Rc<dyn House>, mut bodies: mpsc::Receiver<ShortBody>) {
+async fn keep_shared_segment(
+    house: Rc<dyn House>,
+    mut bodies: mpsc::Receiver<ShortBody>,
+    rooms: Rooms,
+) {
     let mut shared = None;
     while let Some(first) = bodies.recv().await {
         let mut batch = vec![first];
@@ -278,7 +308,7 @@ async fn keep_shared_segment(house: Rc<dyn House>, mut bodies: mpsc::Receiver<Sh
         {
             batch.push(next);
         }
-        shared = write_batch(&*house, shared, batch).await;
+        shared = write_batch(&*house, shared, batch, &rooms).await;
     }
 }
 
@@ -287,11 +317,18 @@ async fn write_batch(
     house: &dyn House,
     mut shared: Option<OwnSegment>,
     batch: Vec<ShortBody>,
+    rooms: &Rooms,
 ) -> Option<OwnSegment> {
     let mut written = Vec::new();
     for together in portions(batch) {
         match write_together(house, &mut shared, &together).await {
-            Ok(blobs) => written.extend(together.into_iter().map(|body| body.reply).zip(blobs)),
+            Ok(blobs) => {
+                let replies = together.into_iter().map(|body| {
+                    rooms.give_back(body.octets);
+                    body.reply
+                });
+                written.extend(replies.zip(blobs));
+            }
             // Where there is no room for all of them there may be some for one.
             Err(_) => {
                 for body in together {
@@ -478,9 +515,9 @@ mod tests {
     #[test]
     fn a_growing_segment_has_zeros_ahead() {
         with_spool(async |out, store| {
-            let body = |n: u8| vec![n; 900_000];
+            let body = |n: u8| vec![n; 100_000];
             let mut blobs = Vec::new();
-            for n in 0..9 {
+            for n in 0..40 {
                 blobs.push(spool(&out, &[&body(n)]).await);
             }
             // The zeros come after the answer; the next answer after the zeros.

@@ -1,6 +1,7 @@
 //! Views written behind, loaded again, damaged in many ways.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -109,7 +110,10 @@ fn describe(view: &View) -> String {
             }
         }
     }
-    view.with_work(|work| text + &format!("{:?} {:?}", work.answers, work.errands))
+    view.with_work(|work| {
+        let answers: BTreeMap<_, _> = work.answers.iter().collect();
+        text + &format!("{answers:?} {:?}", work.errands)
+    })
 }
 
 fn folder_row(name: &str) -> FolderRow {
