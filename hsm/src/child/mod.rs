@@ -13,7 +13,12 @@
 //! *Losses.* Any error that opening the session anew does not mend ends the child, after it has said why; so
 //! does the engine's watch over calls that hang, by SIGKILL. A new child is the trial whether the token
 //! is back: it finds the module as after a restart, which is what most modules need to find their tokens.
+//!
+//! *Errands.* What an operator asks of keys while the appliance serves (`errand`) goes to a child of its own,
+//! which gets one `Ask`, answers once with `Told` or `Out`, and ends; one that crashes or is not done in time is
+//! ended, and that is the answer.
 
+mod errand;
 mod frame;
 mod inside;
 mod outside;
@@ -21,6 +26,7 @@ mod outside;
 use std::ffi::OsString;
 use std::path::PathBuf;
 
+pub(crate) use errand::{Done, Errand, Errands};
 pub use inside::run;
 
 /// How a child is started.
