@@ -56,7 +56,7 @@ impl KeyHolder {
     }
 
     /// In words for people: `software key (evaluation only)`, `PKCS#11 token "…"`.
-    pub(crate) fn words(&self) -> String {
+    pub fn words(&self) -> String {
         match self {
             Self::Software { .. } => SOFTWARE_KEY_WORDS.to_owned(),
             Self::Sealed { .. } => vector::words().to_owned(),
