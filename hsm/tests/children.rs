@@ -220,6 +220,12 @@ fn hs_05_with_the_only_child_hanging_requests_are_answered_unavailable_and_signe
 fn hs_04_little_work_reaches_each_token_in_turn() {
     let keys = Keys::new();
     let pool = keys.pool(&["uno", "due"]);
+    until("both are there", || {
+        pool.describe()
+            .tokens
+            .iter()
+            .all(|token| token.is_available)
+    });
     for _ in 0..20 {
         all_good(&pool.sign(&requests(1)));
     }

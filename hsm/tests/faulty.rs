@@ -348,6 +348,31 @@ fn hs_04_a_module_that_crashes_or_hangs_at_a_question_costs_its_answer_alone() {
     assert_eq!(labels.len(), 2, "{labels:?}");
 }
 
+#[test]
+fn hs_04_a_question_that_hangs_does_not_keep_an_appliance_from_stopping() {
+    let drawer = Drawer::new();
+    let program = program();
+    let operations =
+        Operations::new(drawer.holder()).in_children(program.clone(), OPERATION_WAIT_MAX);
+    let hang = drawer.told("hang-C_GetTokenInfo");
+    let begun = Moment::now();
+    std::thread::scope(|scope| {
+        let asked = scope.spawn(|| operations.list(&[]).map(drop));
+        until("a child was started", || !children().is_empty());
+        program.halt();
+        let words = lost(&drawer, asked.join().unwrap());
+        assert!(words.contains("the appliance stops"), "{words}");
+    });
+    drop(hang);
+    let words = lost(&drawer, operations.list(&[]).map(drop));
+    assert!(words.contains("the appliance stops"), "{words}");
+    assert!(
+        begun.elapsed() < Duration::from_secs(20),
+        "{:?}",
+        begun.elapsed()
+    );
+}
+
 /// The operator's sentence: what holds the keys, whose library it is, and what became of it.
 fn lost(drawer: &Drawer, answer: Result<(), HsmError>) -> String {
     let error = answer.unwrap_err();

@@ -269,6 +269,10 @@ impl Serving {
 
 impl Drop for Serving {
     fn drop(&mut self) {
+        // A command that waits for a token is told so, and waited for no longer.
+        if let Workplace::Children(program) = &self.place {
+            program.halt();
+        }
         drop(self.control.take());
         drop(self.https.take());
         drop(self.lists.take());

@@ -4,13 +4,16 @@
 
 use std::ffi::OsStr;
 use std::io::{self, BufReader, Write};
+use std::net::Shutdown;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::process::Child;
+use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant as Moment};
 
 use minicbor::{Decode, Encode};
+use parking_lot::Mutex;
 use rustix::process::{Signal, getpid, kill_process};
 
 use super::ChildProgram;
@@ -201,6 +204,39 @@ pub(super) fn answer(ask: &Ask, mut stream: UnixStream) -> io::Result<()> {
     Ok(kill_process(getpid(), Signal::KILL)?)
 }
 
+/// The sockets to children that do an errand.
+#[derive(Debug, Default)]
+pub(super) struct Lines(Mutex<Open>);
+
+#[derive(Debug, Default)]
+struct Open {
+    is_over: bool,
+    lines: Vec<Weak<UnixStream>>,
+}
+
+impl Lines {
+    /// Whether it may be used: not when all are to end.
+    fn open(&self, line: &Arc<UnixStream>) -> bool {
+        let mut open = self.0.lock();
+        open.lines.retain(|line| line.strong_count() > 0);
+        open.lines.push(Arc::downgrade(line));
+        !open.is_over
+    }
+
+    /// Who reads from one meets its end.
+    pub(super) fn halt(&self) {
+        let mut open = self.0.lock();
+        open.is_over = true;
+        for line in open.lines.drain(..).filter_map(|line| line.upgrade()) {
+            let _ = line.shutdown(Shutdown::Both);
+        }
+    }
+
+    fn is_over(&self) -> bool {
+        self.0.lock().is_over
+    }
+}
+
 /// The children of one command.
 #[derive(Debug, Clone)]
 pub(crate) struct Errands {
@@ -237,16 +273,25 @@ impl Errands {
             place: Start::new(holder, "", &[]),
             errand: errand.clone(),
         };
-        let heard = hear(stream, ask);
+        let stream = Arc::new(stream);
+        let heard = match self.program.lines.open(&stream) {
+            true => hear(&stream, ask),
+            false => Ok(None),
+        };
         let end = see_out(&mut child);
-        match heard {
-            Ok(Some(answer)) => answer,
-            Err(error) if is_late(&error) => Err(lost(format!(
-                "had not answered after {} s, and was ended",
-                wait.as_secs_f32().round()
-            ))),
-            Ok(None) | Err(_) => Err(lost(format!("ended without an answer ({end})"))),
-        }
+        let how = match heard {
+            Ok(Some(answer)) => return answer,
+            _ if self.program.lines.is_over() => "was ended: the appliance stops".to_owned(),
+            Err(error) if is_late(&error) => {
+                let seconds = wait.as_secs_f32().round();
+                format!("had not answered after {seconds} s, and was ended")
+            }
+            Err(error) if error.kind() == io::ErrorKind::InvalidData => {
+                "gave an answer that is not understood".to_owned()
+            }
+            Ok(None) | Err(_) => format!("ended without an answer ({end})"),
+        };
+        Err(lost(how))
     }
 }
 
@@ -259,7 +304,7 @@ fn named(holder: &KeyHolder) -> String {
 }
 
 /// Asks, and reads the one answer; `None`: it ended without one.
-fn hear(mut stream: UnixStream, ask: Ask) -> io::Result<Option<Result<Done, HsmError>>> {
+fn hear(mut stream: &UnixStream, ask: Ask) -> io::Result<Option<Result<Done, HsmError>>> {
     stream.write_all(&Draft::of(Kind::Ask, ask).finished())?;
     let mut octets = Vec::new();
     Ok(

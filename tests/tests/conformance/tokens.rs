@@ -5,11 +5,12 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant as Moment};
 
-use ceralacca_admin::control::{Link, Request};
+use ceralacca_admin::control::{HsmRequest, Link, Request};
 use ceralacca_admin::report::{Failure, Report};
 use ceralacca_core::disk::DataFolder;
 use ceralacca_core::instant::Instant;
 use ceralacca_core::ports::{Signer, SigningRequest};
+use ceralacca_hsm::limits::ERRAND_WAIT_MAX;
 use ceralacca_hsm::sim::SimSettings;
 use ceralacca_hsm::{Authority, SimSigner, SoftwareKey};
 use ceralacca_tests::appliance::Appliance;
@@ -315,6 +316,39 @@ fn hs_04_a_library_that_crashes_at_a_question_about_keys_takes_no_mail_with_it()
         before,
         "it went on signing"
     );
+    a_question_that_hangs_does_not_hold_up_a_stop(&mut appliance, &token);
+}
+
+fn a_question_that_hangs_does_not_hold_up_a_stop(appliance: &mut Appliance, token: &TokenFolder) {
+    let _hang = token.told("hang-C_GetTokenInfo");
+    let data = DataFolder(appliance.data());
+    let asked = std::thread::spawn(move || {
+        let list = Request::Hsm(HsmRequest::List { token: None });
+        Link::open(&data).expect("it runs").ask(&list).is_ok()
+    });
+    let begun = Moment::now();
+    while children_of(appliance.pid()) < 2 {
+        assert!(begun.elapsed().as_secs() < 30, "no child was started");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    let begun = Moment::now();
+    appliance.stop();
+    assert!(
+        begun.elapsed() < ERRAND_WAIT_MAX / 2,
+        "{:?}",
+        begun.elapsed()
+    );
+    // It was told why, or that the connection closed.
+    let _ = asked.join().expect("it came back");
+}
+
+fn children_of(parent: u32) -> usize {
+    let parent = format!("PPid:\t{parent}\n");
+    let all = std::fs::read_dir("/proc").expect("processes").flatten();
+    let status = all.map(|entry| std::fs::read_to_string(entry.path().join("status")));
+    status
+        .filter(|text| text.as_ref().is_ok_and(|text| text.contains(&parent)))
+        .count()
 }
 
 /// `--token` of an appliance that serves; offline each [`Pair`] is made by it.
