@@ -29,6 +29,11 @@ pub const STABLE_AFTER: Duration = Duration::from_secs(10);
 /// A token that takes so many times as long as the fastest gets only what the others could not sign sooner:
 /// less is the spread of one module's own answers.
 pub const SLOW_FACTOR: u32 = 4;
+/// A token whose answers take no longer holds more than it signs at once, so that a good part of the checks
+/// is made together; what a slower one held ahead would wait there while another could sign it.
+pub const AHEAD_PACE_MAX: Duration = Duration::from_millis(20);
+/// Signatures wait no longer for others to be checked with: a call into an HSM on a network takes as long.
+pub const CHECK_WAIT_MAX: Duration = Duration::from_millis(6);
 /// After so long without an answer from a slow token it is asked once more.
 pub const SLOW_MEMORY: Duration = Duration::from_secs(5);
 /// Between two initialisations of a module that shows no token: one reads all its tokens, and workers take
@@ -57,6 +62,8 @@ const _: () = assert!(CHILD_LAST_WAIT_MAX.as_millis() * 3 < SHUTDOWN_WAIT_MAX.as
 pub const SHUTDOWN_WAIT_MAX: Duration = Duration::from_secs(2);
 /// Fewer requests than these are faster one by one: eight at once take as long as some three.
 pub const VECTOR_REQUESTS_MIN: usize = 3;
+/// Fewer checks than these are faster one by one.
+pub const VECTOR_CHECKS_MIN: usize = 3;
 /// Octets of a PIN file; PKCS#11 tokens take some 255 at most.
 pub const PIN_BYTES_MAX: usize = 256;
 /// Octets of a software key's file: RSA-4096 in PEM has 3.3 kB.

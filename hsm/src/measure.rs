@@ -138,10 +138,7 @@ fn calls<S: SessionSource>(
             .collect();
         let octets: Vec<&[u8]> = octets.iter().map(<[u8; 170]>::as_slice).collect();
         let asked = Moment::now();
-        let outcome = sign_checked(source, &mut session, public, &octets);
-        if let Some(error) = outcome.error {
-            return Err(error);
-        }
+        sign_checked(source, &mut session, public, &octets, drop)?;
         if begun.elapsed() > time {
             return Ok(calls);
         }

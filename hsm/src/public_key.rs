@@ -3,10 +3,12 @@
 
 use aws_lc_rs::signature::{ECDSA_P256_SHA256_ASN1, ParsedPublicKey, RSA_PKCS1_2048_8192_SHA256};
 use ceralacca_core::smime::certificate::{self, Certificate};
-use ceralacca_core::smime::der::{self, tag};
+use ceralacca_core::smime::der::{self, Reader, tag};
 use ceralacca_core::smime::oid;
 
 use crate::error::HsmError;
+use crate::limits::VECTOR_CHECKS_MIN;
+use crate::vector::{Claim, LANES, VectorCheck};
 
 /// Octets of a number below the order of P-256.
 pub(crate) const P256_NUMBER_BYTES: usize = 32;
@@ -64,6 +66,8 @@ pub struct PublicKey {
     number: Vec<u8>,
     key_type: KeyType,
     parsed: ParsedPublicKey,
+    /// For many at once, where the key and the processor are made for it.
+    vector: Option<VectorCheck>,
 }
 
 impl std::fmt::Debug for PublicKey {
@@ -76,14 +80,15 @@ impl PublicKey {
     /// From a SubjectPublicKeyInfo.
     pub fn from_info(info: &[u8]) -> Result<Self, HsmError> {
         let public = certificate::PublicKey::read(info)?;
-        let (number, key_type, parsed) = match public {
+        let (number, key_type, parsed, vector) = match public {
             certificate::PublicKey::Rsa { key, modulus } => {
                 let bits = public.rsa_bits().unwrap_or(0);
                 let parsed = ParsedPublicKey::new(&RSA_PKCS1_2048_8192_SHA256, key)
                     .map_err(|_| HsmError::KeySize(bits))?;
-                (modulus, KeyType::Rsa(bits), parsed)
+                let vector = VectorCheck::of(modulus, exponent_of(key));
+                (modulus, KeyType::Rsa(bits), parsed, vector)
             }
-            certificate::PublicKey::P256(point) => (point, KeyType::P256, on_p256(point)?),
+            certificate::PublicKey::P256(point) => (point, KeyType::P256, on_p256(point)?, None),
             _ => {
                 return Err(HsmError::NotPossible(
                     "certified mail is signed with RSA keys, or keys on P-256".to_owned(),
@@ -95,6 +100,7 @@ impl PublicKey {
             number: number.to_vec(),
             key_type,
             parsed,
+            vector,
         })
     }
 
@@ -121,6 +127,12 @@ impl PublicKey {
         &self.info
     }
 
+    /// The modulus of an RSA key, the highest octet first.
+    #[cfg(test)]
+    pub(crate) fn modulus(&self) -> &[u8] {
+        self.number.strip_prefix(&[0]).unwrap_or(&self.number)
+    }
+
     /// What it is.
     pub const fn key_type(&self) -> KeyType {
         self.key_type
@@ -140,6 +152,34 @@ impl PublicKey {
     pub fn verifies(&self, message: &[u8], signature: &[u8]) -> bool {
         self.parsed.verify_sig(message, signature).is_ok()
     }
+
+    /// The same for many: for each of `claims`, in their order, whether it is true.
+    pub(crate) fn verifies_all(&self, claims: &[Claim<'_>]) -> Vec<bool> {
+        let each = |claims: &[Claim<'_>]| -> Vec<bool> {
+            match &self.vector {
+                Some(vector) if claims.len() >= VECTOR_CHECKS_MIN => vector
+                    .check(claims)
+                    .into_iter()
+                    .take(claims.len())
+                    .collect(),
+                _ => claims
+                    .iter()
+                    .map(|(octets, value)| self.verifies(octets, value))
+                    .collect(),
+            }
+        };
+        claims.chunks(LANES).flat_map(each).collect()
+    }
+}
+
+/// The public exponent of an RSAPublicKey (RFC 8017 §A.1.1), of which the modulus was read already.
+fn exponent_of(key: &[u8]) -> &[u8] {
+    let read = || {
+        let mut numbers = Reader::new(key).expect(tag::SEQUENCE).ok()?.reader();
+        numbers.expect(tag::INTEGER).ok()?;
+        Some(numbers.expect(tag::INTEGER).ok()?.content)
+    };
+    read().unwrap_or_default()
 }
 
 /// Compressed points are refused: the same key would have two forms.

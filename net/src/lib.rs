@@ -3,11 +3,13 @@
 //!
 //! `ring` holds the threads and all that touches io_uring; [`conn`] is a connection as sessions see
 //! it; [`scanner`] asks clamd; [`smtp`], [`imap`] and [`pop3`] are machines without sockets and the drivers that run
-//! them; [`server`] starts and stops everything; [`relay`] sends to other servers.
+//! them; [`server`] starts and stops everything; [`relay`] sends to other servers; [`house`] is a mailbox for tests
+//! of the machines.
 //!
 //! [`State`]: ceralacca_core::state::State
 
 pub mod conn;
+pub mod house;
 pub mod imap;
 mod pace;
 pub mod pop3;

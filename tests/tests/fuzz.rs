@@ -22,41 +22,7 @@ mod proof;
 #[path = "fuzz/protocol.rs"]
 mod protocol;
 
-use std::sync::Arc;
-
-use ceralacca_core::address::Address;
-use ceralacca_core::instant::Instant;
-use ceralacca_core::journal::Partition;
-use ceralacca_core::mailbox::MailboxId;
-use ceralacca_core::registry::{
-    Access, Holder, HolderKind, MailboxRow, MailboxState, OrdinaryPolicy,
-};
 use ceralacca_tests::workspace::tests_file;
-
-/// A mailbox in service, `u@pec.test`.
-fn mailbox_row(id: MailboxId) -> Arc<MailboxRow> {
-    Arc::new(MailboxRow {
-        id,
-        partition: Partition(1),
-        address: Address::parse("u@pec.test").unwrap(),
-        holder: Holder {
-            kind: HolderKind::Person,
-            name: "U".to_owned(),
-            tax_code: None,
-            contacts: Vec::new(),
-            documents: Vec::new(),
-        },
-        password: None,
-        state: MailboxState::Active,
-        quota: 1,
-        created: Instant::from_millis(0),
-        changes: 1,
-        ordinary: OrdinaryPolicy::Reject,
-        service: false,
-        access: Access::default(),
-        receipt_type: None,
-    })
-}
 
 /// The files of a corpus.
 fn corpus(name: &str) -> Vec<Vec<u8>> {

@@ -4,6 +4,9 @@
 //! receipt, one envelope and one delivery receipt.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
+#[path = "simulated_disk/room.rs"]
+mod room;
+
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;

@@ -71,6 +71,9 @@ pub(super) struct Ready {
     /// HS-01.
     #[n(1)]
     pub(super) is_software: bool,
+    /// Requests that it signs side by side.
+    #[n(2)]
+    pub(super) at_once: u32,
 }
 
 /// Why the child ends.

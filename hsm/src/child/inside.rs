@@ -18,7 +18,10 @@ use super::frame::{self, Ailment, Draft, Kind, Ready, Start};
 use crate::error::HsmError;
 use crate::holder::KeyHolder;
 use crate::limits::{CHILD_IN_FLIGHT_MAX, CHILD_LAST_WAIT_MAX, SESSIONS_MAX};
-use crate::pool::{Pauses, SessionSource, SigningSession, probe, sign_checked, thread_cpu_nanos};
+use crate::pool::{
+    Checked, Pauses, SessionSource, SigningSession, capacity, portion, probe, sign_checked,
+    thread_cpu_nanos,
+};
 use crate::protected::{Pin, forbid_dumps};
 use crate::public_key::PublicKey;
 use crate::{pkcs11, software, vector};
@@ -110,13 +113,12 @@ fn serve<S: SessionSource>(
     if start.was_ready {
         probe(&source, &mut first, &public, &start.certificate)?;
     }
-    let at_once = S::Session::AT_ONCE;
     let sessions = sessions.clamp(1, SESSIONS_MAX);
-    // What is signed at once, and a batch ahead.
-    let capacity = (2 * sessions * at_once).min(CHILD_IN_FLIGHT_MAX);
+    let number = |requests: usize| u32::try_from(requests.min(CHILD_IN_FLIGHT_MAX)).unwrap_or(1);
     let ready = Ready {
-        capacity: u32::try_from(capacity).unwrap_or(1),
+        capacity: number(capacity::<S::Session>(sessions)),
         is_software: source.is_software().unwrap_or(true),
+        at_once: number(sessions * S::Session::AT_ONCE),
     };
     desk.send(Draft::of(Kind::Ready, ready));
     let worker = Arc::new(Worker {
@@ -161,15 +163,26 @@ impl<S: SessionSource> Worker<S> {
     }
 
     fn work(&self, mut session: S::Session) {
-        while let Some(requests) = self.desk.next(S::Session::AT_ONCE) {
-            let before = thread_cpu_nanos();
+        while let Some(requests) = self.desk.next(portion::<S::Session>) {
+            let mut before = thread_cpu_nanos();
             let octets: Vec<&[u8]> = requests.iter().map(|(_, octets)| &**octets).collect();
-            let outcome = sign_checked(&self.source, &mut session, &self.public, &octets);
-            let nanos = thread_cpu_nanos().saturating_sub(before);
-            let made = outcome.made.iter();
-            let made = made.filter_map(|(index, value)| Some((requests.get(*index)?.0, &**value)));
-            self.desk.put(made, nanos);
-            if let Some(error) = outcome.error {
+            let mut left = requests.len();
+            let release = |checked: Checked| {
+                left -= checked.len();
+                let now = thread_cpu_nanos();
+                let nanos = now.saturating_sub(before);
+                before = now;
+                let made = checked.iter();
+                let made =
+                    made.filter_map(|(index, value)| Some((requests.get(*index)?.0, &**value)));
+                self.desk.put(made, nanos);
+                // The others take their time: nobody waits for them.
+                if left > 0 {
+                    self.desk.flush();
+                }
+            };
+            let result = sign_checked(&self.source, &mut session, &self.public, &octets, release);
+            if let Err(error) = result {
                 self.desk.leave(&error);
             }
         }
@@ -230,8 +243,8 @@ impl Desk {
         }
     }
 
-    /// At most so many requests; waits for them. `None` at the end.
-    fn next(&self, most: usize) -> Option<Vec<Request>> {
+    /// A worker's portion of the requests that wait; waits for them. `None` at the end.
+    fn next(&self, portion: impl Fn(usize, usize) -> usize) -> Option<Vec<Request>> {
         let mut inbox = self.inbox.lock();
         let mut has_answered = false;
         loop {
@@ -239,7 +252,8 @@ impl Desk {
                 return None;
             }
             if !inbox.requests.is_empty() {
-                let count = most.min(inbox.requests.len());
+                let waiting = inbox.requests.len();
+                let count = portion(waiting, inbox.present).min(waiting);
                 let taken = inbox.requests.drain(..count).collect();
                 let is_last = inbox.requests.is_empty();
                 drop(inbox);

@@ -195,9 +195,11 @@ impl Line {
         ready: Ready,
     ) -> Option<HsmError> {
         let (engine, place) = (&self.seat.engine, self.seat.place);
-        let capacity = usize::try_from(ready.capacity).unwrap_or(1);
-        let capacity = capacity.clamp(1, CHILD_IN_FLIGHT_MAX);
-        let room = (capacity.div_ceil(2), capacity);
+        let within = |number: u32| {
+            let number = usize::try_from(number).unwrap_or(1);
+            number.clamp(1, CHILD_IN_FLIGHT_MAX)
+        };
+        let room = (within(ready.at_once), within(ready.capacity));
         let epoch = engine.ready(place, room, Some(ready.is_software));
         process.epoch.store(epoch, Ordering::Release);
         self.feed();

@@ -31,8 +31,8 @@ use parking_lot::{Condvar, Mutex, RwLock};
 use super::batch::{Answer, Batch};
 use crate::error::HsmError;
 use crate::limits::{
-    AVAILABILITY_POLL, REOPEN_PAUSE_MAX, REOPEN_PAUSE_MIN, SIGNING_QUEUE_MAX, SLOW_FACTOR,
-    SLOW_MEMORY, STABLE_AFTER, SUSPICION_PART,
+    AHEAD_PACE_MAX, AVAILABILITY_POLL, REOPEN_PAUSE_MAX, REOPEN_PAUSE_MIN, SIGNING_QUEUE_MAX,
+    SLOW_FACTOR, SLOW_MEMORY, STABLE_AFTER, SUSPICION_PART,
 };
 
 /// A token's place in the engine.
@@ -519,14 +519,20 @@ impl Engine {
         taken
     }
 
-    /// As [`Engine::take`], and waits for work; `None` when the epoch is over.
-    pub(crate) fn take_waiting(&self, place: Place, epoch: u64, most: usize) -> Option<Vec<Taken>> {
+    /// As [`Engine::take`], and waits for work; `None` when the epoch is over. `most` is told how much waits.
+    pub(crate) fn take_waiting(
+        &self,
+        place: Place,
+        epoch: u64,
+        most: impl Fn(usize) -> usize,
+    ) -> Option<Vec<Taken>> {
         let mut state = self.state.lock();
         loop {
             if state.is_closed {
                 return None;
             }
             state.current(place, epoch)?;
+            let most = most(state.waiting.len());
             let taken = state.take(place, epoch, most);
             if !taken.is_empty() {
                 drop(state);
@@ -677,6 +683,7 @@ impl State {
         // Nothing is taken ahead that another would sign at once.
         let most = match self.has_idle(place) {
             true => token.at_once,
+            false if token.usual() > AHEAD_PACE_MAX => token.capacity.min(2 * token.at_once),
             false => token.capacity,
         };
         let room = most.saturating_sub(token.held.len());

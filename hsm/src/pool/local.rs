@@ -9,7 +9,10 @@ use std::time::Duration;
 use ceralacca_core::smime::{SigningCertificate, cms};
 
 use super::engine::{Engine, Made, Place, Step, Taken};
-use super::session::{SessionSource, SigningSession, probe, sign_checked, thread_cpu_nanos};
+use super::session::{
+    Checked, SessionSource, SigningSession, capacity, portion, probe, sign_checked,
+    thread_cpu_nanos,
+};
 use crate::error::HsmError;
 use crate::limits::{FURTHER_SESSION_PAUSE, SESSIONS_MAX};
 use crate::public_key::PublicKey;
@@ -59,8 +62,9 @@ impl<S: SessionSource> Worker<S> {
                 // Alone, before the others open theirs: a wrong PIN is tried once, not once per session.
                 Step::Probe { was_ready } => match self.try_out(was_ready) {
                     Ok(session) => {
-                        let room = self.sessions * S::Session::AT_ONCE;
-                        let epoch = engine.ready(*place, (room, room), self.source.is_software());
+                        let at_once = self.sessions * S::Session::AT_ONCE;
+                        let room = (at_once, capacity::<S::Session>(self.sessions));
+                        let epoch = engine.ready(*place, room, self.source.is_software());
                         self.serve(session, epoch);
                     }
                     Err(error) => engine.failed(*place, &error),
@@ -106,7 +110,8 @@ impl<S: SessionSource> Worker<S> {
     /// What waits already goes along; nobody is waited for.
     fn serve(&self, mut session: S::Session, epoch: u64) {
         let Seat { engine, place, .. } = &self.seat;
-        while let Some(taken) = engine.take_waiting(*place, epoch, S::Session::AT_ONCE) {
+        let most = |waiting| portion::<S::Session>(waiting, self.sessions);
+        while let Some(taken) = engine.take_waiting(*place, epoch, most) {
             if let Err(error) = self.sign(&mut session, epoch, &taken) {
                 engine.take_out(*place, epoch, error);
                 return;
@@ -122,20 +127,24 @@ impl<S: SessionSource> Worker<S> {
             certificate,
         } = &self.seat;
         let mut drafts = drafted(certificate, taken)?;
-        let before = thread_cpu_nanos();
-        let attributes: Vec<&[u8]> = drafts.iter().map(|(_, octets)| octets.as_slice()).collect();
-        let outcome = sign_checked(&self.source, session, public, &attributes);
-        let cpu_nanos = thread_cpu_nanos().saturating_sub(before);
-        let made = outcome.made.into_iter().filter_map(|(index, value)| {
-            let (number, attributes) = drafts.get_mut(index)?;
-            Some(Made {
-                number: *number,
-                attributes: std::mem::take(attributes),
-                value,
-            })
-        });
-        engine.answer(*place, epoch, made.collect(), cpu_nanos);
-        outcome.error.map_or(Ok(()), Err)
+        let mut before = thread_cpu_nanos();
+        // Nothing is asked of the drafts any more: the attributes go with the signatures.
+        let octets: Vec<Vec<u8>> = drafts.iter().map(|(_, octets)| octets.clone()).collect();
+        let octets: Vec<&[u8]> = octets.iter().map(Vec::as_slice).collect();
+        let release = |checked: Checked| {
+            let made = checked.into_iter().filter_map(|(index, value)| {
+                let (number, attributes) = drafts.get_mut(index)?;
+                Some(Made {
+                    number: *number,
+                    attributes: std::mem::take(attributes),
+                    value,
+                })
+            });
+            let now = thread_cpu_nanos();
+            engine.answer(*place, epoch, made.collect(), now.saturating_sub(before));
+            before = now;
+        };
+        sign_checked(&self.source, session, public, &octets, release)
     }
 }
 

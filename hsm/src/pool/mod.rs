@@ -25,8 +25,8 @@ use ceralacca_core::smime::SigningCertificate;
 use engine::Engine;
 pub(crate) use engine::{Feed, Made, Step};
 pub(crate) use local::{Pauses, Seat, drafted};
+pub(crate) use session::{Checked, capacity, portion, probe, sign_checked, thread_cpu_nanos};
 pub use session::{SessionSource, SigningSession};
-pub(crate) use session::{probe, sign_checked, thread_cpu_nanos};
 
 use self::batch::Batch;
 use crate::error::HsmError;

@@ -3,8 +3,8 @@
 
 use super::LANES;
 use super::lanes::{
-    Lanes, Limb, Modulus, PRODUCT_LIMBS_MAX, Product, all, broadcast, carry, choose, equal, minus,
-    multiplied, plus, product, reduced, squared,
+    Lanes, Modulus, PRODUCT_LIMBS_MAX, Product, all, below, broadcast, carry, choose, equal,
+    gather, minus, multiplied, plus, product, reduced, spread, squared,
 };
 use super::locked::{Locked, Plain};
 use super::numbers::{self, Number};
@@ -120,34 +120,19 @@ impl<const K: usize> CrtKey<K> {
     /// The processor has AVX-512 F and IFMA.
     #[target_feature(enable = "avx512f,avx512ifma")]
     pub(super) unsafe fn apply(&self, work: &mut Workspace<K>, encoded: &mut [Vec<u8>; LANES]) {
-        let mut limbs = [[0_u64; LANES]; PRODUCT_LIMBS_MAX];
-        let mut spread = [0; PRODUCT_LIMBS_MAX];
-        for (lane, octets) in encoded.iter().enumerate() {
-            spread.fill(0);
-            numbers::spread(octets, &mut spread);
-            for (limb, value) in limbs.iter_mut().zip(&spread) {
-                limb[lane] = *value;
-            }
-        }
-        let (low, high) = limbs.split_at(K);
+        let t = &mut work.product;
+        spread(encoded, t.get_mut(..2 * K).unwrap_or_default());
+        let (low, high) = t.split_at(K);
         for (place, limb) in work.low.iter_mut().zip(low) {
-            *place = gathered(*limb);
+            *place = *limb;
         }
         for (place, limb) in work.high.iter_mut().zip(high) {
-            *place = gathered(*limb);
+            *place = *limb;
         }
         let mod_q = self.q.power(self.windows, work);
         let mod_p = self.p.power(self.windows, work);
         self.recombine(&mod_p, &mod_q, &mut work.product);
-        for (limb, sum) in limbs.iter_mut().zip(&work.product) {
-            *limb = scattered(*sum);
-        }
-        for (lane, octets) in encoded.iter_mut().enumerate() {
-            for (value, limb) in spread.iter_mut().zip(&limbs) {
-                *value = limb[lane];
-            }
-            numbers::gather(spread.get(..2 * K).unwrap_or_default(), octets);
-        }
+        gather(work.product.get(..2 * K).unwrap_or_default(), encoded);
     }
 
     /// Garner: q times ((mod_p − mod_q) / q modulo p), plus mod_q.
@@ -168,20 +153,6 @@ impl<const K: usize> CrtKey<K> {
         }
         carry(t.get_mut(..2 * K).unwrap_or_default());
     }
-}
-
-/// A number below twice `modulus`, brought below it.
-#[target_feature(enable = "avx512f,avx512ifma")]
-fn below<const K: usize>(number: &Lanes<K>, modulus: &Number<K>) -> Lanes<K> {
-    let mut less = *number;
-    for (limb, m) in less.iter_mut().zip(modulus) {
-        *limb = minus(*limb, all(*m));
-    }
-    let negative = carry(&mut less);
-    for (limb, same) in less.iter_mut().zip(number) {
-        *limb = choose(negative, *same, *limb);
-    }
-    less
 }
 
 impl<const K: usize> Prime<K> {
@@ -234,16 +205,4 @@ fn chosen<const K: usize>(powers: &[Lanes<K>; POWERS], window: u8) -> Lanes<K> {
         }
     }
     result
-}
-
-#[target_feature(enable = "avx512f,avx512ifma")]
-fn gathered(lanes: [u64; LANES]) -> Limb {
-    // SAFETY: both are 64 octets, and any octets are a value of either.
-    unsafe { std::mem::transmute::<[u64; LANES], Limb>(lanes) }
-}
-
-#[target_feature(enable = "avx512f,avx512ifma")]
-fn scattered(limb: Limb) -> [u64; LANES] {
-    // SAFETY: as above.
-    unsafe { std::mem::transmute::<Limb, [u64; LANES]>(limb) }
 }

@@ -1,20 +1,14 @@
 //! A private key in the form that the lanes use.
 
-use aws_lc_rs::digest::{SHA256, digest};
 use ceralacca_core::smime::der::{Element, Reader, tag};
 use zeroize::Zeroize;
 
 #[cfg(target_arch = "x86_64")]
 use super::crt::{CrtKey, Parts, Workspace};
+use super::encoding::encoded;
 use super::locked::Locked;
 use super::{LANES, is_supported};
 use crate::error::HsmError;
-
-/// `DigestInfo` of SHA-256 before the digest itself (RFC 8017 §9.2, note 1).
-const SHA256_INFO: [u8; 19] = [
-    0x30, 0x31, 0x30, 0x0d, 0x06, 0x09, 0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x02, 0x01, 0x05,
-    0x00, 0x04, 0x20,
-];
 
 /// A private key of RSA-2048, 3072 or 4096, with two primes of half its length.
 pub struct VectorKey {
@@ -93,25 +87,10 @@ impl VectorKey {
         let mut encoded: [Vec<u8>; LANES] = std::array::from_fn(|lane| {
             // Idle lanes do what the first one does.
             let message = messages.get(lane).or(messages.first());
-            self.encoded(message.copied().unwrap_or_default())
+            encoded(message.copied().unwrap_or_default(), self.length)
         });
         self.apply(work, &mut encoded);
         encoded.into_iter().take(messages.len()).collect()
-    }
-
-    /// EMSA-PKCS1-v1_5 (RFC 8017 §9.2).
-    fn encoded(&self, message: &[u8]) -> Vec<u8> {
-        let hash = digest(&SHA256, message);
-        let tail = SHA256_INFO.len() + hash.as_ref().len();
-        let mut encoded = vec![0xff; self.length];
-        encoded[0] = 0;
-        encoded[1] = 1;
-        let separator = self.length - tail - 1;
-        encoded[separator] = 0;
-        let info = separator + 1;
-        encoded[info..info + SHA256_INFO.len()].copy_from_slice(&SHA256_INFO);
-        encoded[info + SHA256_INFO.len()..].copy_from_slice(hash.as_ref());
-        encoded
     }
 
     #[allow(unsafe_code)]

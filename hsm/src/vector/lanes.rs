@@ -1,6 +1,8 @@
 //! Arithmetic on eight numbers at once: limb `j` of all of them is vector `j`. Limbs that go in have 52 bits;
 //! sums in between have up to 60. Every function needs AVX-512 F and IFMA.
 
+#![allow(unsafe_code)]
+
 use std::arch::x86_64::{
     __m512i, _mm512_add_epi64, _mm512_and_si512, _mm512_andnot_si512, _mm512_madd52hi_epu64,
     _mm512_madd52lo_epu64, _mm512_or_si512, _mm512_set1_epi64, _mm512_setzero_si512,
@@ -9,7 +11,8 @@ use std::arch::x86_64::{
 
 use seq_macro::seq;
 
-use super::numbers::{LIMB_MASK, Number};
+use super::LANES;
+use super::numbers::{self, LIMB_MASK, Number};
 
 /// One limb of eight numbers.
 pub(super) type Limb = __m512i;
@@ -231,4 +234,53 @@ pub(super) fn multiplied<const K: usize>(
 pub(super) fn squared<const K: usize>(t: &mut Product, a: &Lanes<K>, m: &Modulus<K>) -> Lanes<K> {
     square(t, a);
     reduced(t, m)
+}
+
+/// A number below twice `modulus`, brought below it.
+#[target_feature(enable = "avx512f,avx512ifma")]
+pub(super) fn below<const K: usize>(number: &Lanes<K>, modulus: &Number<K>) -> Lanes<K> {
+    let mut less = *number;
+    for (limb, m) in less.iter_mut().zip(modulus) {
+        *limb = minus(*limb, all(*m));
+    }
+    let negative = carry(&mut less);
+    for (limb, same) in less.iter_mut().zip(number) {
+        *limb = choose(negative, *same, *limb);
+    }
+    less
+}
+
+/// Numbers in octets, the highest first, over the limbs of their lanes.
+#[target_feature(enable = "avx512f,avx512ifma")]
+pub(super) fn spread(octets: &[Vec<u8>; LANES], limbs: &mut [Limb]) {
+    let mut values = [[0_u64; LANES]; PRODUCT_LIMBS_MAX];
+    let mut of_lane = [0; PRODUCT_LIMBS_MAX];
+    for (lane, octets) in octets.iter().enumerate() {
+        of_lane.fill(0);
+        numbers::spread(octets, &mut of_lane);
+        for (limb, value) in values.iter_mut().zip(&of_lane) {
+            limb[lane] = *value;
+        }
+    }
+    for (limb, values) in limbs.iter_mut().zip(values) {
+        // SAFETY: both are 64 octets, and any octets are a value of either.
+        *limb = unsafe { std::mem::transmute::<[u64; LANES], Limb>(values) };
+    }
+}
+
+/// The way back; `octets` have the length that they keep.
+#[target_feature(enable = "avx512f,avx512ifma")]
+pub(super) fn gather(limbs: &[Limb], octets: &mut [Vec<u8>; LANES]) {
+    let mut values = [[0_u64; LANES]; PRODUCT_LIMBS_MAX];
+    for (values, limb) in values.iter_mut().zip(limbs) {
+        // SAFETY: as above.
+        *values = unsafe { std::mem::transmute::<Limb, [u64; LANES]>(*limb) };
+    }
+    let mut of_lane = [0; PRODUCT_LIMBS_MAX];
+    for (lane, octets) in octets.iter_mut().enumerate() {
+        for (value, limb) in of_lane.iter_mut().zip(&values) {
+            *value = limb[lane];
+        }
+        numbers::gather(of_lane.get(..limbs.len()).unwrap_or_default(), octets);
+    }
 }

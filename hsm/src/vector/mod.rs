@@ -15,11 +15,15 @@
 //! *Constant time.* No branch and no address depends on a secret: windows of the exponent choose from the table
 //! by masks over all of it, the last subtraction by a mask. Keys and everything derived from them live in
 //! locked pages that no core dump has and that are wiped (`locked`). Every signature is checked with the
-//! public key before it is released, by another library ([`crate::pool`]): a fault in here costs a signature,
-//! never the key.
+//! public key before it is released ([`crate::pool`]): a fault in here costs a signature, never the key.
+//!
+//! The lanes check signatures of any signer too, eight at a time (`check`).
 
+#[cfg_attr(not(target_arch = "x86_64"), path = "uncheck.rs")]
+mod check;
 #[cfg(target_arch = "x86_64")]
 mod crt;
+mod encoding;
 mod key;
 #[cfg(target_arch = "x86_64")]
 mod lanes;
@@ -29,6 +33,7 @@ mod signer;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use check::{Claim, VectorCheck};
 pub use key::VectorKey;
 pub(crate) use signer::source;
 pub use signer::{VectorSigner, words};

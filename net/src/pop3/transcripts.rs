@@ -1,135 +1,32 @@
 //! Transcripts: what a client writes and what it is answered, through the real machine, the real
 //! decisions of the owner and the real view, with bodies in a map.
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
-use ceralacca_core::address::{Address, Domain};
-use ceralacca_core::blob::BlobRef;
-use ceralacca_core::instant::Instant;
-use ceralacca_core::journal::Partition;
+use ceralacca_core::address::Address;
 use ceralacca_core::limits;
 use ceralacca_core::login::Refusal;
-use ceralacca_core::mailbox::{
-    Content, FlagAction, FlagName, Flags, FolderId, Keeping, MailboxId, birth_folders,
-    decide_keeping,
-};
-use ceralacca_core::owner::{CommandError, MailboxOrder, Outcome};
-use ceralacca_core::proof::Durable;
-use ceralacca_core::registry::{Holder, HolderKind, MailboxRow, MailboxState, OrdinaryPolicy};
-use ceralacca_core::view::{Row, View, apply};
+use ceralacca_core::mailbox::{FlagAction, FlagName, Flags, FolderId};
+use ceralacca_core::owner::{MailboxOrder, Outcome};
+use ceralacca_core::registry::MailboxState;
 
 use super::codec::{Line, Lines};
-use super::maildrop::Maildrops;
 use super::session::{Answer, Session, Step};
 use super::settings::Settings;
-use crate::imap::message::{Octets, ReadError, Store, Summaries};
+use crate::house::{BOX, House, NOW};
 
-const NOW: i64 = 1_795_321_140_000;
-const BOX: MailboxId = MailboxId(7);
 const INBOX: FolderId = FolderId::INBOX;
 
 /// One mailbox, `anna@pec.test`, password `segreto`.
-#[derive(Default)]
-struct House {
-    view: View,
-    bodies: Mutex<HashMap<Content, Arc<Vec<u8>>>>,
-    maildrops: Arc<Maildrops>,
-    keeping: Keeping,
-    summaries: Summaries,
-    owner_is_busy: bool,
-    state: Option<MailboxState>,
-}
-
-struct Shelf(Arc<House>);
-
-impl Store for Shelf {
-    fn view(&self) -> &View {
-        &self.0.view
-    }
-
-    fn summaries(&self) -> &Summaries {
-        &self.0.summaries
-    }
-
-    fn now(&self) -> Instant {
-        Instant::from_millis(NOW)
-    }
-
-    fn open(&self, content: Content) -> Result<Arc<dyn Octets>, ReadError> {
-        let bodies = self.0.bodies.lock().expect("no panic before");
-        let body = bodies.get(&content).ok_or(ReadError::Short(0))?;
-        Ok(Arc::new(body.to_vec()))
-    }
-}
-
-fn row(state: MailboxState) -> MailboxRow {
-    let domain = Domain::parse("pec.test").expect("a domain");
-    MailboxRow {
-        id: BOX,
-        partition: Partition(1),
-        address: Address::of("anna", &domain).expect("an address"),
-        holder: Holder {
-            kind: HolderKind::Person,
-            name: "Anna".to_owned(),
-            tax_code: None,
-            contacts: Vec::new(),
-            documents: Vec::new(),
-        },
-        password: None,
-        state,
-        quota: 10_000_000,
-        created: Instant::from_millis(NOW),
-        changes: 1,
-        ordinary: OrdinaryPolicy::Reject,
-        receipt_type: None,
-        service: false,
-        access: Default::default(),
-    }
+fn empty(state: MailboxState) -> House {
+    House::new(Address::parse("anna@pec.test").expect("an address"), state)
 }
 
 impl House {
-    fn new() -> Self {
-        let house = Self::default();
-        let folders = birth_folders(Instant::from_millis(NOW)).into_iter();
-        let folders = folders.map(|(id, row)| Row::Folder(BOX, id, Some(row)));
-        let mailbox = Row::Mailbox(Box::new(row(MailboxState::Active)));
-        house.view.publish(std::iter::once(mailbox).chain(folders));
-        house
-    }
-
     fn with(messages: &[&str]) -> Arc<Self> {
-        let house = Self::new();
+        let house = empty(MailboxState::Active);
         messages.iter().for_each(|message| house.deliver(message));
         Arc::new(house)
-    }
-
-    fn order(&self, order: MailboxOrder) -> Result<Outcome, CommandError> {
-        if self.owner_is_busy {
-            return Err(CommandError::Busy);
-        }
-        let now = Instant::from_millis(NOW);
-        let (records, outcome) = decide_keeping(&self.view, BOX, order, now, self.keeping)?;
-        self.view.publish(records.iter().flat_map(apply));
-        Ok(outcome)
-    }
-
-    fn deliver(&self, message: &str) {
-        let mut bodies = self.bodies.lock().expect("no panic before");
-        let content = Content::Whole(BlobRef {
-            segment: 1,
-            offset: bodies.len() as u64,
-            length: message.len() as u64,
-        });
-        bodies.insert(content, Arc::new(message.as_bytes().to_vec()));
-        self.order(MailboxOrder::Append {
-            folder: INBOX,
-            flags: Vec::new(),
-            internal_date: None,
-            content: Durable::after_sync(content),
-            size: message.len() as u64,
-        })
-        .expect("there is room");
     }
 
     fn uids(&self) -> Vec<u32> {
@@ -156,10 +53,13 @@ impl Client {
         let settings = Settings {
             host: "mail.pec.test".to_owned(),
         };
-        let store = Arc::new(Shelf(Arc::clone(house)));
         let mut client = Self {
             house: Arc::clone(house),
-            session: Session::new(store, Arc::clone(&house.maildrops), &settings),
+            session: Session::new(
+                Arc::clone(house) as _,
+                Arc::clone(&house.maildrops),
+                &settings,
+            ),
             is_closed: false,
             most: 0,
         };
@@ -206,9 +106,11 @@ impl Client {
                     Step::List | Step::Fetch => self.session.resume(Answer::Go),
                     Step::Verify { name, password } => {
                         let is_right = name == "anna@pec.test" && *password == b"segreto";
-                        let state = self.house.state.unwrap_or(MailboxState::Active);
-                        let is_right = is_right && state != MailboxState::Closed;
-                        let row = is_right.then(|| Arc::new(row(state)));
+                        let row = self
+                            .house
+                            .view
+                            .mailbox(BOX)
+                            .filter(|row| is_right && row.state != MailboxState::Closed);
                         self.session
                             .resume(Answer::Verified(row.ok_or(Refusal::Wrong)))
                     }
@@ -342,7 +244,7 @@ fn the_snapshot_stays_whatever_others_do() {
 
 #[test]
 fn ac_13_what_is_deleted_is_kept_and_comes_back_under_a_new_uid() {
-    let mut house = House::new();
+    let mut house = empty(MailboxState::Active);
     house.keeping.removed = true;
     house.deliver(ONE);
     house.deliver(TWO);
@@ -366,22 +268,18 @@ fn ac_13_what_is_deleted_is_kept_and_comes_back_under_a_new_uid() {
     assert!(client.say("RETR 2").contains("primo"));
     client.say("DELE 2");
     client.say("QUIT");
-    let purge = |at| {
-        house.order(MailboxOrder::Purge {
-            before: Instant::from_millis(at),
-        })
-    };
+    let purge = |before| house.order(MailboxOrder::Purge { before });
     assert_eq!(purge(NOW), Ok(Outcome::Already), "the term is not over");
     assert_eq!(house.kept(), [3]);
-    assert_eq!(purge(NOW + 1), Ok(Outcome::Again));
+    assert_eq!(purge(NOW.plus_millis(1)), Ok(Outcome::Again));
     assert_eq!(house.kept(), [0; 0]);
 }
 
 #[test]
 fn an_update_that_fails_says_so_and_leaves_everything() {
-    let mut house = House::new();
+    let mut house = empty(MailboxState::Active);
     house.deliver(ONE);
-    house.owner_is_busy = true;
+    house.is_busy = true;
     let house = Arc::new(house);
     let mut client = Client::open(&house);
     client.say("DELE 1");
@@ -447,12 +345,8 @@ fn se_10_wrong_passwords_look_alike_and_end_the_connection() {
 
 #[test]
 fn dp_10_a_suspended_mailbox_is_read_and_a_closed_one_is_not() {
-    let mut house = House::new();
-    house.state = Some(MailboxState::Suspended);
-    drop(Client::open(&Arc::new(house)));
-    let mut house = House::new();
-    house.state = Some(MailboxState::Closed);
-    let mut client = Client::connect(&Arc::new(house));
+    drop(Client::open(&Arc::new(empty(MailboxState::Suspended))));
+    let mut client = Client::connect(&Arc::new(empty(MailboxState::Closed)));
     client.say("USER anna@pec.test");
     assert!(client.say("PASS segreto").starts_with("-ERR [AUTH]"));
 }

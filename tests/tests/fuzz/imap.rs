@@ -1,31 +1,23 @@
 //! The IMAP machine as a function without sockets: any input, in any pieces, ends in the same answers,
 //! without panic and in bounded memory.
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use ceralacca_core::address::Address;
-use ceralacca_core::blob::BlobRef;
-use ceralacca_core::instant::Instant;
-use ceralacca_core::journal::Partition;
 use ceralacca_core::limits;
 use ceralacca_core::login::Refusal;
-use ceralacca_core::mailbox::{Content, FolderId, MailboxId, birth_folders, decide};
-use ceralacca_core::owner::{CommandError, MailboxOrder, Outcome};
-use ceralacca_core::proof::Durable;
-use ceralacca_core::registry::{Holder, HolderKind, MailboxRow, MailboxState, OrdinaryPolicy};
+use ceralacca_core::mailbox::FolderId;
+use ceralacca_core::registry::MailboxState;
+use ceralacca_core::view::Row;
 use ceralacca_core::view::marks::Marks;
-use ceralacca_core::view::{Row, View, apply};
+use ceralacca_net::house::{BOX, House};
 use ceralacca_net::imap::codec::{Input, Reader};
-use ceralacca_net::imap::message::{Octets, ReadError, Store, Summaries};
 use ceralacca_net::imap::session::{Answer, Session, SpoolRefusal, Step};
 use ceralacca_net::imap::settings::Settings;
 use ceralacca_tests::seed::storm;
 
 use crate::corpus;
 
-const BOX: MailboxId = MailboxId(7);
-const NOW: i64 = 1_795_321_140_000;
 const MESSAGES: [&str; 3] = [
     "From: A <a@b.test>\r\nSubject: CONSEGNA: x\r\nMessage-ID: <1@b.test>\r\n\
      X-Ricevuta: avvenuta-consegna\r\nX-Riferimento-Message-ID: <opec1@b.test>\r\n\
@@ -37,108 +29,15 @@ const MESSAGES: [&str; 3] = [
 /// Pieces of an answer and letters of one command that are followed: more would be a loop without end.
 const STEPS_MAX: usize = 200_000;
 
-/// A mailbox in memory: the owner's decisions, bodies in a map.
-#[derive(Default)]
-struct House {
-    view: View,
-    bodies: Mutex<HashMap<Content, Arc<Body>>>,
-    summaries: Summaries,
-}
-
-struct Body(Vec<u8>);
-
-struct Shelf(Arc<House>);
-
-impl Store for Shelf {
-    fn view(&self) -> &View {
-        &self.0.view
-    }
-
-    fn summaries(&self) -> &Summaries {
-        &self.0.summaries
-    }
-
-    fn now(&self) -> Instant {
-        Instant::from_millis(NOW)
-    }
-
-    fn open(&self, content: Content) -> Result<Arc<dyn Octets>, ReadError> {
-        let body = self.0.bodies.lock().unwrap().get(&content).cloned();
-        Ok(body.ok_or(ReadError::Short(0))?)
-    }
-}
-
-impl Octets for Body {
-    fn read_at(&self, at: u64, into: &mut [u8]) -> Result<usize, ReadError> {
-        let rest = self.0.get(at as usize..).unwrap_or_default();
-        let n = rest.len().min(into.len());
-        into[..n].copy_from_slice(&rest[..n]);
-        Ok(n)
-    }
-}
-
-impl House {
-    fn new() -> Arc<Self> {
-        let house = Self::default();
-        let row = MailboxRow {
-            id: BOX,
-            partition: Partition(1),
-            address: Address::parse("u@pec.test").unwrap(),
-            holder: Holder {
-                kind: HolderKind::Person,
-                name: "U".to_owned(),
-                tax_code: None,
-                contacts: Vec::new(),
-                documents: Vec::new(),
-            },
-            password: None,
-            state: MailboxState::Active,
-            quota: 1_000_000,
-            created: Instant::from_millis(NOW),
-            ordinary: OrdinaryPolicy::Reject,
-            receipt_type: None,
-            service: false,
-            access: Default::default(),
-            changes: 1,
-        };
-        let folders = birth_folders(Instant::from_millis(NOW)).into_iter();
-        let folders = folders.map(|(id, row)| Row::Folder(BOX, id, Some(row)));
-        let rows = std::iter::once(Row::Mailbox(Box::new(row))).chain(folders);
-        house.view.publish(rows);
-        for message in MESSAGES {
-            let order = MailboxOrder::Append {
-                folder: FolderId::INBOX,
-                flags: Vec::new(),
-                internal_date: None,
-                content: house.keep(message.as_bytes()),
-                size: message.len() as u64,
-            };
-            house.order(order).unwrap();
-        }
-        // The first is marked, the others are not yet.
-        let marks = Marks::of(MESSAGES[0].as_bytes());
-        house
-            .view
-            .publish([Row::Marks(BOX, FolderId::INBOX, 1, marks)]);
-        Arc::new(house)
-    }
-
-    fn order(&self, order: MailboxOrder) -> Result<Outcome, CommandError> {
-        let (records, outcome) = decide(&self.view, BOX, order, Instant::from_millis(NOW))?;
-        self.view.publish(records.iter().flat_map(apply));
-        Ok(outcome)
-    }
-
-    fn keep(&self, body: &[u8]) -> Durable<Content> {
-        let mut bodies = self.bodies.lock().unwrap();
-        let content = Content::Whole(BlobRef {
-            segment: 1,
-            offset: bodies.len() as u64,
-            length: body.len() as u64,
-        });
-        bodies.insert(content, Arc::new(Body(body.to_vec())));
-        Durable::after_sync(content)
-    }
+fn house() -> Arc<House> {
+    let address = Address::parse("u@pec.test").unwrap();
+    let house = House::new(address, MailboxState::Active);
+    MESSAGES.iter().for_each(|message| house.deliver(message));
+    // The first is marked, the others are not yet.
+    let marks = Marks::of(MESSAGES[0].as_bytes());
+    let marks = Row::Marks(BOX, FolderId::INBOX, 1, marks);
+    house.view.publish([marks]);
+    Arc::new(house)
 }
 
 /// A rim without a socket.
@@ -158,11 +57,10 @@ impl Player {
             host: "mail.pec.test".to_owned(),
             message_bytes_max: 4096,
         };
-        let house = House::new();
-        let store = Arc::new(Shelf(Arc::clone(&house)));
+        let house = house();
         Self {
+            session: Session::new(house.clone(), Arc::new(settings)),
             house,
-            session: Session::new(store, Arc::new(settings)),
             reader: Reader::default(),
             step: Step::Read,
             body: Vec::new(),

@@ -3,16 +3,12 @@
 
 use std::sync::Arc;
 
-use ceralacca_core::blob::BlobRef;
-use ceralacca_core::instant::Instant;
+use ceralacca_core::address::Address;
 use ceralacca_core::login::Refusal;
-use ceralacca_core::mailbox::{
-    Content, Flags, FolderId, FolderRow, MailboxId, MessageRow, birth_folders,
-};
+use ceralacca_core::mailbox::FolderId;
 use ceralacca_core::owner::{MailboxOrder, Outcome};
-use ceralacca_core::view::View;
-use ceralacca_core::view::row::Row;
-use ceralacca_net::imap::message::{Octets, ReadError, Store, Summaries};
+use ceralacca_core::registry::MailboxState;
+use ceralacca_net::house::{BOX, House};
 use ceralacca_net::pop3::codec::{Line, Lines};
 use ceralacca_net::pop3::maildrop::Maildrops;
 use ceralacca_net::pop3::session::{Answer, Session, Step};
@@ -21,75 +17,13 @@ use ceralacca_tests::seed::storm;
 
 use crate::corpus;
 
-const BOX: MailboxId = MailboxId(1);
-const MESSAGES: [&[u8]; 3] = [
-    b"Subject: a\r\n\r\n.\r\n..b\r\n",
-    b"",
-    b"no header\n.\n.\r\n.",
-];
+const MESSAGES: [&str; 3] = ["Subject: a\r\n\r\n.\r\n..b\r\n", "", "no header\n.\n.\r\n."];
 
-struct Shelf(View, Summaries);
-
-struct Body(&'static [u8]);
-
-impl Octets for Body {
-    fn read_at(&self, at: u64, into: &mut [u8]) -> Result<usize, ReadError> {
-        let rest = self
-            .0
-            .get(usize::try_from(at).unwrap()..)
-            .unwrap_or_default();
-        let length = rest.len().min(into.len());
-        into[..length].copy_from_slice(&rest[..length]);
-        Ok(length)
-    }
-}
-
-impl Store for Shelf {
-    fn view(&self) -> &View {
-        &self.0
-    }
-
-    fn summaries(&self) -> &Summaries {
-        &self.1
-    }
-
-    fn now(&self) -> Instant {
-        Instant::from_millis(1_795_000_000_000)
-    }
-
-    fn open(&self, content: Content) -> Result<Arc<dyn Octets>, ReadError> {
-        let Content::Whole(blob) = content else {
-            return Err(ReadError::Short(0));
-        };
-        Ok(Arc::new(Body(
-            MESSAGES[usize::try_from(blob.offset).unwrap()],
-        )))
-    }
-}
-
-fn shelf() -> Shelf {
-    let view = View::default();
-    let now = Instant::from_millis(1_795_000_000_000);
-    let inbox: (FolderId, FolderRow) = birth_folders(now).remove(0);
-    view.publish([Row::Folder(BOX, inbox.0, Some(inbox.1))]);
-    view.publish((1..).zip(MESSAGES).map(|(uid, message)| {
-        let blob = BlobRef {
-            segment: 1,
-            offset: u64::from(uid - 1),
-            length: message.len() as u64,
-        };
-        let row = MessageRow {
-            uid,
-            modseq: 1,
-            flags: Flags::default(),
-            content: Content::Whole(blob),
-            size: message.len() as u64,
-            internal_date: now,
-            saved: None,
-        };
-        Row::Message(BOX, FolderId::INBOX, row)
-    }));
-    Shelf(view, Summaries::default())
+fn house() -> Arc<House> {
+    let address = Address::parse("u@pec.test").unwrap();
+    let house = House::new(address, MailboxState::Active);
+    MESSAGES.iter().for_each(|message| house.deliver(message));
+    Arc::new(house)
 }
 
 /// What was said, and what was removed.
@@ -100,11 +34,12 @@ struct Done {
     closed: bool,
 }
 
-/// Plays the rim: one name has one password, every order is obeyed. Input comes in pieces.
-fn play(store: &Arc<Shelf>, input: &[u8], piece: usize) -> Done {
+/// Plays the rim: one name has one password, every order is answered as if it were obeyed. Input comes in
+/// pieces.
+fn play(house: &Arc<House>, input: &[u8], piece: usize) -> Done {
     let maildrops = Arc::new(Maildrops::default());
     let host = "mail.pec.test".to_owned();
-    let mut session = Session::new(store.clone(), maildrops.clone(), &Settings { host });
+    let mut session = Session::new(house.clone(), maildrops.clone(), &Settings { host });
     let mut lines = Lines::default();
     let mut done = Done {
         said: session.output(),
@@ -112,7 +47,6 @@ fn play(store: &Arc<Shelf>, input: &[u8], piece: usize) -> Done {
         closed: false,
     };
     let (mut at, mut arrived) = (0, 0);
-    let row = super::mailbox_row(BOX);
     while !done.closed {
         let (used, line) = lines.next(&input[at..arrived]);
         assert!(used <= arrived - at, "more taken than was there");
@@ -137,7 +71,7 @@ fn play(store: &Arc<Shelf>, input: &[u8], piece: usize) -> Done {
                 Step::List | Step::Fetch => session.resume(Answer::Go),
                 Step::Verify { name, password } => {
                     let is_right = name == "u@pec.test" && *password == b"x";
-                    let row = is_right.then(|| row.clone());
+                    let row = house.view.mailbox(BOX).filter(|_| is_right);
                     session.resume(Answer::Verified(row.ok_or(Refusal::Wrong)))
                 }
                 Step::Order(mailbox, MailboxOrder::Remove { folder, uids }) => {
@@ -156,11 +90,11 @@ fn play(store: &Arc<Shelf>, input: &[u8], piece: usize) -> Done {
 
 #[test]
 fn pop3_lines_are_answered_and_only_dele_with_quit_removes() {
-    let store = Arc::new(shelf());
+    let house = house();
     storm("pop3", &corpus("pop3"), |input| {
-        let whole = play(&store, input, input.len().max(1));
+        let whole = play(&house, input, input.len().max(1));
         for piece in [1, 3, 64] {
-            assert_eq!(play(&store, input, piece), whole, "in pieces of {piece}");
+            assert_eq!(play(&house, input, piece), whole, "in pieces of {piece}");
         }
         assert!(whole.said.starts_with(b"+OK "));
         assert!(whole.said.ends_with(b"\r\n"));

@@ -59,16 +59,6 @@ pub fn read_range(octets: &dyn Octets, range: Range<u64>) -> Result<Vec<u8>, Rea
 pub(crate) mod tests {
     use super::*;
 
-    impl Octets for Vec<u8> {
-        fn read_at(&self, at: u64, into: &mut [u8]) -> Result<usize, ReadError> {
-            let rest = self.get(at as usize..).unwrap_or_default();
-            // Short reads, as a disk may give.
-            let n = rest.len().min(into.len()).min(4000);
-            into[..n].copy_from_slice(&rest[..n]);
-            Ok(n)
-        }
-    }
-
     #[test]
     fn ranges_are_read_whole_or_not() {
         let octets = vec![7; 10_000];

@@ -59,13 +59,13 @@ fn wrong_passwords_are_counted_and_end_the_connection() {
 
 #[test]
 fn dp_10_a_suspended_mailbox_can_be_read_and_a_closed_one_not() {
-    let mut client = Client::connect(&House::new(MailboxState::Suspended));
+    let mut client = Client::connect(&house_in(MailboxState::Suspended));
     assert!(
         client
             .say("a LOGIN anna@pec.test segreto\r\n")
             .contains("a OK")
     );
-    let mut client = Client::connect(&House::new(MailboxState::Closed));
+    let mut client = Client::connect(&house_in(MailboxState::Closed));
     assert!(
         client
             .say("a LOGIN anna@pec.test segreto\r\n")

@@ -1,24 +1,18 @@
 //! Transcripts: what a client writes and what it is answered, through the real machine, the real
 //! decisions of the owner and the real view, with bodies in a map.
 
-use std::collections::HashMap;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
-use ceralacca_core::address::{Address, Domain};
-use ceralacca_core::blob::BlobRef;
-use ceralacca_core::instant::Instant;
-use ceralacca_core::journal::Partition;
+use ceralacca_core::address::Address;
 use ceralacca_core::limits;
 use ceralacca_core::login::Refusal;
-use ceralacca_core::mailbox::{Content, FolderId, MailboxId, birth_folders, decide};
-use ceralacca_core::owner::{CommandError, MailboxOrder, Outcome};
-use ceralacca_core::proof::Durable;
-use ceralacca_core::registry::{Holder, HolderKind, MailboxRow, MailboxState};
-use ceralacca_core::view::{Row, View, apply};
+use ceralacca_core::mailbox::FolderId;
+use ceralacca_core::registry::MailboxState;
+use ceralacca_core::view::Row;
 
+use crate::house::{BOX, House};
 use crate::imap::codec::{Input, Reader};
-use crate::imap::message::{Octets, ReadError, Store, Summaries};
 use crate::imap::session::{Answer, Session, SpoolRefusal, Step};
 use crate::imap::settings::Settings;
 
@@ -36,118 +30,6 @@ mod qresync;
 mod rev2;
 mod search;
 mod select;
-
-const NOW: i64 = 1_795_321_140_000;
-const BOX: MailboxId = MailboxId(7);
-
-/// One mailbox, `anna@pec.test`, password `segreto`.
-#[derive(Default)]
-struct House {
-    view: View,
-    bodies: Mutex<HashMap<Content, Arc<Vec<u8>>>>,
-    next: AtomicU64,
-    summaries: Summaries,
-    /// Bodies that were looked into.
-    opened: AtomicU64,
-}
-
-struct Shelf(Arc<House>);
-
-impl Store for Shelf {
-    fn view(&self) -> &View {
-        &self.0.view
-    }
-
-    fn summaries(&self) -> &Summaries {
-        &self.0.summaries
-    }
-
-    fn now(&self) -> Instant {
-        Instant::from_millis(NOW)
-    }
-
-    fn open(&self, content: Content) -> Result<Arc<dyn Octets>, ReadError> {
-        self.0.opened.fetch_add(1, Ordering::Relaxed);
-        let bodies = self.0.bodies.lock().expect("no panic before");
-        let body = bodies.get(&content).cloned().ok_or(ReadError::Short(0))?;
-        Ok(body)
-    }
-}
-
-impl Octets for Arc<Vec<u8>> {
-    fn read_at(&self, at: u64, into: &mut [u8]) -> Result<usize, ReadError> {
-        (**self).read_at(at, into)
-    }
-}
-
-impl House {
-    fn new(state: MailboxState) -> Arc<Self> {
-        let house = Self::default();
-        let row = MailboxRow {
-            id: BOX,
-            partition: Partition(1),
-            address: Address::of("anna", &Domain::parse("pec.test").expect("a domain"))
-                .expect("ok"),
-            holder: Holder {
-                kind: HolderKind::Person,
-                name: "Anna".to_owned(),
-                tax_code: None,
-                contacts: Vec::new(),
-                documents: Vec::new(),
-            },
-            password: None,
-            state,
-            quota: 10_000_000,
-            created: Instant::from_millis(NOW),
-            ordinary: ceralacca_core::registry::OrdinaryPolicy::Reject,
-            receipt_type: None,
-            service: false,
-            access: Default::default(),
-            changes: 1,
-        };
-        let folders = birth_folders(Instant::from_millis(NOW));
-        let folders = folders
-            .into_iter()
-            .map(|(id, row)| Row::Folder(BOX, id, Some(row)));
-        house
-            .view
-            .publish(std::iter::once(Row::Mailbox(Box::new(row))).chain(folders));
-        Arc::new(house)
-    }
-
-    fn order(&self, order: MailboxOrder) -> Result<Outcome, CommandError> {
-        let (records, outcome) = decide(&self.view, BOX, order, Instant::from_millis(NOW))?;
-        self.view.publish(records.iter().flat_map(apply));
-        Ok(outcome)
-    }
-
-    fn keep(&self, body: &[u8]) -> Durable<Content> {
-        let offset = self.next.fetch_add(1, Ordering::Relaxed);
-        let length = body.len() as u64;
-        let content = Content::Whole(BlobRef {
-            segment: 1,
-            offset,
-            length,
-        });
-        let body = Arc::new(body.to_vec());
-        self.bodies
-            .lock()
-            .expect("no panic before")
-            .insert(content, body);
-        Durable::after_sync(content)
-    }
-
-    fn deliver(&self, message: &str) {
-        self.order(MailboxOrder::Append {
-            folder: FolderId::INBOX,
-            flags: Vec::new(),
-            internal_date: None,
-            content: self.keep(message.as_bytes()),
-            size: message.len() as u64,
-        })
-        .expect("there is room");
-    }
-}
 
 struct Client {
     house: Arc<House>,
@@ -168,10 +50,9 @@ impl Client {
             host: "mail.pec.test".to_owned(),
             message_bytes_max: 2_000_000,
         };
-        let store = Arc::new(Shelf(Arc::clone(house)));
         let mut client = Self {
             house: Arc::clone(house),
-            session: Session::new(store, Arc::new(settings)),
+            session: Session::new(Arc::clone(house) as _, Arc::new(settings)),
             reader: Reader::default(),
             step: Step::Read,
             body: Vec::new(),
@@ -281,8 +162,14 @@ impl Client {
     }
 }
 
+/// One mailbox, `anna@pec.test`, password `segreto`.
 fn house() -> Arc<House> {
-    House::new(MailboxState::Active)
+    house_in(MailboxState::Active)
+}
+
+fn house_in(state: MailboxState) -> Arc<House> {
+    let address = Address::parse("anna@pec.test").expect("an address");
+    Arc::new(House::new(address, state))
 }
 
 const MESSAGE: &str = "From: A <a@b.test>\r\nSubject: CONSEGNA: x\r\n\

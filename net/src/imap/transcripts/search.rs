@@ -10,7 +10,7 @@ impl House {
     /// Marks the messages of INBOX up to `upto`, as the marker does.
     fn mark(&self, upto: u32) {
         let folder = self.view.folder(BOX, FolderId::INBOX).expect("there");
-        let bodies = self.bodies.lock().expect("no panic before");
+        let bodies = self.bodies.lock();
         for (uid, row) in folder.messages.range(..=upto) {
             let body = &bodies[&row.content];
             let end = fields::header_end(body).unwrap_or(body.len());
