@@ -391,6 +391,10 @@ const _: () = assert!(MESSAGES_PER_RESTORE_MAX <= MESSAGES_PER_COPY_MAX);
 
 /// A blob segment is closed above this: reclaim copies at most so much at a time.
 pub const BLOB_SEGMENT_BYTES_MAX: u64 = 256 * MEGABYTE;
+/// Zeros that are laid ahead in a segment at a time, once it has as much: a sync of octets written over them
+/// changes nothing of the file itself and costs a third. What a stop leaves of them is lost room.
+pub const BLOB_GROUND_BYTES: u64 = 2 * MEGABYTE;
+const _: () = assert!(BLOB_SEGMENT_BYTES_MAX.is_multiple_of(BLOB_GROUND_BYTES));
 /// A body up to this goes with others into the common segment, a longer one into its own: the memory
 /// that storing one body takes.
 pub const BLOB_IN_MEMORY_BYTES_MAX: u64 = MEGABYTE;

@@ -4,6 +4,9 @@
 
 use std::fmt;
 
+use minicbor::{Decode, Decoder, Encode, Encoder};
+use smallvec::SmallVec;
+
 use crate::address::Domain;
 use crate::instant::Instant;
 use crate::limits;
@@ -42,21 +45,19 @@ impl fmt::Display for ClientMessageId {
 }
 
 /// The PEC identifier, without angle brackets: `[alphanumeric]@[provider's domain]`.
-#[derive(
-    Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, minicbor::Encode, minicbor::Decode,
-)]
-#[cbor(transparent)]
-pub struct Identifier(#[n(0)] String);
+///
+/// Its octets lie in the value itself, where the domain has up to 20: it is the key of everything that is
+/// open, copied and compared at every step, and neither should ask the memory of another thread.
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Identifier(SmallVec<[u8; 56]>);
 
 impl Identifier {
     /// Mints one: `c`, the home partition in two hexadecimal digits, the instant in milliseconds in
     /// twelve, then `random` (from the system's generator, drawn per message) in twenty.
     pub fn mint(home: u8, at: Instant, random: [u8; 10], domain: &Domain) -> Self {
         let random = data_encoding::HEXLOWER.encode(&random);
-        Self(format!(
-            "c{home:02x}{:012x}{random}@{domain}",
-            at.as_millis().max(0)
-        ))
+        let at = at.as_millis().max(0);
+        Self::of(&format!("c{home:02x}{at:012x}{random}@{domain}"))
     }
 
     /// Reads an identifier from certification data, ours or another provider's.
@@ -68,12 +69,12 @@ impl Identifier {
             && clean
                 .bytes()
                 .all(|b| b.is_ascii_graphic() && !matches!(b, b'<' | b'>'));
-        fits.then(|| Self(clean.to_owned()))
+        fits.then(|| Self::of(clean))
     }
 
     /// The home partition, when this identifier has the form that we mint.
     pub fn home(&self) -> Option<u8> {
-        let local = self.0.split('@').next()?;
+        let local = self.as_str().split('@').next()?;
         let digits = local.strip_prefix('c')?.get(..2)?;
         (local.len() == 35)
             .then(|| u8::from_str_radix(digits, 16).ok())
@@ -82,13 +83,40 @@ impl Identifier {
 
     /// Without angle brackets.
     pub fn as_str(&self) -> &str {
-        &self.0
+        // Made of a text, always.
+        std::str::from_utf8(&self.0).unwrap_or_default()
+    }
+
+    fn of(text: &str) -> Self {
+        Self(SmallVec::from_slice(text.as_bytes()))
     }
 }
 
 impl fmt::Display for Identifier {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        f.write_str(self.as_str())
+    }
+}
+
+impl fmt::Debug for Identifier {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Identifier({:?})", self.as_str())
+    }
+}
+
+impl<C> Encode<C> for Identifier {
+    fn encode<W: minicbor::encode::Write>(
+        &self,
+        to: &mut Encoder<W>,
+        _: &mut C,
+    ) -> Result<(), minicbor::encode::Error<W::Error>> {
+        to.str(self.as_str())?.ok()
+    }
+}
+
+impl<'b, C> Decode<'b, C> for Identifier {
+    fn decode(from: &mut Decoder<'b>, _: &mut C) -> Result<Self, minicbor::decode::Error> {
+        Ok(Self::of(from.str()?))
     }
 }
 

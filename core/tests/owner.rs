@@ -240,7 +240,7 @@ fn full_inbox(messages: u32) -> View {
             internal_date: SystemClock.now(),
             saved: None,
         };
-        Row::Message(mailbox, FolderId(1), message)
+        Row::Message(mailbox, FolderId(1), std::sync::Arc::new(message))
     }));
     view
 }

@@ -58,7 +58,7 @@ impl House {
     /// With the folders of its birth, empty.
     pub fn new(address: Address, state: MailboxState) -> Self {
         let house = Self::default();
-        let mailbox = Row::Mailbox(Box::new(mailbox(address, state)));
+        let mailbox = Row::Mailbox(Arc::new(mailbox(address, state)));
         let folders = birth_folders(NOW).into_iter();
         let folders = folders.map(|(id, row)| Row::Folder(BOX, id, Some(row)));
         house.view.publish(std::iter::once(mailbox).chain(folders));

@@ -1,6 +1,8 @@
 //! The octets of a blob segment, so that a segment explains itself: a segment header, then blobs, each
 //! a header and its content, padded to eight octets.
 
+use crate::limits;
+
 /// Octets of [`segment_header`].
 pub const SEGMENT_HEADER_BYTES: u64 = 32;
 /// Octets of [`blob_header`].
@@ -42,7 +44,39 @@ pub fn padding(length: u64) -> u64 {
     length.next_multiple_of(8) - length
 }
 
+/// Where zeros are to be laid next in a segment that is written up to `end` and has ground up to `ground`, if
+/// any are: half of what is laid at a time is left at least.
+pub fn next_ground(end: u64, ground: u64) -> Option<std::ops::Range<u64>> {
+    let step = limits::BLOB_GROUND_BYTES;
+    let from = ground.max(end);
+    let is_wanted = end >= step && from < end + step / 2 && from < limits::BLOB_SEGMENT_BYTES_MAX;
+    is_wanted.then(|| from..(from + step).min(limits::BLOB_SEGMENT_BYTES_MAX))
+}
+
 /// The file name of a segment.
 pub fn segment_name(segment: u64) -> String {
     format!("{segment:016x}.blob")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ground_is_laid_ahead_of_the_end_and_never_above_a_segment_s_bound() {
+        let step = limits::BLOB_GROUND_BYTES;
+        let most = limits::BLOB_SEGMENT_BYTES_MAX;
+        assert_eq!(next_ground(step - 8, 0), None, "small segments stay small");
+        assert_eq!(next_ground(step, 0), Some(step..2 * step));
+        assert_eq!(next_ground(step + 8, 2 * step), None);
+        assert_eq!(
+            next_ground(step + step / 2 + 8, 2 * step),
+            Some(2 * step..3 * step)
+        );
+        // A body that was longer than the ground.
+        assert_eq!(next_ground(5 * step, 2 * step), Some(5 * step..6 * step));
+        assert_eq!(next_ground(most - 16, 0), Some(most - 16..most));
+        assert_eq!(next_ground(most - 16, most), None);
+        assert_eq!(next_ground(most + 16, 0), None);
+    }
 }

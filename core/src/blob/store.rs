@@ -100,6 +100,8 @@ struct Segment {
     number: u64,
     file: Arc<dyn DiskFile>,
     end: u64,
+    /// Zeros are laid up to here.
+    ground: u64,
 }
 
 impl BlobStore {
@@ -200,6 +202,7 @@ impl BlobStore {
         let written = segment.file.write_all_at(portion, segment.end);
         written.map_err(|error| self.no_space_or(error, segment.number, "write"))?;
         segment.end += portion.len() as u64;
+        segment.lay_ground();
         if own.unsynced.last().map(|(number, _)| *number) != Some(segment.number) {
             own.unsynced.push((segment.number, segment.file.clone()));
         }
@@ -334,6 +337,7 @@ impl BlobStore {
             number,
             file: made.map_err(|error| self.no_space_or(error, number, "make"))?,
             end: SEGMENT_HEADER_BYTES,
+            ground: 0,
         })
     }
 
@@ -448,6 +452,18 @@ impl BlobRead for BlobStore {
     }
 }
 
+impl Segment {
+    /// Zeros ahead, with the next sync. Where they cannot be written, what comes there finds out.
+    fn lay_ground(&mut self) {
+        if let Some(next) = format::next_ground(self.end, self.ground) {
+            let zeros = vec![0; (next.end - next.start) as usize];
+            if self.file.write_all_at(&zeros, next.start).is_ok() {
+                self.ground = next.end;
+            }
+        }
+    }
+}
+
 impl Own {
     fn living(&self) -> Result<(), BlobError> {
         match &self.failed {
@@ -520,6 +536,54 @@ mod tests {
         disk.open(&path, false).unwrap()
     }
 
+    /// Half a megabyte.
+    fn large(n: u8) -> Vec<u8> {
+        vec![n; 512 * 1024]
+    }
+
+    #[test]
+    fn a_growing_segment_has_zeros_ahead_and_its_blobs_outlive_a_loss_of_power() {
+        let disk = SimDisk::new();
+        let store = open(&disk);
+        let mut blobs = Vec::new();
+        for n in 0..9 {
+            blobs.push(store.append(HOME, &large(n)).unwrap());
+            store.sync().unwrap();
+            let last = blobs.last().unwrap();
+            let end = last.offset + BLOB_HEADER_BYTES + last.length;
+            let ahead = segment(&disk, *last).len().unwrap() - end;
+            let expected = if end < limits::BLOB_GROUND_BYTES {
+                0
+            } else {
+                limits::BLOB_GROUND_BYTES / 2
+            };
+            assert!(ahead >= expected, "{n}: {ahead}");
+        }
+        // Not what is behind the last sync.
+        let lost = store.append(HOME, &large(99)).unwrap();
+        for seed in 0..6 {
+            let store = open(&disk.power_cut(seed, Loss::All));
+            for (n, blob) in (0..).zip(&blobs) {
+                assert_eq!(store.read(*blob, 1 << 20).unwrap(), large(n));
+            }
+            assert!(store.read(lost, 1 << 20).is_err(), "zeros are no blob");
+        }
+    }
+
+    #[test]
+    fn where_there_is_no_room_for_zeros_blobs_are_written_all_the_same() {
+        let disk = SimDisk::new();
+        let store = open(&disk);
+        let first: Vec<BlobRef> = (0..3)
+            .map(|n| store.append(HOME, &large(n)).unwrap())
+            .collect();
+        disk.set_capacity(Some(disk.used_bytes() + 800 * 1024));
+        let next = store.append(HOME, &large(7)).unwrap();
+        store.sync().unwrap();
+        assert_eq!(store.read(next, 1 << 20).unwrap(), large(7));
+        assert_eq!(store.read(first[2], 1 << 20).unwrap(), large(2));
+    }
+
     #[test]
     fn synced_blobs_outlive_a_loss_of_power_and_unsynced_ones_harm_nobody() {
         let disk = SimDisk::new();
@@ -575,9 +639,9 @@ mod tests {
         for (blob, content) in blobs.iter().zip(&contents) {
             assert!(kept.read(*blob, 1 << 20).unwrap() == *content);
         }
-        // The first portion has room, the second has not: all of it is refused, what was kept is whole.
-        let used: u64 = contents.iter().map(|content| content.len() as u64).sum();
-        disk.set_capacity(Some(used + 1_500_000));
+        // The first portions have room, on the ground that is laid, the last has not: all of it is refused,
+        // what was kept is whole.
+        disk.set_capacity(Some(disk.used_bytes() + 300_000));
         let full = store.append_all(&all);
         assert!(matches!(full, Err(BlobError::NoSpace(_))), "{full:?}");
         let one = store.append_all(&all[..1]).unwrap();

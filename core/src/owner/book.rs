@@ -20,6 +20,8 @@ type Answer = Result<Outcome, CommandError>;
 #[derive(Default)]
 pub(crate) struct Group {
     batches: Vec<Batch>,
+    /// What the batches change, in their order.
+    rows: Vec<Row>,
     replies: Vec<(Reply, Answer)>,
 }
 
@@ -92,9 +94,12 @@ impl Book {
             return Ok(decision.outcome);
         }
         fit(&decision.records)?;
-        for record in &decision.records {
-            self.newest.publish(apply(record));
-        }
+        let first = self.open.rows.len();
+        self.open
+            .rows
+            .extend(decision.records.iter().flat_map(apply));
+        let rows = self.open.rows.iter().skip(first);
+        self.newest.publish(rows.cloned());
         let next = self.next_sequences.entry(decision.partition).or_insert(1);
         let expected_sequence = *next;
         *next += decision.records.len() as u64;
@@ -136,11 +141,10 @@ pub(crate) fn tend(lane: &mut dyn LaneStore, shared: &Shared) -> bool {
 
 /// Rows where every reader sees them, then replies, then notices (see *Commit*, step 5).
 pub(crate) fn publish(shared: &Shared, done: Committed) {
-    let mut rows: Vec<Row> = Vec::new();
+    let rows = done.group.rows;
     let now = shared.clock.now();
     for record in done.group.batches.iter().flat_map(|batch| &batch.records) {
         shared.steps.note(record, now);
-        rows.extend(apply(record));
     }
     let changed = shared.view.put_all(rows.iter().cloned());
     reply_all(done.group.replies);

@@ -43,6 +43,53 @@ pub fn signed_attributes(
     Ok(der::set_of(tag::SET, &attributes))
 }
 
+/// [`signed_attributes`] of one certificate, made once: they differ in digest and time alone, which are written
+/// over those of the first.
+#[derive(Debug, Clone)]
+pub struct AttributesTemplate {
+    certificate: Vec<u8>,
+    octets: Vec<u8>,
+    digest_at: usize,
+    time_at: usize,
+    /// Octets of the time with its tag and length; other years need more.
+    time_length: usize,
+}
+
+impl AttributesTemplate {
+    /// For the signatures that name this certificate.
+    pub fn of(certificate_der: &[u8]) -> Result<Self, SmimeError> {
+        let (digest, instant) = ([0xa5; 32], Instant::from_millis(0));
+        let time = time::write(instant);
+        let octets = signed_attributes(certificate_der, &digest, instant)?;
+        let place = |wanted: &[u8]| {
+            let found = octets.windows(wanted.len()).position(|some| some == wanted);
+            found.ok_or(DerError("attributes of another form"))
+        };
+        Ok(Self {
+            certificate: certificate_der.to_vec(),
+            digest_at: place(&digest)?,
+            time_at: place(&time)?,
+            time_length: time.len(),
+            octets,
+        })
+    }
+
+    /// The attributes over a content of this digest, signed at `instant`.
+    pub fn fill(&self, content_digest: &[u8; 32], instant: Instant) -> Result<Vec<u8>, SmimeError> {
+        let time = time::write(instant);
+        let mut octets = self.octets.clone();
+        let time_at = self.time_at..self.time_at + self.time_length;
+        match octets.get_mut(time_at) {
+            Some(place) if time.len() == self.time_length => place.copy_from_slice(&time),
+            _ => return signed_attributes(&self.certificate, content_digest, instant),
+        }
+        if let Some(place) = octets.get_mut(self.digest_at..self.digest_at + content_digest.len()) {
+            place.copy_from_slice(content_digest);
+        }
+        Ok(octets)
+    }
+}
+
 fn attribute(id: &const_oid::ObjectIdentifier, value: &[u8]) -> Vec<u8> {
     der::sequence(&[&der::oid(id), &der::element(tag::SET, value)])
 }
@@ -168,4 +215,32 @@ fn signer_info(signature: &Signature, sha256: &[u8]) -> Result<Vec<u8>, SmimeErr
         &algorithm,
         &der::element(tag::OCTET_STRING, &signature.value),
     ]))
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_template_writes_the_attributes_that_are_built_anew() {
+        let seconds = [
+            0,
+            1,
+            951_782_400,
+            1_795_321_140,
+            2_524_607_999,
+            2_524_608_000,
+            4_000_000_000,
+        ];
+        for certificate in [&b"one"[..], &[7; 900]] {
+            let template = AttributesTemplate::of(certificate).unwrap();
+            for (n, second) in (0..).zip(seconds) {
+                let at = Instant::from_millis(second * 1000 + 999);
+                let digest = [n; 32];
+                let anew = signed_attributes(certificate, &digest, at).unwrap();
+                assert_eq!(template.fill(&digest, at).unwrap(), anew, "{second}");
+            }
+        }
+    }
 }

@@ -12,13 +12,28 @@ const BAD_TIME: DerError = DerError("a time is not readable");
 /// Writes `instant`, to the second.
 pub fn write(instant: Instant) -> Vec<u8> {
     let stamp = Timestamp::from_millisecond(instant.as_millis()).unwrap_or(Timestamp::UNIX_EPOCH);
-    let utc = stamp.to_zoned(TimeZone::UTC);
-    let digits = utc.strftime("%Y%m%d%H%M%SZ").to_string();
+    let utc = TimeZone::UTC.to_datetime(stamp);
+    let (date, time) = (utc.date(), utc.time());
+    let mut digits = Vec::with_capacity(15);
+    let mut two = |number: i16| {
+        // Each is below 100, and not below nothing.
+        let number = u8::try_from(number.rem_euclid(100)).unwrap_or(0);
+        digits.extend_from_slice(&[b'0' + number / 10, b'0' + number % 10]);
+    };
+    two(date.year() / 100);
+    two(date.year());
+    let rest = [
+        date.month(),
+        date.day(),
+        time.hour(),
+        time.minute(),
+        time.second(),
+    ];
+    rest.into_iter().for_each(|number| two(number.into()));
+    digits.push(b'Z');
     match digits.get(2..) {
-        Some(short) if (1950..2050).contains(&utc.year()) => {
-            der::element(tag::UTC_TIME, short.as_bytes())
-        }
-        _ => der::element(tag::GENERALIZED_TIME, digits.as_bytes()),
+        Some(short) if (1950..2050).contains(&date.year()) => der::element(tag::UTC_TIME, short),
+        _ => der::element(tag::GENERALIZED_TIME, &digits),
     }
 }
 

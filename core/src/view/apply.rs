@@ -1,6 +1,8 @@
 //! What a record changes in the views (see *Commit*). A record holds final values, so this reads nothing,
 //! does nothing, and gives the same rows at each replay; what remains to be done is itself a row.
 
+use std::sync::Arc;
+
 use super::row::{AnswerRow, DeliveryRow, ErrandRow, FolderCounter, JourneyRow, RecipientKey, Row};
 use crate::certification::RecipientType;
 use crate::instant::Instant;
@@ -32,7 +34,7 @@ pub fn apply(record: &Record) -> Vec<Row> {
         Record::ProviderChanged(r) => vec![Row::Provider(r.row.clone())],
         Record::DomainChanged(r) => domain_changed(r),
         Record::MailboxChanged(r) => mailbox_changed(r),
-        Record::MailboxTouched(r) => vec![Row::Mailbox(Box::new(r.row.clone()))],
+        Record::MailboxTouched(r) => vec![Row::Mailbox(Arc::new(r.row.clone()))],
         Record::QuotaWarned(r) => quota_warned(r),
         Record::Received(r) => received(r),
         Record::Answered(r) => answered(r),
@@ -40,7 +42,7 @@ pub fn apply(record: &Record) -> Vec<Row> {
         Record::Placed(r) => placed(r),
         Record::Dispatched(r) => {
             let row = |entry: &crate::queue::Dispatch| {
-                Row::Dispatch(entry.key.clone(), Some(Box::new(entry.row.clone())))
+                Row::Dispatch(entry.key.clone(), Some(Arc::new(entry.row.clone())))
             };
             r.entries.iter().map(row).collect()
         }
@@ -52,7 +54,7 @@ pub fn apply(record: &Record) -> Vec<Row> {
         Record::Forgotten(r) => forgotten(r),
         Record::ForwardTargetChanged(r) => vec![Row::ForwardTarget(r.target.clone(), r.row)],
         Record::HolderTold(r) => placements(&r.identifier, &r.placements).collect(),
-        Record::TaskOpened(r) => vec![Row::Task(r.key.clone(), Some(Box::new(r.row.clone())))],
+        Record::TaskOpened(r) => vec![Row::Task(r.key.clone(), Some(Arc::new(r.row.clone())))],
         Record::TaskSettled(r) => vec![Row::Task(r.key.clone(), None)],
         Record::Started(_)
         | Record::QuarantineRead(_)
@@ -90,7 +92,7 @@ fn filing(filing: &Filing) -> [Row; 3] {
         highest_modseq: filing.modseq,
     };
     [
-        Row::Message(mailbox, folder, message),
+        Row::Message(mailbox, folder, Arc::new(message)),
         Row::Counter(mailbox, folder, counter),
         Row::Usage(mailbox, filing.usage),
     ]
@@ -103,7 +105,7 @@ fn filed(placed: Option<&Filing>) -> impl Iterator<Item = Row> {
 fn submitted(r: &Submitted) -> Vec<Row> {
     let mut rows = vec![Row::Submission(
         r.identifier.clone(),
-        Some(Box::new(r.clone())),
+        Some(Arc::new(r.clone())),
     )];
     rows.extend(r.key.map(|mark| Row::Seen(mark, Some(r.at))));
     rows
@@ -125,7 +127,7 @@ fn accepted(r: &Accepted) -> Vec<Row> {
     };
     let mut rows = vec![
         Row::Submission(identifier.clone(), None),
-        Row::Journey(identifier.clone(), Some(journey)),
+        Row::Journey(identifier.clone(), Some(Arc::new(journey))),
         Row::Sent(identifier.clone(), Some(sent)),
     ];
     for errand in &r.errands {
@@ -170,7 +172,7 @@ fn stored(r: &Stored) -> Vec<Row> {
         facts: r.facts,
     };
     let key = key_of_step(&r.arrival, &r.evidence, r.recipient);
-    let mut rows = vec![Row::Delivery(key, Some(Box::new(delivery)))];
+    let mut rows = vec![Row::Delivery(key, Some(Arc::new(delivery)))];
     rows.extend(filed(placed));
     rows
 }
@@ -185,7 +187,7 @@ fn certified(r: &Certified) -> Vec<Row> {
     };
     vec![Row::Answer(
         key_of_step(&r.arrival, &r.evidence, r.recipient),
-        Some(Box::new(answer)),
+        Some(Arc::new(answer)),
     )]
 }
 
@@ -225,7 +227,7 @@ fn placements<'a>(
 ) -> impl Iterator<Item = Row> + 'a {
     owed.iter().map(move |placement| {
         let key = of(identifier, placement.number);
-        Row::Placement(key, Some(Box::new(placement.clone())))
+        Row::Placement(key, Some(Arc::new(placement.clone())))
     })
 }
 
@@ -233,7 +235,7 @@ fn received(r: &Received) -> Vec<Row> {
     let mut rows = Vec::new();
     let identifier = &r.identifier;
     if r.is_owed {
-        let row = Some(Box::new(r.clone()));
+        let row = Some(Arc::new(r.clone()));
         rows.push(Row::Arrival(identifier.clone(), row));
     }
     // An infected envelope reaches nobody (VI-05).
@@ -247,7 +249,7 @@ fn received(r: &Received) -> Vec<Row> {
             mailbox: None,
             answers_to: envelope.answers_to.clone(),
         };
-        rows.push(Row::Journey(identifier.clone(), Some(journey)));
+        rows.push(Row::Journey(identifier.clone(), Some(Arc::new(journey))));
         for &recipient in &envelope.recipients {
             let errand = ErrandRow {
                 local: true,
@@ -304,7 +306,7 @@ fn relayed(r: &Relayed) -> Vec<Row> {
 fn given_up(r: &GivenUp) -> Vec<Row> {
     let mut rows = vec![Row::Dispatch(r.key.clone(), None)];
     if r.is_reported {
-        rows.push(Row::Bounce(r.key.clone(), Some(Box::new(r.clone()))));
+        rows.push(Row::Bounce(r.key.clone(), Some(Arc::new(r.clone()))));
     }
     rows.extend(closing(&r.key.identifier, r.closes, r.last));
     rows
@@ -387,7 +389,7 @@ fn domain_changed(r: &DomainChanged) -> Vec<Row> {
 fn mailbox_changed(r: &MailboxChanged) -> Vec<Row> {
     let id = r.row.id;
     let mut rows = vec![
-        Row::Mailbox(Box::new(r.row.clone())),
+        Row::Mailbox(Arc::new(r.row.clone())),
         Row::History(id, r.row.changes, r.change.clone()),
     ];
     if r.row.changes == 1 {

@@ -346,7 +346,7 @@ impl View {
                 let mut registry = self.registry.write();
                 let id = row.id;
                 registry.addresses.insert(row.address.key(), id);
-                registry.mailboxes.insert(id, Arc::new(*row));
+                registry.mailboxes.insert(id, row);
                 // Sessions ask whether they may stay (AC-14).
                 return Some(id);
             }
@@ -354,22 +354,22 @@ impl View {
                 self.registry.write().history.insert((id, number), change);
             }
             Row::Submission(id, row) => {
-                set(&mut self.work.write().submissions, id, row.map(Arc::from));
+                set(&mut self.work.write().submissions, id, row);
             }
-            Row::Journey(id, row) => set(&mut self.work.write().journeys, id, row.map(Arc::new)),
+            Row::Journey(id, row) => set(&mut self.work.write().journeys, id, row),
             Row::Errand(key, row) => set(&mut self.work.write().errands, key, row),
             Row::Delivery(key, row) => {
-                set(&mut self.work.write().deliveries, key, row.map(Arc::from));
+                set(&mut self.work.write().deliveries, key, row);
             }
-            Row::Answer(key, row) => set(&mut self.work.write().answers, key, row.map(Arc::from)),
-            Row::Arrival(id, row) => set(&mut self.work.write().arrivals, id, row.map(Arc::from)),
+            Row::Answer(key, row) => set(&mut self.work.write().answers, key, row),
+            Row::Arrival(id, row) => set(&mut self.work.write().arrivals, id, row),
             Row::Placement(key, row) => {
-                set(&mut self.work.write().placements, key, row.map(Arc::from));
+                set(&mut self.work.write().placements, key, row);
             }
             Row::Dispatch(key, row) => {
-                set(&mut self.work.write().dispatches, key, row.map(Arc::from));
+                set(&mut self.work.write().dispatches, key, row);
             }
-            Row::Bounce(key, row) => set(&mut self.work.write().bounces, key, row.map(Arc::from)),
+            Row::Bounce(key, row) => set(&mut self.work.write().bounces, key, row),
             Row::Sent(id, row) => set(&mut self.work.write().sent, id, row),
             Row::Seen(mark, Some(at)) => {
                 self.work.write().seen.insert(mark, at);
@@ -377,7 +377,7 @@ impl View {
             Row::Seen(mark, None) => {
                 self.work.write().seen.remove(&mark);
             }
-            Row::Task(key, row) => set(&mut self.work.write().tasks, key, row.map(Arc::from)),
+            Row::Task(key, row) => set(&mut self.work.write().tasks, key, row),
             Row::ForwardTarget(target, row) => {
                 let targets = &mut self.work.write().forward_targets;
                 set(targets, target.key(), row.map(|row| (target, row)));
@@ -392,7 +392,6 @@ impl View {
             }
             Row::Message(id, folder, row) => {
                 let uid = row.uid;
-                let row = Arc::new(row);
                 return self.change(id, |f| f.edit(folder, |v| v.messages.insert_mut(uid, row)));
             }
             Row::Flags(id, folder, change, modseq) => {

@@ -1,5 +1,7 @@
 //! Rows: the final values that a record puts into the views, and marks, which follow from stored octets.
 
+use std::sync::Arc;
+
 use crate::address::{Address, Domain};
 use crate::blob::BlobRef;
 use crate::certification::RecipientType;
@@ -7,7 +9,7 @@ use crate::instant::Instant;
 use crate::journal::record::{
     Change, Evidence, FlagChange, GivenUp, Paths, Placement, Received, SeenMark, SentRow, Submitted,
 };
-use crate::mailbox::{Content, FolderId, FolderRow, MailboxId, Uid};
+use crate::mailbox::{Content, FolderId, FolderRow, MailboxId, MessageRow, Uid};
 use crate::message_id::Identifier;
 use crate::queue::{DispatchKey, DispatchRow};
 use crate::registry::{DomainRow, ForwardTargetRow, MailboxRow, ProviderRow};
@@ -119,7 +121,7 @@ pub struct AnswerRow {
     pub eight_bit: bool,
 }
 
-/// One change of a view. `None` removes.
+/// One change of a view. `None` removes. What is large is shared by all views and by those who write behind.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Row {
     /// The provider.
@@ -127,7 +129,7 @@ pub enum Row {
     /// A domain.
     Domain(Domain, Option<DomainRow>),
     /// A mailbox.
-    Mailbox(Box<MailboxRow>),
+    Mailbox(Arc<MailboxRow>),
     /// A line of a mailbox's history, numbered by `MailboxRow::changes`.
     History(MailboxId, u32, Change),
     /// A folder; `None` removes it with its messages.
@@ -137,7 +139,7 @@ pub enum Row {
     /// A folder's highest mod-sequence alone: flags changed or messages went.
     Modseq(MailboxId, FolderId, u64),
     /// A message placed in a folder.
-    Message(MailboxId, FolderId, crate::mailbox::MessageRow),
+    Message(MailboxId, FolderId, Arc<MessageRow>),
     /// New flags of a message that is there.
     Flags(MailboxId, FolderId, FlagChange, u64),
     /// A message of a folder removed, and kept where no client sees it: since when, and the mod-sequence of
@@ -152,29 +154,29 @@ pub enum Row {
     /// Of how many thresholds of the capacity the holder was warned.
     Warned(MailboxId, u8),
     /// A message taken in, to be certified.
-    Submission(Identifier, Option<Box<Submitted>>),
+    Submission(Identifier, Option<Arc<Submitted>>),
     /// A message accepted.
-    Journey(Identifier, Option<JourneyRow>),
+    Journey(Identifier, Option<Arc<JourneyRow>>),
     /// What is owed to a recipient.
     Errand(RecipientKey, Option<ErrandRow>),
     /// A delivery settled.
-    Delivery(RecipientKey, Option<Box<DeliveryRow>>),
+    Delivery(RecipientKey, Option<Arc<DeliveryRow>>),
     /// A receipt on its way.
-    Answer(RecipientKey, Option<Box<AnswerRow>>),
+    Answer(RecipientKey, Option<Arc<AnswerRow>>),
     /// A message of another server that is owed an answer.
-    Arrival(Identifier, Option<Box<Received>>),
+    Arrival(Identifier, Option<Arc<Received>>),
     /// A message owed to a mailbox of ours.
-    Placement(RecipientKey, Option<Box<Placement>>),
+    Placement(RecipientKey, Option<Arc<Placement>>),
     /// An entry of the relay's queue.
-    Dispatch(DispatchKey, Option<Box<DispatchRow>>),
+    Dispatch(DispatchKey, Option<Arc<DispatchRow>>),
     /// An entry given up, of which the sender is to be told.
-    Bounce(DispatchKey, Option<Box<GivenUp>>),
+    Bounce(DispatchKey, Option<Arc<GivenUp>>),
     /// A message sent in the last days.
     Sent(Identifier, Option<SentRow>),
     /// An arrival that was seen, and when.
     Seen(SeenMark, Option<Instant>),
     /// What an operator has to look into.
-    Task(TaskKey, Option<Box<TaskRow>>),
+    Task(TaskKey, Option<Arc<TaskRow>>),
     /// A forward target that fails.
     ForwardTarget(Address, Option<ForwardTargetRow>),
 }

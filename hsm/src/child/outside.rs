@@ -233,7 +233,7 @@ impl Feed for Line {
         let Seat {
             engine,
             place,
-            certificate,
+            attributes,
             ..
         } = &self.seat;
         // One after another: what was taken first is asked first.
@@ -243,7 +243,7 @@ impl Feed for Line {
             if taken.is_empty() {
                 return;
             }
-            let asked = drafted(certificate, &taken).and_then(|drafts| {
+            let asked = drafted(attributes, &taken).and_then(|drafts| {
                 let mut draft = Draft::new(Kind::Sign);
                 for (number, attributes) in &drafts {
                     draft.entry(*number, attributes);

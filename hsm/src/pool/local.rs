@@ -6,7 +6,8 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use ceralacca_core::smime::{SigningCertificate, cms};
+use ceralacca_core::smime::SigningCertificate;
+use ceralacca_core::smime::cms::AttributesTemplate;
 
 use super::engine::{Engine, Made, Place, Step, Taken};
 use super::session::{
@@ -23,6 +24,7 @@ pub(crate) struct Seat {
     pub(crate) place: Place,
     pub(crate) certificate: Arc<SigningCertificate>,
     pub(crate) public: PublicKey,
+    pub(crate) attributes: AttributesTemplate,
 }
 
 /// Starts the workers of a token.
@@ -124,9 +126,10 @@ impl<S: SessionSource> Worker<S> {
             engine,
             place,
             public,
-            certificate,
+            attributes,
+            ..
         } = &self.seat;
-        let mut drafts = drafted(certificate, taken)?;
+        let mut drafts = drafted(attributes, taken)?;
         let mut before = thread_cpu_nanos();
         // Nothing is asked of the drafts any more: the attributes go with the signatures.
         let octets: Vec<Vec<u8>> = drafts.iter().map(|(_, octets)| octets.clone()).collect();
@@ -166,14 +169,14 @@ impl Pauses {
     }
 }
 
-/// The signed attributes of each request, for the key of this certificate.
+/// The signed attributes of each request, for the key of this template's certificate.
 pub(crate) fn drafted(
-    certificate: &SigningCertificate,
+    template: &AttributesTemplate,
     taken: &[Taken],
 ) -> Result<Vec<(u64, Vec<u8>)>, HsmError> {
     let draft = |taken: &Taken| {
         let (digest, instant) = (&taken.request.content_digest, taken.request.instant);
-        let attributes = cms::signed_attributes(&certificate.certificate, digest, instant);
+        let attributes = template.fill(digest, instant);
         let attributes = attributes.map_err(|error| HsmError::NotPossible(error.to_string()))?;
         Ok((taken.number, attributes))
     };

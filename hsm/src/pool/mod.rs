@@ -21,6 +21,7 @@ use ceralacca_core::ports::{
 };
 use ceralacca_core::reconciliation::KeyMark;
 use ceralacca_core::smime::SigningCertificate;
+use ceralacca_core::smime::cms::AttributesTemplate;
 
 use engine::Engine;
 pub(crate) use engine::{Feed, Made, Step};
@@ -114,6 +115,9 @@ impl SigningPool {
         };
         for plan in tokens {
             let public = PublicKey::from_certificate(&plan.certificate.certificate)?;
+            let attributes = AttributesTemplate::of(&plan.certificate.certificate);
+            let attributes =
+                attributes.map_err(|error| HsmError::NotPossible(error.to_string()))?;
             let PoolName { name, is_software } = plan.name;
             let certificate = plan.certificate.clone();
             let place = pool.engine.add(name, is_software, certificate, plan.held);
@@ -122,6 +126,7 @@ impl SigningPool {
                 place,
                 certificate: plan.certificate,
                 public,
+                attributes,
             };
             pool.threads.extend((plan.line)(seat)?);
         }

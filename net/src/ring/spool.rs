@@ -13,7 +13,8 @@ use std::time::Duration;
 
 use ceralacca_core::blob::BlobRef;
 use ceralacca_core::blob::format::{
-    BLOB_HEADER_BYTES, SEGMENT_HEADER_BYTES, blob_header, padding, segment_header, segment_name,
+    BLOB_HEADER_BYTES, SEGMENT_HEADER_BYTES, blob_header, next_ground, padding, segment_header,
+    segment_name,
 };
 use ceralacca_core::journal::Partition;
 use ceralacca_core::limits;
@@ -89,6 +90,8 @@ struct OwnSegment {
     is_linked: bool,
     /// Room for what is written together.
     together: Vec<u8>,
+    /// Zeros are laid up to here.
+    ground: u64,
 }
 
 struct ShortBody {
@@ -249,7 +252,19 @@ impl OwnSegment {
             end: SEGMENT_HEADER_BYTES,
             is_linked: false,
             together: Vec::new(),
+            ground: 0,
         })
+    }
+
+    /// Zeros ahead, with the next sync. Where they cannot be written, what comes there finds out.
+    async fn lay_ground(&mut self) {
+        if let Some(next) = next_ground(self.end, self.ground) {
+            let zeros = vec![0; usize::try_from(next.end - next.start).unwrap_or(0)];
+            let (written, _) = self.file.write_all_at(zeros, next.start).await;
+            if written.is_ok() {
+                self.ground = next.end;
+            }
+        }
     }
 }
 
@@ -301,6 +316,7 @@ async fn write_batch(
     for (reply, blob) in written {
         let _ = reply.send(Ok(blob));
     }
+    segment.lay_ground().await;
     (segment.end < limits::BLOB_SEGMENT_BYTES_MAX).then_some(segment)
 }
 
@@ -456,6 +472,29 @@ mod tests {
                 assert_eq!(blob.offset % 8, 0);
             }
             assert_eq!(files(&store), 1);
+        });
+    }
+
+    #[test]
+    fn a_growing_segment_has_zeros_ahead() {
+        with_spool(async |out, store| {
+            let body = |n: u8| vec![n; 900_000];
+            let mut blobs = Vec::new();
+            for n in 0..9 {
+                blobs.push(spool(&out, &[&body(n)]).await);
+            }
+            // The zeros come after the answer; the next answer after the zeros.
+            let last = spool(&out, &[b"a"]).await;
+            let path = store.folder().join(segment_name(last.segment));
+            let length = std::fs::metadata(path).expect("there").len();
+            assert!(
+                length >= last.offset + limits::BLOB_GROUND_BYTES / 4,
+                "{length}"
+            );
+            for (n, blob) in (0..).zip(blobs) {
+                assert_eq!(blob.segment, last.segment);
+                assert_eq!(store.read(blob, 1 << 20).expect("read"), body(n));
+            }
         });
     }
 

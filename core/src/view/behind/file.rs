@@ -9,6 +9,8 @@
 //! Marks: 1 their number, or 255: open   16 marks of 4 octets
 //! ```
 
+use std::sync::Arc;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::super::Row;
@@ -249,13 +251,13 @@ impl Index {
         let set_aside = self.set_aside.into_iter();
         let set_aside = set_aside.flat_map(move |((folder, uid), (message, at))| {
             [
-                Row::Message(mailbox, folder, message),
+                Row::Message(mailbox, folder, Arc::new(message)),
                 // When it went is not known any more: see `Gone`.
                 Row::SetAside(mailbox, folder, uid, (at, 0)),
             ]
         });
         messages
-            .map(move |((folder, _), message)| Row::Message(mailbox, folder, message))
+            .map(move |((folder, _), message)| Row::Message(mailbox, folder, Arc::new(message)))
             .chain(set_aside)
             .chain(counters.map(move |(folder, counter)| Row::Counter(mailbox, folder, counter)))
             .chain(

@@ -2,6 +2,7 @@
 //! is never written, unless an earlier run may have written its coming.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use super::super::Row;
 use super::super::row::RecipientKey;
@@ -75,6 +76,7 @@ impl Pending {
             Row::Flags(mailbox, folder, change, modseq) => {
                 let key = Key::Message(*mailbox, *folder, change.uid);
                 if let Some(Row::Message(_, _, message)) = self.row(&key) {
+                    let message = Arc::make_mut(message);
                     message.flags = Flags(change.flags);
                     message.modseq = *modseq;
                     return;

@@ -1,6 +1,8 @@
 //! Rows in sled: one tree; a key is the table's letter and what orders it, a value is the CBOR of the
 //! whole row. Key 0 holds the position of all the others, with a checksum of its own.
 
+use std::sync::Arc;
+
 use minicbor::{Decode, Encode};
 
 use super::super::Row;
@@ -145,7 +147,7 @@ pub fn cell(row: &Row) -> Option<(Vec<u8>, Option<Vec<u8>>)> {
         ),
         Row::Journey(identifier, row) => (
             table_key(b'h', &[identifier.as_str().as_bytes()]),
-            row.as_ref().map(|row| encode((identifier, row))),
+            row.as_ref().map(|row| encode((identifier, &**row))),
         ),
         Row::Errand(key, row) => (of(b'i', key), row.as_ref().map(|row| encode((key, row)))),
         Row::Delivery(key, row) => (of(b'j', key), row.as_ref().map(|r| encode((key, &**r)))),
@@ -190,7 +192,7 @@ pub fn read_cell(key: &[u8], value: &[u8]) -> Result<Row, String> {
             let (name, row) = decode(value)?;
             Row::Domain(name, Some(row))
         }
-        Some(b'c') => Row::Mailbox(Box::new(decode(value)?)),
+        Some(b'c') => Row::Mailbox(Arc::new(decode(value)?)),
         Some(b'd') => {
             let (id, number, change) = decode(value)?;
             Row::History(id, number, change)
@@ -200,12 +202,12 @@ pub fn read_cell(key: &[u8], value: &[u8]) -> Result<Row, String> {
             Row::Folder(id, folder, Some(row))
         }
         Some(b'g') => {
-            let row: Box<crate::journal::record::Submitted> = Box::new(decode(value)?);
+            let row: Arc<crate::journal::record::Submitted> = Arc::new(decode(value)?);
             Row::Submission(row.identifier.clone(), Some(row))
         }
         Some(b'h') => {
             let (identifier, row) = decode(value)?;
-            Row::Journey(identifier, Some(row))
+            Row::Journey(identifier, Some(Arc::new(row)))
         }
         Some(b'i') => {
             let (key, row) = decode(value)?;
@@ -213,26 +215,26 @@ pub fn read_cell(key: &[u8], value: &[u8]) -> Result<Row, String> {
         }
         Some(b'j') => {
             let (key, row) = decode(value)?;
-            Row::Delivery(key, Some(Box::new(row)))
+            Row::Delivery(key, Some(Arc::new(row)))
         }
         Some(b'k') => {
             let (key, row) = decode(value)?;
-            Row::Answer(key, Some(Box::new(row)))
+            Row::Answer(key, Some(Arc::new(row)))
         }
         Some(b'l') => {
-            let row: Box<crate::journal::record::Received> = Box::new(decode(value)?);
+            let row: Arc<crate::journal::record::Received> = Arc::new(decode(value)?);
             Row::Arrival(row.identifier.clone(), Some(row))
         }
         Some(b'm') => {
             let (key, row) = decode(value)?;
-            Row::Placement(key, Some(Box::new(row)))
+            Row::Placement(key, Some(Arc::new(row)))
         }
         Some(b'n') => {
             let (key, row) = decode(value)?;
-            Row::Dispatch(key, Some(Box::new(row)))
+            Row::Dispatch(key, Some(Arc::new(row)))
         }
         Some(b'o') => {
-            let row: Box<crate::journal::record::GivenUp> = Box::new(decode(value)?);
+            let row: Arc<crate::journal::record::GivenUp> = Arc::new(decode(value)?);
             Row::Bounce(row.key.clone(), Some(row))
         }
         Some(b'p') => {
@@ -253,7 +255,7 @@ pub fn read_cell(key: &[u8], value: &[u8]) -> Result<Row, String> {
         }
         Some(b't') => {
             let (key, row) = decode(value)?;
-            Row::Task(key, Some(Box::new(row)))
+            Row::Task(key, Some(Arc::new(row)))
         }
         other => return Err(format!("a row of the unknown table {other:?}")),
     })
