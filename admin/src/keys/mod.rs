@@ -295,8 +295,8 @@ impl<'a> Keys<'a> {
                 "; import the certificate of this key with `hsm import-cert FILE`"
             }
             HsmError::Lost { .. } => {
-                "; mail goes on: look at the token and its vendor's library, then try again (if a key was \
-                 to be made, `hsm list` says whether it was)"
+                "; it alone is lost: look at the token and its vendor's library, then try again (if a key \
+                 was to be made, `hsm list` says whether it was)"
             }
             _ => "",
         };
