@@ -142,7 +142,7 @@ impl Page {
         self.say("Further tokens that sign beside this one, of any vendor; one that fails leaves its work to");
         self.say("the others. Each: module, token, pin_file; sessions; key_label, where it is not that of the");
         self.say("key in use; certificate (PEM with its issuers), where it holds a key of its own. Such a one");
-        self.say("is published too, and signs once the index has shown it.");
+        self.say("is published too, and signs once the index has shown it. Its key: `hsm keygen --token LABEL`.");
         if further.is_empty() {
             self.say("[[signer.further]]");
         }

@@ -90,6 +90,14 @@ pub enum HsmError {
     /// Token: it may work later.
     #[error("the token does not work now: {0}")]
     Away(String),
+    /// Operator, and the vendor: a child that did one errand crashed, or was not done in time.
+    #[error("{holder}: the process that was started for this {how}")]
+    Lost {
+        /// What holds the keys.
+        holder: String,
+        /// What became of it.
+        how: String,
+    },
     /// Token: it signed wrongly.
     #[error("the token returned a signature that does not verify with its public key")]
     Faulty,

@@ -6,14 +6,16 @@
 //! public key before it is handed out (SG-16). `serve` keeps each token in a process of its own
 //! ([`child`]); tests and commands keep theirs in this one. [`software`], [`vector`], [`pkcs11`] and [`sim`]
 //! only say how a session opens and signs.
-//! [`operations`] are the commands of `ceralacca hsm`, [`authority`] is a certification authority for
-//! evaluation and tests; at a [`ceremony`] a key is made among witnesses (HS-08).
+//! [`operations`] are the commands of `ceralacca hsm`, for which an appliance that serves starts a child each,
+//! [`authority`] is a certification authority for evaluation and tests; at a [`ceremony`] a key is made among
+//! witnesses (HS-08).
 
 pub mod authority;
 pub mod ceremony;
 pub mod child;
 pub mod csr;
 pub mod error;
+mod holder;
 pub mod limits;
 pub mod measure;
 mod name;

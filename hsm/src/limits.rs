@@ -50,6 +50,11 @@ const _: () = assert!(CHILD_IN_FLIGHT_MAX * 256 < CHILD_FRAME_BYTES_MAX);
 pub const CHILD_WRITE_WAIT_MAX: Duration = Duration::from_secs(1);
 /// A vendor's library may take its time to find its device, once.
 pub const CHILD_START_WAIT_MAX: Duration = Duration::from_secs(30);
+/// All that one command asks of keys through children, together: making a key takes a slow token a minute.
+pub const OPERATION_WAIT_MAX: Duration = Duration::from_secs(100);
+/// One errand that only looks or signs: the start, and no more than a call.
+pub const ERRAND_WAIT_MAX: Duration = CHILD_START_WAIT_MAX.saturating_add(SIGNATURE_WAIT_MAX);
+const _: () = assert!(ERRAND_WAIT_MAX.as_millis() * 2 < OPERATION_WAIT_MAX.as_millis());
 /// How long a child that ends waits for sessions to be closed.
 pub const CHILD_LAST_WAIT_MAX: Duration = Duration::from_millis(300);
 const _: () = assert!(CHILD_LAST_WAIT_MAX.as_millis() * 3 < SHUTDOWN_WAIT_MAX.as_millis());

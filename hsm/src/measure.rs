@@ -5,8 +5,8 @@ use std::sync::Barrier;
 use std::time::{Duration, Instant as Moment};
 
 use crate::error::HsmError;
+use crate::holder::KeyHolder;
 use crate::limits::SESSIONS_MAX;
-use crate::operations::{KeyHolder, Operations};
 use crate::pkcs11::{self, Pkcs11Settings};
 use crate::pool::{SessionSource, SigningSession, sign_checked};
 use crate::public_key::PublicKey;
@@ -43,15 +43,14 @@ pub fn measure(
     sessions_max: usize,
     time: Duration,
 ) -> Result<Vec<Measured>, HsmError> {
-    let operations = Operations::new(holder.clone());
-    let public = operations.public_key(label)?;
+    let public = holder.key(label)?.public;
     match holder {
         KeyHolder::Software { .. } => {
-            let key = std::sync::Arc::new(operations.load(label)?);
+            let key = std::sync::Arc::new(holder.load(label)?);
             rows(&software::source(key), &public, sessions_max, time)
         }
         KeyHolder::Sealed { .. } => {
-            let key = std::sync::Arc::new(operations.load(label)?);
+            let key = std::sync::Arc::new(holder.load(label)?);
             rows(&vector::source(key)?, &public, sessions_max, time)
         }
         KeyHolder::Token(settings) => {

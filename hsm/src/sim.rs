@@ -1,7 +1,10 @@
 //! A simulated module around a software key: so long per signature, so many at a time whatever the number of
 //! sessions, and faults on demand. For the bench, where no module is at hand, and for tests of what a lost
-//! token does; several can stand in one pool.
+//! token does; several can stand in one pool. It works while an answer is on its way, as a network HSM does, and
+//! may answer from memory what it has signed before.
 
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, HashMap};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant as Moment};
@@ -25,6 +28,9 @@ pub struct SimSettings {
     pub parallelism: usize,
     /// Sessions that call it; 0: as many as its parallelism.
     pub sessions: usize,
+    /// Signatures that it remembers, the first ones, to answer the same request with: at a network HSM's rate
+    /// the key in software would want more than a core. 0: none.
+    pub remembers: usize,
 }
 
 impl Default for SimSettings {
@@ -34,6 +40,7 @@ impl Default for SimSettings {
             spread: Duration::ZERO,
             parallelism: 1,
             sessions: 0,
+            remembers: 0,
         }
     }
 }
@@ -172,10 +179,11 @@ struct Simulated {
     key: Arc<SoftwareKey>,
     settings: SimSettings,
     faults: Arc<SimFaults>,
-    /// Calls under way.
-    inside: Mutex<usize>,
-    left: Condvar,
+    /// When each of its units is free.
+    units: Mutex<BinaryHeap<Reverse<Moment>>>,
     calls: AtomicU64,
+    /// Attributes, and the signature over them.
+    memory: Mutex<HashMap<Vec<u8>, Vec<u8>>>,
 }
 
 /// A session of [`Source`].
@@ -185,14 +193,15 @@ pub(crate) struct Session {
 
 impl Source {
     pub(crate) fn new(key: Arc<SoftwareKey>, settings: SimSettings) -> Self {
+        let units = vec![Reverse(Moment::now()); settings.parallelism.max(1)];
         Self {
             token: Arc::new(Simulated {
                 key,
                 settings,
                 faults: Arc::default(),
-                inside: Mutex::new(0),
-                left: Condvar::new(),
+                units: Mutex::new(units.into()),
                 calls: AtomicU64::new(0),
+                memory: Mutex::default(),
             }),
         }
     }
@@ -210,21 +219,34 @@ impl SessionSource for Source {
 }
 
 impl Simulated {
-    /// One of its places, waited for as a module makes calls wait.
+    /// The next unit that is free makes the signature; waits until it is made.
     fn work(&self) {
         let time = self.time();
         if time.is_zero() {
             return;
         }
-        let mut inside = self.inside.lock();
-        while *inside >= self.settings.parallelism.max(1) {
-            self.left.wait(&mut inside);
+        let mut units = self.units.lock();
+        // There is always one: it is put back below.
+        let free = units.pop().map_or_else(Moment::now, |Reverse(free)| free);
+        let done = free.max(Moment::now()) + time;
+        units.push(Reverse(done));
+        drop(units);
+        std::thread::sleep(done.saturating_duration_since(Moment::now()));
+    }
+
+    fn value(&self, attributes: &[u8]) -> Result<Vec<u8>, HsmError> {
+        if self.settings.remembers == 0 {
+            return self.key.sign(attributes);
         }
-        *inside += 1;
-        drop(inside);
-        std::thread::sleep(time);
-        *self.inside.lock() -= 1;
-        self.left.notify_one();
+        if let Some(known) = self.memory.lock().get(attributes) {
+            return Ok(known.clone());
+        }
+        let value = self.key.sign(attributes)?;
+        let mut memory = self.memory.lock();
+        if memory.len() < self.settings.remembers {
+            memory.insert(attributes.to_vec(), value.clone());
+        }
+        Ok(value)
     }
 
     /// The golden ratio's multiples are spread evenly, and the same in each run.
@@ -242,7 +264,7 @@ impl SigningSession for Session {
         faults.check()?;
         faults.hang_if_told();
         self.token.work();
-        let mut value = self.token.key.sign(attributes)?;
+        let mut value = self.token.value(attributes)?;
         if takes_one(&faults.faulty)
             && let Some(last) = value.last_mut()
         {
@@ -263,5 +285,60 @@ impl Signer for SimSigner {
 
     fn describe(&self) -> SignerDescription {
         self.pool.describe()
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::public_key::KeyType;
+
+    /// No two signatures of ECDSA over the same are alike: those that are come from memory.
+    #[test]
+    fn what_it_signed_before_comes_from_memory_and_no_more_than_it_is_to_remember() {
+        let key = Arc::new(SoftwareKey::generate(KeyType::P256).unwrap());
+        let public = key.public().clone();
+        let settings = SimSettings {
+            remembers: 1,
+            ..SimSettings::default()
+        };
+        let source = Source::new(key, settings);
+        let mut session = source.open().unwrap();
+        let mut twice = |octets: &[u8]| {
+            let made = [session.sign(octets).unwrap(), session.sign(octets).unwrap()];
+            assert!(made.iter().all(|value| public.verifies(octets, value)));
+            made
+        };
+        let [first, again] = twice(b"the first");
+        assert_eq!(first, again);
+        let [first, again] = twice(b"one too many");
+        assert_ne!(first, again);
+        // What is wrong once is not remembered so.
+        source.token.faults.sign_wrongly(1);
+        let wrong = session.sign(b"the first").unwrap();
+        assert!(!public.verifies(b"the first", &wrong));
+        let good = session.sign(b"the first").unwrap();
+        assert!(public.verifies(b"the first", &good));
+    }
+
+    #[test]
+    fn its_units_work_side_by_side_whatever_the_number_of_sessions() {
+        let settings = SimSettings {
+            delay: Duration::from_millis(30),
+            parallelism: 2,
+            remembers: 1,
+            ..SimSettings::default()
+        };
+        let source = Source::new(Arc::new(SoftwareKey::generate(2048).unwrap()), settings);
+        source.open().unwrap().sign(b"same").unwrap();
+        let begun = Moment::now();
+        std::thread::scope(|scope| {
+            for _ in 0..6 {
+                scope.spawn(|| source.open().unwrap().sign(b"same").unwrap());
+            }
+        });
+        // Six by two: three turns, and no faster.
+        assert!(begun.elapsed() >= settings.delay * 3);
     }
 }

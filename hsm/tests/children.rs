@@ -10,10 +10,12 @@ use std::time::{Duration, Instant as Moment};
 use ceralacca_core::instant::Instant;
 use ceralacca_core::ports::{Clock, Signature, Signer, SignerError, SigningRequest, SystemClock};
 use ceralacca_core::smime::SigningCertificate;
+use ceralacca_core::smime::profile::AllowedKeys;
+use ceralacca_hsm::limits::OPERATION_WAIT_MAX;
 use ceralacca_hsm::operations::KeyHolder;
 use ceralacca_hsm::public_key::PublicKey;
 use ceralacca_hsm::{
-    Authority, ChildProgram, HsmError, Operations, SigningPool, SoftwareKey, TokenPlan,
+    Authority, ChildProgram, HsmError, KeyType, Operations, SigningPool, SoftwareKey, TokenPlan,
 };
 use rustix::process::{Pid, Signal, kill_process};
 
@@ -218,6 +220,12 @@ fn hs_05_with_the_only_child_hanging_requests_are_answered_unavailable_and_signe
 fn hs_04_little_work_reaches_each_token_in_turn() {
     let keys = Keys::new();
     let pool = keys.pool(&["uno", "due"]);
+    until("both are there", || {
+        pool.describe()
+            .tokens
+            .iter()
+            .all(|token| token.is_available)
+    });
     for _ in 0..20 {
         all_good(&pool.sign(&requests(1)));
     }
@@ -268,6 +276,79 @@ fn hs_07_a_token_that_is_held_back_signs_once_it_is_let() {
     assert!(held.words().contains("the index does not show it"));
     pool.admit(1, None);
     until("it signs", || pool.describe().tokens[1].is_available);
+}
+
+/// SG-04: a key on P-256 in a file, where the policy allows such keys.
+#[test]
+fn sg_04_a_key_on_p_256_in_a_file_signs_through_a_child() {
+    let keys = Keys::new();
+    let operations = Operations::new(keys.holder()).allowing(AllowedKeys::RsaAndP256);
+    operations.keygen("curva", KeyType::P256).unwrap();
+    let public = operations.public_key("curva").unwrap();
+    let certificate = keys.certificate(&public);
+    let plan = TokenPlan::in_child(program(), &keys.holder(), "curva", certificate);
+    let pool = SigningPool::of(vec![plan, keys.plan("uno")]).unwrap();
+    let answers = pool.sign(&requests(200));
+    all_good(&answers);
+    let by_the_curve = |answer: &&Result<Signature, SignerError>| {
+        let leaf = &answer.as_ref().unwrap().by.certificate;
+        PublicKey::from_certificate(leaf).unwrap().is_same(&public)
+    };
+    let made = answers.iter().filter(by_the_curve).count();
+    assert!(made > 0 && made < 200, "{made}: keys of both kinds sign");
+    assert_eq!(pool.describe().signatures, 200);
+}
+
+/// What an appliance that serves asks of keys says what the same says in this process.
+#[test]
+fn questions_about_keys_are_answered_by_children_as_they_are_here() {
+    let keys = Keys::new();
+    let pin_file = keys.folder.path().join("pin");
+    ceralacca_hsm::protected::write_secret(&pin_file, b"una frase lunga").unwrap();
+    let sealed = KeyHolder::Sealed {
+        folder: keys.folder.path().join("sealed"),
+        pin_file: pin_file.clone(),
+    };
+    for holder in [keys.holder(), sealed] {
+        let here = Operations::new(holder);
+        let there = here.clone().in_children(program(), OPERATION_WAIT_MAX);
+        there.init(None).unwrap();
+        let made = there.keygen("uno", 2048).unwrap();
+        assert_eq!(made.label, "uno");
+        assert_eq!(there.list(&[]).unwrap(), here.list(&[]).unwrap());
+        assert_eq!(here.list(&[]).unwrap(), [made]);
+        let public = here.public_key("uno").unwrap();
+        assert!(there.public_key("uno").unwrap().is_same(&public));
+        let csr = there.csr("uno", "Gestore", "a@pec.example").unwrap();
+        let issued = keys
+            .authority
+            .issue(&csr, "Gestore", "a@pec.example", 365, now());
+        let issued = issued.unwrap();
+        let import = |operations: &Operations| {
+            operations.import_certificate("uno", issued.as_bytes(), "Gestore", "a@pec.example")
+        };
+        assert_eq!(import(&there).unwrap().pem, import(&here).unwrap().pem);
+        let words = |answer: Result<_, HsmError>| answer.unwrap_err().to_string();
+        let again = there.keygen("uno", 2048);
+        assert_eq!(words(again), "a key labelled `uno` exists already");
+        let absent = there.public_key("manca").map(drop);
+        assert_eq!(absent, Err(HsmError::NoKey("manca".to_owned())));
+    }
+    // The PIN file is read in the child, and what is wrong with it is told.
+    std::fs::remove_file(&pin_file).unwrap();
+    let sealed = Operations::new(KeyHolder::Sealed {
+        folder: keys.folder.path().join("sealed"),
+        pin_file,
+    });
+    let sealed = sealed.in_children(program(), OPERATION_WAIT_MAX);
+    assert!(matches!(sealed.list(&[]), Err(HsmError::File { .. })));
+    let no_time = sealed.in_children(program(), Duration::ZERO).list(&[]);
+    assert!(
+        no_time
+            .unwrap_err()
+            .to_string()
+            .contains("no time was left")
+    );
 }
 
 /// What a child costs beside the signatures themselves: frames, wake-ups, drafts of attributes.

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use crate::program::{arg, run_well};
+use crate::workspace::root;
 
 /// PIN of the token.
 pub const PIN: &str = "73194628";
@@ -86,6 +87,37 @@ impl TokenFolder {
         to
     }
 
+    /// A vendor's library that does wrong as long as it is [told](Self::told) to, with these tokens behind it:
+    /// what is said of it is in `hsm/tests/faulty.c`.
+    pub fn faulty_module(&self) -> PathBuf {
+        let built = self.folder.path().join("faulty.so");
+        let source = root().join("hsm/tests/faulty.c");
+        let library = module();
+        let define = |name: &str, value: &str| format!("-D{name}=\"{value}\"");
+        run_well(
+            "cc",
+            &[
+                "-shared",
+                "-fPIC",
+                "-O1",
+                &define("FOLDER", arg(self.folder.path())),
+                &define("MODULE", arg(&library)),
+                "-o",
+                arg(&built),
+                arg(&source),
+                "-ldl",
+            ],
+        );
+        built
+    }
+
+    /// Tells the faulty module to do this, until what is given back is dropped.
+    pub fn told(&self, what: &str) -> Told {
+        let file = self.folder.path().join(what);
+        std::fs::write(&file, b"").expect("written");
+        Told(file)
+    }
+
     fn tool(&self, label: &str, action: &[&str]) -> String {
         let conf = format!("SOFTHSM2_CONF={}", arg(&self.conf()));
         let library = module();
@@ -103,6 +135,15 @@ impl TokenFolder {
     /// Names and attributes of the objects in it, as `pkcs11-tool` shows them.
     pub fn objects(&self, label: &str) -> String {
         self.tool(label, &["--login", "--pin", PIN, "--list-objects"])
+    }
+}
+
+/// What the faulty module is told, as long as it lasts.
+pub struct Told(PathBuf);
+
+impl Drop for Told {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_file(&self.0);
     }
 }
 

@@ -13,7 +13,7 @@ use crate::desk::Desk;
 use crate::directory::publication::Publication;
 use crate::directory::refresh::Source;
 use crate::directory::requests::Office;
-use crate::keys::{Changeover, Keys, dkim, marked};
+use crate::keys::{Changeover, Keys, Workplace, dkim, marked};
 use crate::report::{Failure, Report};
 use crate::web::{Reach, records};
 
@@ -30,6 +30,7 @@ pub(super) struct Run {
     pub(super) source: Option<Arc<Source>>,
     pub(super) reach: Arc<Reach>,
     pub(super) changeover: Option<Arc<Changeover>>,
+    pub(super) place: Workplace,
 }
 
 impl Run {
@@ -75,8 +76,9 @@ pub(super) fn perform(
         Request::Quarantine(request) => Desk::of(&appliance.state, author).quarantine(request),
         Request::Task(request) => Desk::of(&appliance.state, author).task(request),
         Request::Hsm(request) => {
-            let keys = Keys::of(&appliance.data, &appliance.settings);
-            let is_list = request == HsmRequest::List;
+            let place = run.map_or(&Workplace::Here, |run| &run.place);
+            let keys = Keys::of(&appliance.data, &appliance.settings).at(place);
+            let is_list = matches!(request, HsmRequest::List { .. });
             let report = keys.perform(request, &appliance.state);
             run.inspect(|run| run.look_at_keys());
             match run.filter(|_| is_list) {

@@ -35,6 +35,7 @@ pub struct Serving {
     source: Option<Arc<Source>>,
     reach: Arc<Reach>,
     changeover: Option<Arc<Changeover>>,
+    place: Workplace,
     https: Option<WebServer>,
     refresher: Option<Refresher>,
     lists: Option<ListKeeper>,
@@ -49,24 +50,25 @@ impl Appliance {
 
     /// Starts to serve, with the tokens at this place.
     pub fn serve_at(self, place: Workplace) -> Result<Serving, Failure> {
-        let keys = Keys::of(&self.data, &self.settings);
+        let keys = Keys::of(&self.data, &self.settings).at(&place);
         keys.settle(&self.state)?;
         let signer = Arc::new(ChangingSigner::new(keys.tokens(&place, &self.state)?));
         let (data, settings, state) =
             (self.data.clone(), self.settings.clone(), self.state.clone());
-        let changeover = Changeover::new(data, settings, state, signer.clone(), place);
-        self.serve_with(signer, Some(Arc::new(changeover)))
+        let changeover = Changeover::new(data, settings, state, signer.clone(), place.clone());
+        self.serve_with(signer, Some(Arc::new(changeover)), place)
     }
 
     /// As [`Appliance::serve`], with another signer: the sandbox's broken provider has its own.
     pub(crate) fn serve_signing(self, signer: Arc<dyn Signer>) -> Result<Serving, Failure> {
-        self.serve_with(signer, None)
+        self.serve_with(signer, None, Workplace::Here)
     }
 
     fn serve_with(
         self,
         signer: Arc<dyn Signer>,
         changeover: Option<Arc<Changeover>>,
+        place: Workplace,
     ) -> Result<Serving, Failure> {
         let scanner = scanning::scanner(&self.settings);
         self.state
@@ -96,6 +98,7 @@ impl Appliance {
             source,
             reach: Arc::new(reach),
             changeover,
+            place,
             https: None,
             refresher: None,
             lists: None,
@@ -211,6 +214,7 @@ impl Serving {
             source: self.source.clone(),
             reach: self.reach.clone(),
             changeover: self.changeover.clone(),
+            place: self.place.clone(),
         };
         let answer = move |request: Request, author: &str| -> Answer {
             perform::perform(&appliance, Some(&about), request, author).into()
@@ -265,6 +269,10 @@ impl Serving {
 
 impl Drop for Serving {
     fn drop(&mut self) {
+        // A command that waits for a token is told so, and waited for no longer.
+        if let Workplace::Children(program) = &self.place {
+            program.halt();
+        }
         drop(self.control.take());
         drop(self.https.take());
         drop(self.lists.take());

@@ -14,6 +14,9 @@ pub enum HsmCommand {
         /// File with the security officer's PIN, mode 600.
         #[arg(long, value_name = "F")]
         so_pin_file: Option<PathBuf>,
+        /// A token of the settings, not the first.
+        #[arg(long, value_name = "LABEL")]
+        token: Option<String>,
     },
     /// Make the signing key, inside the module.
     Keygen {
@@ -26,6 +29,9 @@ pub enum HsmCommand {
         /// Its label; that of the settings when left out.
         #[arg(long, value_name = "LABEL")]
         label: Option<String>,
+        /// On this token of the settings, `[signer]` or `[[signer.further]]`; on the first when left out.
+        #[arg(long, value_name = "LABEL")]
+        token: Option<String>,
     },
     /// Make a key among custodians and witnesses, or open its PIN with their shares; see
     /// firmware-config/ceremony.md.
@@ -39,6 +45,9 @@ pub enum HsmCommand {
         /// For the key with this label.
         #[arg(long, value_name = "LABEL")]
         label: Option<String>,
+        /// For a key on this token of the settings; on the first when left out.
+        #[arg(long, value_name = "LABEL")]
+        token: Option<String>,
     },
     /// Take the certificate that the authority gave; refused when it breaks the profile. Where the index of
     /// providers shows the one in use, the new one waits until the index has shown it too.
@@ -58,7 +67,11 @@ pub enum HsmCommand {
     /// Take back the certificate that waits to be used.
     Recall,
     /// List keys, with what holds them, and how each token of a running appliance is.
-    List,
+    List {
+        /// Keys on this token of the settings; on the first when left out.
+        #[arg(long, value_name = "LABEL")]
+        token: Option<String>,
+    },
     /// Measure signatures per second and latency of the tokens by 1, 2, 4 … sessions; the appliance must not run.
     Bench {
         /// Seconds for each number of sessions.
@@ -109,6 +122,9 @@ pub struct CeremonyArguments {
     /// The key's label; that of the settings when left out.
     #[arg(long, value_name = "LABEL")]
     pub label: Option<String>,
+    /// On this token of the settings; on the first when left out.
+    #[arg(long, value_name = "LABEL")]
+    pub token: Option<String>,
     /// `p256` only where the policy has `ecdsa_keys_allowed`.
     #[arg(long = "type", value_enum, default_value_t = KeyKind::Rsa)]
     pub kind: KeyKind,

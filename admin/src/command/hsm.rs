@@ -1,5 +1,5 @@
-//! `hsm …`: through the appliance that runs (two processes on one token may crash its module), else
-//! offline under the lock.
+//! `hsm …`: through the appliance that runs, which asks a child of its own (a module may crash or hang), else
+//! offline under the lock, in this process.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -20,16 +20,29 @@ const CHAIN_BYTES_MAX: usize = 128 * 1024;
 
 pub(super) fn hsm(data: &DataFolder, order: HsmCommand) -> Result<Report, Failure> {
     match order {
-        HsmCommand::Init { so_pin_file } => {
+        HsmCommand::Init { so_pin_file, token } => {
             let so_pin_file = so_pin_file.map(std::path::absolute).transpose();
             let so_pin_file = so_pin_file.map_err(Failure::refused)?;
-            ask(data, HsmRequest::Init { so_pin_file })
+            ask(data, HsmRequest::Init { so_pin_file, token })
         }
-        HsmCommand::Keygen { kind, bits, label } => {
-            ask(data, HsmRequest::Keygen { label, kind, bits })
+        HsmCommand::Keygen {
+            kind,
+            bits,
+            label,
+            token,
+        } => {
+            let request = HsmRequest::Keygen {
+                label,
+                kind,
+                bits,
+                token,
+            };
+            ask(data, request)
         }
         HsmCommand::Ceremony(order) => ceremony(data, order),
-        HsmCommand::Csr { out, label } => csr(data, label, out.as_deref()),
+        HsmCommand::Csr { out, label, token } => {
+            csr(data, HsmRequest::Csr { label, token }, out.as_deref())
+        }
         HsmCommand::ImportCert {
             file,
             label,
@@ -46,7 +59,7 @@ pub(super) fn hsm(data: &DataFolder, order: HsmCommand) -> Result<Report, Failur
             ask(data, request)
         }
         HsmCommand::Recall => ask(data, HsmRequest::Recall),
-        HsmCommand::List => ask(data, HsmRequest::List),
+        HsmCommand::List { token } => ask(data, HsmRequest::List { token }),
         HsmCommand::Bench {
             seconds,
             sessions_max,
@@ -67,6 +80,7 @@ fn ceremony(data: &DataFolder, order: CeremonyCommand) -> Result<Report, Failure
                 witnesses: said.witnesses,
                 folder: whole(said.folder)?,
                 label: said.label,
+                token: said.token,
                 kind: said.kind,
                 bits: said.bits,
                 so_pin_file: said.so_pin_file.map(whole).transpose()?,
@@ -101,8 +115,8 @@ fn bench(data: &DataFolder, seconds: u16, sessions_max: u16) -> Result<Report, F
     report
 }
 
-fn csr(data: &DataFolder, label: Option<String>, out: Option<&Path>) -> Result<Report, Failure> {
-    let report = ask(data, HsmRequest::Csr { label })?;
+fn csr(data: &DataFolder, request: HsmRequest, out: Option<&Path>) -> Result<Report, Failure> {
+    let report = ask(data, request)?;
     match out {
         Some(file) => written(file, report.words.as_bytes()),
         None => Ok(report),

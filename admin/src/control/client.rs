@@ -5,12 +5,14 @@ use std::os::unix::net::UnixStream;
 use std::time::Duration;
 
 use ceralacca_core::disk::DataFolder;
+use ceralacca_hsm::limits::OPERATION_WAIT_MAX;
 
 use super::protocol::{Answer, Request};
 use super::socket;
 
 /// A token may make a key slowly.
 const ANSWER_WAIT: Duration = Duration::from_secs(120);
+const _: () = assert!(OPERATION_WAIT_MAX.as_secs() < ANSWER_WAIT.as_secs());
 /// Larger than any answer: a page of mailboxes, or all kept steps.
 const ANSWER_BYTES_MAX: u64 = 64 * 1024 * 1024;
 

@@ -306,6 +306,9 @@ pub struct CeremonyRequest {
     pub folder: std::path::PathBuf,
     /// The key's label; that of the settings when `None`.
     pub label: Option<String>,
+    /// Label of the token; the first when `None`.
+    #[serde(default)]
+    pub token: Option<String>,
     /// What kind of key.
     #[serde(default)]
     pub kind: KeyKind,
@@ -334,6 +337,9 @@ pub enum HsmRequest {
     Init {
         /// File with the security officer's PIN.
         so_pin_file: Option<std::path::PathBuf>,
+        /// Label of the token; the first when `None`.
+        #[serde(default)]
+        token: Option<String>,
     },
     /// Make the signing key.
     Keygen {
@@ -344,6 +350,9 @@ pub enum HsmRequest {
         kind: KeyKind,
         /// RSA bits; the usual ones when `None`.
         bits: Option<usize>,
+        /// Label of the token; the first when `None`.
+        #[serde(default)]
+        token: Option<String>,
     },
     /// Make a key at a ceremony.
     Ceremony(CeremonyRequest),
@@ -351,6 +360,9 @@ pub enum HsmRequest {
     Csr {
         /// The key's label.
         label: Option<String>,
+        /// Label of its token; the first when `None`.
+        #[serde(default)]
+        token: Option<String>,
     },
     /// Take the key's certificate.
     ImportCert {
@@ -368,7 +380,11 @@ pub enum HsmRequest {
     /// Forget the certificate that waits to be used.
     Recall,
     /// List keys.
-    List,
+    List {
+        /// Label of their token; the first when `None`.
+        #[serde(default)]
+        token: Option<String>,
+    },
     /// Compare what the keys have signed with the log.
     Reconcile,
 }

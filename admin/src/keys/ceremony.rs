@@ -7,7 +7,7 @@ use ceralacca_hsm::ceremony::{self, Ceremony, CeremonyError};
 use ceralacca_hsm::operations::KeyHolder;
 use serde_json::json;
 
-use super::commands::key_type;
+use super::commands::{key_type, order};
 use super::{Keys, service_address};
 use crate::control::CeremonyRequest;
 use crate::report::{Failure, Report};
@@ -19,7 +19,8 @@ impl Keys<'_> {
         request: CeremonyRequest,
         state: &State,
     ) -> Result<Report, Failure> {
-        let label = self.label(request.label.as_deref()).to_owned();
+        let chosen = self.chosen(request.token.as_deref())?;
+        let label = request.label.unwrap_or_else(|| chosen.label.to_owned());
         let ceremony = Ceremony {
             provider: self.settings.provider.name.clone(),
             service_address: service_address(self.settings),
@@ -33,14 +34,15 @@ impl Keys<'_> {
             folder: request.folder,
         };
         let held = ceremony
-            .hold(&self.operations(), state.clock().now())
+            .hold(&self.operations_on(chosen.holder), state.clock().now())
             .map_err(|error| self.of_ceremony(error))?;
         ceralacca_core::notice!("ceremony {}: the key `{label}` was made", held.id);
         let folder = ceremony.folder.display();
+        let next = order("csr", Some(&label), request.token.as_deref());
         let mut words = held.record.clone();
         words.push_str(&format!(
             "\nthe shares and the signed record are in {folder}: give each custodian the share, and take\n\
-             the shares off this machine; next: `hsm csr --label {label}`\n"
+             the shares off this machine; next: `{next}`\n"
         ));
         let object = json!({
             "ceremony": held.id.to_string(),
@@ -54,13 +56,12 @@ impl Keys<'_> {
 
     /// `hsm ceremony open`: nothing of the PIN is said.
     pub fn open_pin(self, shares: &[PathBuf], pin_file: Option<&Path>) -> Result<Report, Failure> {
-        let operations = self.operations();
-        let of_settings = match operations.holder() {
+        let of_settings = match self.key_holder() {
             KeyHolder::Software { .. } => None,
-            KeyHolder::Sealed { pin_file, .. } => Some(pin_file.as_path()),
-            KeyHolder::Token(settings) => Some(settings.pin_file.as_path()),
+            KeyHolder::Sealed { pin_file, .. } => Some(pin_file),
+            KeyHolder::Token(settings) => Some(settings.pin_file),
         };
-        let file = pin_file.or(of_settings);
+        let file = pin_file.or(of_settings.as_deref());
         let file = file.ok_or_else(|| self.of_ceremony(CeremonyError::NoPin))?;
         ceremony::open(shares, file).map_err(|error| self.of_ceremony(error))?;
         let words = format!(

@@ -22,12 +22,17 @@ impl Keys<'_> {
     /// Carries out a request about keys.
     pub fn perform(self, request: HsmRequest, state: &State) -> Result<Report, Failure> {
         match request {
-            HsmRequest::Init { so_pin_file } => self.init(so_pin_file.as_deref()),
-            HsmRequest::Keygen { label, kind, bits } => {
-                self.keygen(label.as_deref(), key_type(kind, bits)?)
+            HsmRequest::Init { so_pin_file, token } => {
+                self.init(so_pin_file.as_deref(), token.as_deref())
             }
+            HsmRequest::Keygen {
+                label,
+                kind,
+                bits,
+                token,
+            } => self.keygen(label.as_deref(), key_type(kind, bits)?, token.as_deref()),
             HsmRequest::Ceremony(request) => self.ceremony(request, state),
-            HsmRequest::Csr { label } => self.csr(label.as_deref()),
+            HsmRequest::Csr { label, token } => self.csr(label.as_deref(), token.as_deref()),
             HsmRequest::ImportCert {
                 label,
                 chain,
@@ -38,44 +43,54 @@ impl Keys<'_> {
                 self.import_cert(label, &chain, (from, at_next_start), state)
             }
             HsmRequest::Recall => self.recalled(),
-            HsmRequest::List => self.list(state),
+            HsmRequest::List { token } => self.list(token.as_deref(), state),
             HsmRequest::Reconcile => reconcile(state),
         }
     }
 
     /// `hsm init`
-    fn init(self, so_pin_file: Option<&Path>) -> Result<Report, Failure> {
-        self.operations()
+    fn init(self, so_pin_file: Option<&Path>, token: Option<&str>) -> Result<Report, Failure> {
+        let holder = self.chosen(token)?.holder;
+        let words = holder.words();
+        self.operations_on(holder)
             .init(so_pin_file)
-            .map_err(Failure::refused)?;
-        let holder = self.holder();
+            .map_err(|error| self.remedy(error))?;
+        let next = order("keygen", None, token);
         Ok(Report::done(
-            format!("{holder} is ready; next: `hsm keygen`"),
-            json!({ "holder": holder }),
+            format!("{words} is ready; next: `{next}`"),
+            json!({ "holder": words }),
         ))
     }
 
     /// `hsm keygen`
-    fn keygen(self, label: Option<&str>, kind: KeyType) -> Result<Report, Failure> {
+    fn keygen(
+        self,
+        label: Option<&str>,
+        kind: KeyType,
+        token: Option<&str>,
+    ) -> Result<Report, Failure> {
+        let chosen = self.chosen(token)?;
         let made = self
-            .operations()
-            .keygen(self.label(label), kind)
+            .operations_on(chosen.holder)
+            .keygen(label.unwrap_or(chosen.label), kind)
             .map_err(|error| self.remedy(error))?;
+        let next = order("csr", label, token);
         let (label, held_by) = (&made.label, &made.held_by);
         let holder = marked(held_by, made.is_software);
         Ok(Report::done(
-            format!("the key `{label}`, {kind}, is in {holder}; next: `hsm csr`"),
+            format!("the key `{label}`, {kind}, is in {holder}; next: `{next}`"),
             json!({ "label": label, "kind": made.kind, "bits": made.bits, "held_by": held_by,
                     "software": made.is_software }),
         ))
     }
 
     /// `hsm csr`: the words are the request itself.
-    fn csr(self, label: Option<&str>) -> Result<Report, Failure> {
+    fn csr(self, label: Option<&str>, token: Option<&str>) -> Result<Report, Failure> {
+        let chosen = self.chosen(token)?;
         let request = self
-            .operations()
+            .operations_on(chosen.holder)
             .csr(
-                self.label(label),
+                label.unwrap_or(chosen.label),
                 &self.settings.provider.name,
                 &service_address(self.settings),
             )
@@ -154,16 +169,20 @@ impl Keys<'_> {
     }
 
     /// `hsm list`: software keys are marked (HS-01).
-    fn list(self, state: &State) -> Result<Report, Failure> {
+    fn list(self, token: Option<&str>, state: &State) -> Result<Report, Failure> {
+        let chosen = self.chosen(token)?;
         let in_use = SigningFile::read(&signing_file(self.data)).ok().flatten();
+        let own = chosen.further.map(|token| self.certificate_of(token));
+        let own = own.and_then(|file| file.ok().flatten());
         let next = self.next()?;
-        let files = in_use.iter().chain(&next);
+        let files = in_use.iter().chain(&next).chain(&own);
         let certificates: Vec<Vec<u8>> = files.flat_map(|file| file.chain.clone()).collect();
         let keys = self
-            .operations()
+            .operations_on(chosen.holder)
             .list(&certificates)
             .map_err(|error| self.remedy(error))?;
-        let in_use = self.label_in_use();
+        let in_use = chosen.further.and_then(|token| token.key_label.clone());
+        let in_use = in_use.unwrap_or_else(|| self.label_in_use());
         let mut words = keys
             .iter()
             .map(|key| line(key, &in_use))
@@ -187,6 +206,17 @@ impl Keys<'_> {
     pub(super) fn label<'b>(&'b self, label: Option<&'b str>) -> &'b str {
         label.unwrap_or(self.settings.signer.key_label())
     }
+}
+
+/// A command as it is typed next, for the same key.
+pub(super) fn order(command: &str, label: Option<&str>, token: Option<&str>) -> String {
+    let mut order = format!("hsm {command}");
+    for (option, value) in [("label", label), ("token", token)] {
+        if let Some(value) = value {
+            order.push_str(&format!(" --{option} {value}"));
+        }
+    }
+    order
 }
 
 /// `hsm reconcile` (LG-14).

@@ -39,11 +39,11 @@ use ceralacca_core::smime::{SigningCertificate, certificate, profile};
 use ceralacca_core::wording::SERVICE_LOCAL_PART;
 use ceralacca_firmware::os::Finding;
 use ceralacca_firmware::{Settings, SignerSettings, TlsSettings, or_one_per_core};
+use ceralacca_hsm::limits::OPERATION_WAIT_MAX;
 use ceralacca_hsm::operations::KeyHolder;
 use ceralacca_hsm::protected::{read_secret, write_secret};
 use ceralacca_hsm::software::SOFTWARE_KEY_WORDS;
-use ceralacca_hsm::vector;
-use ceralacca_hsm::{Authority, HsmError, Operations, Pkcs11Settings};
+use ceralacca_hsm::{Authority, ChildProgram, HsmError, Operations, Pkcs11Settings};
 
 use self::signing::SigningFile;
 use crate::report::Failure;
@@ -96,12 +96,28 @@ fn signing_file(data: &DataFolder) -> PathBuf {
 pub struct Keys<'a> {
     data: &'a DataFolder,
     settings: &'a Settings,
+    /// What to start for each question about keys; they are asked in this process when `None`.
+    children: Option<&'a ChildProgram>,
 }
 
 impl<'a> Keys<'a> {
     /// As the settings say.
     pub const fn of(data: &'a DataFolder, settings: &'a Settings) -> Self {
-        Self { data, settings }
+        Self {
+            data,
+            settings,
+            children: None,
+        }
+    }
+
+    /// The same, asked where the tokens work.
+    #[must_use]
+    pub const fn at(mut self, place: &'a Workplace) -> Self {
+        self.children = match place {
+            Workplace::Here => None,
+            Workplace::Children(program) => Some(program),
+        };
+        self
     }
 
     /// What `init` makes: a software key with its certificate, or only what TLS needs. The authority is a
@@ -278,6 +294,10 @@ impl<'a> Keys<'a> {
             HsmError::OtherKey => {
                 "; import the certificate of this key with `hsm import-cert FILE`"
             }
+            HsmError::Lost { .. } => {
+                "; it alone is lost: look at the token and its vendor's library, then try again (if a key \
+                 was to be made, `hsm list` says whether it was)"
+            }
             _ => "",
         };
         Failure::Refused(format!("{error}{step}"))
@@ -295,11 +315,7 @@ impl<'a> Keys<'a> {
 
     /// What holds the key, without asking the token.
     pub fn holder(self) -> String {
-        match &self.settings.signer {
-            SignerSettings::Soft {} => SOFTWARE_KEY_WORDS.to_owned(),
-            SignerSettings::Vector { .. } => vector::words().to_owned(),
-            SignerSettings::Pkcs11 { token, .. } => format!("PKCS#11 token \"{token}\""),
-        }
+        self.key_holder().words()
     }
 
     /// How the key in use is; asks the token.
@@ -320,7 +336,15 @@ impl<'a> Keys<'a> {
     }
 
     fn operations(self) -> Operations {
-        Operations::new(self.key_holder()).allowing(self.settings.policy().allowed_keys())
+        self.operations_on(self.key_holder())
+    }
+
+    fn operations_on(self, holder: KeyHolder) -> Operations {
+        let operations = Operations::new(holder).allowing(self.settings.policy().allowed_keys());
+        match self.children {
+            None => operations,
+            Some(program) => operations.in_children(program.clone(), OPERATION_WAIT_MAX),
+        }
     }
 
     /// Where the keys are, and of tokens the first.

@@ -41,7 +41,76 @@ pub struct Tokens {
     pub(super) pool: Option<Arc<SigningPool>>,
 }
 
+/// A place of the settings where keys are held, as a command names it.
+pub(super) struct Chosen<'a> {
+    pub(super) holder: KeyHolder,
+    /// The key that is meant where none is named.
+    pub(super) label: &'a str,
+    /// Where it is not the first.
+    pub(super) further: Option<&'a FurtherToken>,
+}
+
+impl Chosen<'_> {
+    fn token(&self) -> Option<&str> {
+        match &self.holder {
+            KeyHolder::Token(settings) => Some(&settings.token),
+            KeyHolder::Software { .. } | KeyHolder::Sealed { .. } => None,
+        }
+    }
+}
+
+impl<'a> Keys<'a> {
+    /// The token with this label; the first, or what stands in its place, where none is named.
+    pub(super) fn chosen(self, token: Option<&str>) -> Result<Chosen<'a>, Failure> {
+        let label = self.settings.signer.key_label();
+        let first = Chosen {
+            holder: self.key_holder(),
+            label,
+            further: None,
+        };
+        let Some(wanted) = token else {
+            return Ok(first);
+        };
+        let further = self.settings.signer.further().iter().map(|token| {
+            let label = token.key_label.as_deref().unwrap_or(label);
+            Chosen {
+                holder: KeyHolder::Token(self.settings_of(token, label)),
+                label,
+                further: Some(token),
+            }
+        });
+        let all: Vec<Chosen<'a>> = std::iter::once(first).chain(further).collect();
+        let labels = all.iter().filter_map(Chosen::token);
+        let labels: Vec<String> = labels.map(|label| format!("`{label}`")).collect();
+        let mut found = all.into_iter().filter(|one| one.token() == Some(wanted));
+        match (found.next(), found.next(), labels.as_slice()) {
+            (Some(one), None, _) => Ok(one),
+            (Some(_), Some(_), _) => Err(Failure::Refused(format!(
+                "tokens of different modules are labelled `{wanted}` in the settings: give one of them \
+                 another label"
+            ))),
+            (None, _, []) => Err(Failure::Refused(format!(
+                "the settings name no token, the key is held otherwise ({}): leave `--token` out",
+                self.holder()
+            ))),
+            (None, _, labels) => Err(Failure::Refused(format!(
+                "no token of the settings is labelled `{wanted}`; there are {}{}",
+                labels.join(", "),
+                self.as_of()
+            ))),
+        }
+    }
+}
+
 impl Keys<'_> {
+    /// Which settings were looked at.
+    const fn as_of(self) -> &'static str {
+        match self.children {
+            None => "",
+            Some(_) => " (as they were when `serve` started)",
+        }
+    }
+
     /// What signs with the certificate in use (SG-11).
     pub fn tokens(self, place: &Workplace, state: &State) -> Result<Tokens, Failure> {
         self.tokens_of(&self.signing()?, place, state)
@@ -99,7 +168,10 @@ impl Keys<'_> {
         files.map(|file| file.leaf().to_vec()).collect()
     }
 
-    fn certificate_of(self, token: &FurtherToken) -> Result<Option<SigningFile>, Failure> {
+    pub(super) fn certificate_of(
+        self,
+        token: &FurtherToken,
+    ) -> Result<Option<SigningFile>, Failure> {
         let Some(file) = &token.certificate else {
             return Ok(None);
         };

@@ -1,17 +1,14 @@
-//! A module whose rate is known: 5 ms for each signature, 32 at a time, more than that wait inside, as in a
-//! network HSM. It answers from memory, for a key in software would want more than a core at this rate; the
-//! pool's check with the public key stays.
+//! The pool before a simulated module whose rate is known: 5 ms for each signature, 32 at a time, more than that
+//! wait inside, as in a network HSM. It answers from memory, for a key in software would want more than a core at
+//! this rate; the pool's check with the public key stays.
 
-use std::cmp::Reverse;
-use std::collections::{BinaryHeap, HashMap};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use ceralacca_core::ports::{Clock, Signer, SigningRequest, SystemClock};
-use ceralacca_core::smime::{SigningCertificate, cms};
-use ceralacca_hsm::pool::{PoolName, SessionSource, SigningPool, SigningSession};
-use ceralacca_hsm::{Authority, HsmError, SoftwareKey};
+use ceralacca_hsm::sim::SimSettings;
+use ceralacca_hsm::{Authority, SimSigner, SoftwareKey};
 
 use crate::sums::{Trouble, percentile};
 
@@ -41,54 +38,13 @@ pub struct Sim {
     pub p99_ms: f64,
 }
 
-/// The module.
-struct Device {
-    /// Attributes and the signature over them.
-    memory: HashMap<Vec<u8>, Vec<u8>>,
-    /// When each unit is free.
-    units: Mutex<BinaryHeap<Reverse<Instant>>>,
-}
-
-impl Device {
-    /// Gives the next unit that is free a signature to make; answers when it is done.
-    fn done_at(&self) -> Option<Instant> {
-        let mut units = self.units.lock().ok()?;
-        let Reverse(free) = units.pop()?;
-        let done = free.max(Instant::now()) + DELAY;
-        units.push(Reverse(done));
-        Some(done)
-    }
-}
-
-struct Source(Arc<Device>);
-
-struct Session(Arc<Device>);
-
-impl SessionSource for Source {
-    type Session = Session;
-
-    fn open(&self) -> Result<Session, HsmError> {
-        Ok(Session(Arc::clone(&self.0)))
-    }
-}
-
-impl SigningSession for Session {
-    fn sign(&mut self, attributes: &[u8]) -> Result<Vec<u8>, HsmError> {
-        let done = self.0.done_at();
-        let done = done.ok_or_else(|| HsmError::NotPossible("the module broke".to_owned()))?;
-        std::thread::sleep(done.saturating_duration_since(Instant::now()));
-        let value = self.0.memory.get(attributes).cloned();
-        value.ok_or_else(|| HsmError::NotPossible("a request that is not remembered".to_owned()))
-    }
-}
-
 /// Rate and latency, each for `seconds`.
 pub fn measure(seconds: f64) -> Result<Sim, Trouble> {
-    let (pool, requests) = pool()?;
+    let (signer, requests) = signer()?;
     let nominal = PARALLELISM as f64 / DELAY.as_secs_f64();
-    let rate = rate(&pool, &requests, Duration::from_secs_f64(seconds))?;
+    let rate = rate(&signer, &requests, Duration::from_secs_f64(seconds))?;
     let load = nominal * LOAD;
-    let mut waits = latencies(&pool, &requests, load, seconds)?;
+    let mut waits = latencies(&signer, &requests, load, seconds)?;
     Ok(Sim {
         nominal,
         rate,
@@ -98,7 +54,8 @@ pub fn measure(seconds: f64) -> Result<Sim, Trouble> {
     })
 }
 
-fn pool() -> Result<(SigningPool, Vec<SigningRequest>), Trouble> {
+/// It has signed each request once, and remembers.
+fn signer() -> Result<(SimSigner, Vec<SigningRequest>), Trouble> {
     let now = SystemClock.now();
     let key = SoftwareKey::generate(2048)?;
     let certificate = Authority::create("Prova", now)?.signing_certificate(
@@ -108,45 +65,29 @@ fn pool() -> Result<(SigningPool, Vec<SigningRequest>), Trouble> {
         365,
         now,
     )?;
+    let settings = SimSettings {
+        delay: DELAY,
+        parallelism: PARALLELISM,
+        sessions: SESSIONS,
+        remembers: REMEMBERED,
+        ..SimSettings::default()
+    };
+    let signer = SimSigner::start(Arc::new(key), Arc::new(certificate), settings)?;
     let request = |n: usize| SigningRequest::of([n as u8; 32], now);
     let requests: Vec<SigningRequest> = (0..REMEMBERED).map(request).collect();
-    let mut memory = HashMap::new();
-    for request in &requests {
-        let attributes = attributes(&certificate, request)?;
-        memory.insert(attributes.clone(), key.sign(&attributes)?);
+    for answer in signer.sign(&requests) {
+        answer.map_err(|error| Trouble::from(error.to_string()))?;
     }
-    let name = PoolName {
-        name: "simulated module (bench only)".to_owned(),
-        is_software: true,
-    };
-    let pool = SigningPool::start(
-        Source(Arc::new(Device {
-            memory,
-            units: Mutex::new(vec![Reverse(Instant::now()); PARALLELISM].into()),
-        })),
-        SESSIONS,
-        Arc::new(certificate),
-        name,
-    )?;
-    Ok((pool, requests))
-}
-
-fn attributes(
-    certificate: &SigningCertificate,
-    request: &SigningRequest,
-) -> Result<Vec<u8>, Trouble> {
-    let (digest, at) = (&request.content_digest, request.instant);
-    let made = cms::signed_attributes(&certificate.certificate, digest, at);
-    made.map_err(|error| Trouble::from(error.to_string()))
+    Ok((signer, requests))
 }
 
 /// Two batches under way, as the certifier has them.
-fn rate(pool: &SigningPool, requests: &[SigningRequest], time: Duration) -> Result<f64, Trouble> {
+fn rate(signer: &SimSigner, requests: &[SigningRequest], time: Duration) -> Result<f64, Trouble> {
     let begun = Instant::now();
     let count = AtomicUsize::new(0);
     let call = || {
         while begun.elapsed() < time {
-            for answer in pool.sign(requests) {
+            for answer in signer.sign(requests) {
                 answer.map_err(|error| Trouble::from(error.to_string()))?;
                 count.fetch_add(1, Ordering::Relaxed);
             }
@@ -159,7 +100,7 @@ fn rate(pool: &SigningPool, requests: &[SigningRequest], time: Duration) -> Resu
 
 /// Requests are due at random moments (Poisson), whatever was answered; milliseconds of each.
 fn latencies(
-    pool: &SigningPool,
+    signer: &SimSigner,
     requests: &[SigningRequest],
     per_s: f64,
     seconds: f64,
@@ -180,7 +121,7 @@ fn latencies(
             };
             std::thread::sleep(due.saturating_sub(begun.elapsed()));
             let request = requests[number % requests.len()];
-            for answer in pool.sign(&[request]) {
+            for answer in signer.sign(&[request]) {
                 answer.map_err(|error| Trouble::from(error.to_string()))?;
             }
             own.push((begun.elapsed().saturating_sub(*due)).as_secs_f64() * 1000.0);

@@ -9,8 +9,8 @@ use std::path::{Path, PathBuf};
 use minicbor::{Decode, Encode};
 
 use crate::error::HsmError;
+use crate::holder::KeyHolder;
 use crate::limits::CHILD_FRAME_BYTES_MAX;
-use crate::operations::KeyHolder;
 use crate::pkcs11::Pkcs11Settings;
 
 /// Kinds of frames.
@@ -26,6 +26,10 @@ pub(super) enum Kind {
     Ready = 4,
     /// Out: [`Ailment`], and nothing after it.
     Out = 5,
+    /// In: an errand with its holder, and nothing after it.
+    Ask = 6,
+    /// Out: what came of the errand, and nothing after it.
+    Told = 7,
 }
 
 /// Octets before what a frame says.
@@ -256,6 +260,8 @@ pub(super) fn read(stream: &mut impl Read, into: &mut Vec<u8>) -> io::Result<Opt
         Kind::Signed,
         Kind::Ready,
         Kind::Out,
+        Kind::Ask,
+        Kind::Told,
     ];
     let kind = kinds.into_iter().find(|known| *known as u8 == kind);
     kind.map(Some).ok_or_else(not_a_frame)

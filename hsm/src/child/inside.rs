@@ -13,10 +13,11 @@ use std::time::{Duration, Instant as Moment};
 use parking_lot::{Condvar, Mutex};
 use rustix::process::{Resource, Rlimit, Signal};
 
+use super::errand::{self, Ask};
 use super::frame::{self, Ailment, Draft, Kind, Ready, Start};
 use crate::error::HsmError;
+use crate::holder::KeyHolder;
 use crate::limits::{CHILD_IN_FLIGHT_MAX, CHILD_LAST_WAIT_MAX, SESSIONS_MAX};
-use crate::operations::{KeyHolder, Operations};
 use crate::pool::{
     Checked, Pauses, SessionSource, SigningSession, capacity, portion, probe, sign_checked,
     thread_cpu_nanos,
@@ -25,9 +26,9 @@ use crate::protected::{Pin, forbid_dumps};
 use crate::public_key::PublicKey;
 use crate::{pkcs11, software, vector};
 
-/// Signs for the parent at the other end of the standard input, until it closes it. Does not come back when it
-/// has signed: the process ends at once, without the destructors of a vendor's library, which are a known
-/// place to crash or hang.
+/// Signs for the parent at the other end of the standard input, until it closes it, or does the one errand that
+/// it was started for. Does not come back when it has: the process ends at once, without the destructors of a
+/// vendor's library, which are a known place to crash or hang.
 pub fn run() -> Result<(), HsmError> {
     let away = |error: std::io::Error| HsmError::Away(error.to_string());
     forbid_dumps().map_err(away)?;
@@ -47,6 +48,10 @@ pub fn run() -> Result<(), HsmError> {
     let mut octets = Vec::new();
     let start: Start = match frame::read(&mut reader, &mut octets).map_err(away)? {
         Some(Kind::Start) => frame::value(&octets).map_err(away)?,
+        Some(Kind::Ask) => {
+            let ask: Ask = frame::value(&octets).map_err(away)?;
+            return errand::answer(&ask, stream).map_err(away);
+        }
         _ => return Ok(()),
     };
     let out = stream.try_clone().map_err(away)?;
@@ -70,12 +75,12 @@ fn sign(desk: &Arc<Desk>, start: &Start) -> Result<(), HsmError> {
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     match start.holder() {
         holder @ KeyHolder::Software { .. } => {
-            let key = Arc::new(Operations::new(holder).load(&start.label)?);
+            let key = Arc::new(holder.load(&start.label)?);
             check(key.public(), &start.certificate)?;
             serve(desk, start, software::source(key), cores)
         }
         holder @ KeyHolder::Sealed { .. } => {
-            let key = Arc::new(Operations::new(holder).load(&start.label)?);
+            let key = Arc::new(holder.load(&start.label)?);
             check(key.public(), &start.certificate)?;
             serve(desk, start, vector::source(key)?, cores)
         }

@@ -13,14 +13,22 @@
 //! *Losses.* Any error that opening the session anew does not mend ends the child, after it has said why; so
 //! does the engine's watch over calls that hang, by SIGKILL. A new child is the trial whether the token
 //! is back: it finds the module as after a restart, which is what most modules need to find their tokens.
+//!
+//! *Errands.* What an operator asks of keys while the appliance serves (`errand`) goes to a child of its own,
+//! which gets one `Ask`, answers once with `Told` or `Out`, and ends; one that crashes, is not done in time, or is
+//! under way when the appliance stops, is ended, and that is the answer.
 
+mod errand;
 mod frame;
 mod inside;
 mod outside;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
+use std::sync::Arc;
 
+use errand::Lines;
+pub(crate) use errand::{Done, Errand, Errands};
 pub use inside::run;
 
 /// How a child is started.
@@ -30,6 +38,8 @@ pub struct ChildProgram {
     pub path: PathBuf,
     /// What makes it call [`run`].
     pub arguments: Vec<OsString>,
+    /// To children that do an errand, of all copies of this.
+    lines: Arc<Lines>,
 }
 
 impl ChildProgram {
@@ -38,6 +48,13 @@ impl ChildProgram {
         Self {
             path: "/proc/self/exe".into(),
             arguments: arguments.iter().map(OsString::from).collect(),
+            lines: Arc::default(),
         }
+    }
+
+    /// Gives up the errands under way, and lets none begin: who asked is told at once. Children that sign go
+    /// on; their pool ends them.
+    pub fn halt(&self) {
+        self.lines.halt();
     }
 }

@@ -10,6 +10,7 @@ use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use ceralacca_core::smime::SigningCertificate;
 use parking_lot::{Mutex, RwLock};
@@ -17,14 +18,12 @@ use parking_lot::{Mutex, RwLock};
 use super::ChildProgram;
 use super::frame::{self, Ailment, Draft, Kind, Ready, Start};
 use crate::error::HsmError;
+use crate::holder::KeyHolder;
 use crate::limits::{
     CHILD_IN_FLIGHT_MAX, CHILD_LAST_WAIT_MAX, CHILD_START_WAIT_MAX, CHILD_WRITE_WAIT_MAX,
 };
-use crate::operations::KeyHolder;
 use crate::pkcs11;
 use crate::pool::{Feed, Made, PoolName, Seat, Step, TokenPlan, drafted};
-use crate::software::SOFTWARE_KEY_WORDS;
-use crate::vector;
 
 impl TokenPlan {
     /// The key `label` of a holder, in a child process.
@@ -59,15 +58,33 @@ impl TokenPlan {
 
 /// As it is known before the module was asked.
 fn name_of(holder: &KeyHolder) -> PoolName {
-    let (name, is_software) = match holder {
-        KeyHolder::Software { .. } => (SOFTWARE_KEY_WORDS.to_owned(), true),
-        KeyHolder::Sealed { .. } => (vector::words().to_owned(), true),
-        KeyHolder::Token(settings) => (
-            format!("PKCS#11 token \"{}\"", settings.token),
-            pkcs11::names_software(&settings.module.to_string_lossy()),
-        ),
+    let is_software = match holder {
+        KeyHolder::Software { .. } | KeyHolder::Sealed { .. } => true,
+        KeyHolder::Token(settings) => pkcs11::names_software(&settings.module.to_string_lossy()),
     };
-    PoolName { name, is_software }
+    PoolName {
+        name: holder.words(),
+        is_software,
+    }
+}
+
+/// Starts a child with a socket as its standard input; who reads from it waits so long.
+pub(super) fn spawn(
+    program: &ChildProgram,
+    read_wait: Duration,
+) -> std::io::Result<(Child, UnixStream)> {
+    let (ours, theirs) = UnixStream::pair()?;
+    ours.set_write_timeout(Some(CHILD_WRITE_WAIT_MAX))?;
+    ours.set_read_timeout(Some(read_wait))?;
+    let child = Command::new(&program.path)
+        .args(&program.arguments)
+        .arg0("ceralacca")
+        .stdin(Stdio::from(OwnedFd::from(theirs)))
+        .stdout(Stdio::null())
+        // A signal from a terminal is for the parent, which ends its children in order.
+        .process_group(0)
+        .spawn()?;
+    Ok((child, ours))
 }
 
 struct Line {
@@ -277,17 +294,7 @@ impl Feed for Line {
 
 impl Process {
     fn start(program: &ChildProgram) -> std::io::Result<(Self, UnixStream)> {
-        let (ours, theirs) = UnixStream::pair()?;
-        ours.set_write_timeout(Some(CHILD_WRITE_WAIT_MAX))?;
-        ours.set_read_timeout(Some(CHILD_START_WAIT_MAX))?;
-        let child = Command::new(&program.path)
-            .args(&program.arguments)
-            .arg0("ceralacca")
-            .stdin(Stdio::from(OwnedFd::from(theirs)))
-            .stdout(Stdio::null())
-            // A signal from a terminal is for the parent, which ends its children in order.
-            .process_group(0)
-            .spawn()?;
+        let (child, ours) = spawn(program, CHILD_START_WAIT_MAX)?;
         let process = Self {
             pid: child.id(),
             child: Mutex::new(child),

@@ -384,6 +384,7 @@ fn hs_10_parallelism_does_not_follow_the_number_of_sessions() {
         spread: Duration::from_millis(2),
         parallelism: 2,
         sessions: 8,
+        ..SimSettings::default()
     };
     let signer = SimSigner::start(key, certificate, settings).unwrap();
     let begun = Moment::now();

@@ -1,24 +1,28 @@
 //! Several tokens, the processes in which they sign, and what is measured of them.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant as Moment};
 
-use ceralacca_admin::control::{Link, Request};
+use ceralacca_admin::control::{HsmRequest, Link, Request};
 use ceralacca_admin::report::{Failure, Report};
 use ceralacca_core::disk::DataFolder;
 use ceralacca_core::instant::Instant;
 use ceralacca_core::ports::{Signer, SigningRequest};
+use ceralacca_hsm::limits::ERRAND_WAIT_MAX;
 use ceralacca_hsm::sim::SimSettings;
 use ceralacca_hsm::{Authority, SimSigner, SoftwareKey};
 use ceralacca_tests::appliance::Appliance;
 use ceralacca_tests::compose::Draft;
 use ceralacca_tests::judge;
+use ceralacca_tests::mailbox::Mailbox;
 use ceralacca_tests::program::{arg, run_well};
+use ceralacca_tests::sealed::Sealed;
 use ceralacca_tests::token::{PIN, TokenFolder, module};
 use serde_json::Value;
 
-use crate::at;
+use crate::{Trio, at};
 
 const FIRST: &str = Appliance::TOKEN_LABEL;
 const SECOND: &str = "seconda";
@@ -33,33 +37,44 @@ struct Pair {
 
 impl Pair {
     fn serving() -> Self {
+        Self::with_second(|_| module())
+    }
+
+    /// With this library behind the second.
+    fn with_second(library: impl FnOnce(&TokenFolder) -> PathBuf) -> Self {
         let token = TokenFolder::new();
         let appliance = Appliance::with_token(&token);
         appliance.keygen_and_certificate();
         let first = token.each();
-        // The second is made as the first was, and certified by the same authority.
-        appliance.set("signer", "token", SECOND);
+        let mut further = toml::Table::new();
+        for (key, value) in [
+            ("module", arg(&library(&token))),
+            ("token", SECOND),
+            ("pin_file", arg(&token.pin_file())),
+        ] {
+            further.insert(key.to_owned(), value.into());
+        }
+        let name = |further: &toml::Table| {
+            let all = vec![toml::Value::from(further.clone())];
+            appliance.set("signer", "further", all);
+        };
+        name(&further);
+        // Its key is made there, and certified by the same authority.
+        let on_it = |order: &[&str]| {
+            appliance.well(&[&["hsm"], order, &["--token", SECOND]].concat());
+        };
         let so_pin = token.so_pin_file();
-        appliance.well(&["hsm", "init", "--so-pin-file", arg(&so_pin)]);
-        appliance.well(&["hsm", "keygen"]);
+        on_it(&["init", "--so-pin-file", arg(&so_pin)]);
+        on_it(&["keygen"]);
         let (csr, chain) = (
             appliance.beside("second.csr"),
             appliance.beside("second.pem"),
         );
-        appliance.well(&["hsm", "csr", "--out", arg(&csr)]);
+        on_it(&["csr", "--out", arg(&csr)]);
         let sign = ["sandbox", "authority", "sign"];
         appliance.well(&[&sign[..], &[arg(&csr), "--out", arg(&chain)]].concat());
-        appliance.set("signer", "token", FIRST);
-        let mut further = toml::Table::new();
-        for (key, value) in [
-            ("module", arg(&module())),
-            ("token", SECOND),
-            ("pin_file", arg(&token.pin_file())),
-            ("certificate", arg(&chain)),
-        ] {
-            further.insert(key.to_owned(), value.into());
-        }
-        appliance.set("signer", "further", vec![toml::Value::from(further)]);
+        further.insert("certificate".to_owned(), arg(&chain).into());
+        name(&further);
         let second = token.each().into_iter().find(|it| !first.contains(it));
         let mut pair = Self {
             appliance,
@@ -110,35 +125,50 @@ fn other_process(token: &Value, than: u64) -> bool {
     signs(token) && token["process"] != than
 }
 
-/// Chaos on a whole appliance: processes killed and stopped, a token that is taken away, under load.
-#[test]
-fn hs_04_tokens_that_crash_hang_or_leave_lose_and_double_no_receipt() {
-    let pair = Pair::serving();
-    let [from, to] = ["da", "a"].map(|name| pair.appliance.mailbox(name).address);
+/// Ends what runs beside, even where a test fails.
+struct Over<'a>(&'a AtomicBool);
+
+impl Drop for Over<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+/// Sends one message after another while something happens; how many.
+fn under_load(from: &Mailbox<'_>, to: &str, happens: impl FnOnce()) -> usize {
     let (is_over, sent) = (AtomicBool::new(false), AtomicUsize::new(0));
     std::thread::scope(|scope| {
         scope.spawn(|| {
-            let sender = at(&pair.appliance, &from);
-            let mut session = sender.submission();
+            let mut session = from.submission();
             while !is_over.load(Ordering::Relaxed) {
-                let octets = Draft::new(&from, &[&to]).bytes();
-                let reply = session.send(&from, &[&to], &octets);
+                let octets = Draft::new(&from.address, &[to]).bytes();
+                let reply = session.send(&from.address, &[to], &octets);
                 assert_eq!(reply.code, 250, "{reply:?}");
                 sent.fetch_add(1, Ordering::Relaxed);
                 // Below what one sender may send in a minute.
                 std::thread::sleep(Duration::from_millis(60));
             }
         });
+        let _over = Over(&is_over);
+        happens();
+    });
+    sent.into_inner()
+}
+
+/// Chaos on a whole appliance: processes killed and stopped, a token that is taken away, under load.
+#[test]
+fn hs_04_tokens_that_crash_hang_or_leave_lose_and_double_no_receipt() {
+    let pair = Pair::serving();
+    let [from, to] = ["da", "a"].map(|name| pair.appliance.mailbox(name));
+    let sent = under_load(&from, &to.address, || {
         let chaos = Chaos(&pair);
         chaos.both_sign();
         chaos.crash();
         chaos.hang();
         chaos.leave();
-        is_over.store(true, Ordering::Relaxed);
     });
-    let sent = sent.into_inner();
-    let receipts = at(&pair.appliance, &from).wait_for(2 * sent);
-    at(&pair.appliance, &to).wait_for(sent);
+    let receipts = from.wait_for(2 * sent);
+    to.wait_for(sent);
     // Both have signed, and both are believed.
     let spread = receipts.iter().step_by(1 + receipts.len() / 12);
     judge::all_accept(&pair.appliance, &spread.collect::<Vec<_>>());
@@ -146,6 +176,214 @@ fn hs_04_tokens_that_crash_hang_or_leave_lose_and_double_no_receipt() {
         assert!(token["signatures"].as_u64() > Some(10), "{token}");
     }
     assert!(pair.appliance.log().contains("is taken out"));
+}
+
+/// A vendor's library that says it has signed, and has not: nothing of it is released, and every message has its
+/// receipts once.
+#[test]
+fn hs_04_a_token_that_signs_wrongly_releases_nothing_and_loses_and_doubles_no_receipt() {
+    let pair = Pair::with_second(TokenFolder::faulty_module);
+    let [from, to] = ["da", "a"].map(|name| pair.appliance.mailbox(name));
+    let signatures = |token: usize| {
+        pair.tokens()[token]["signatures"]
+            .as_u64()
+            .expect("a count")
+    };
+    let sent = under_load(&from, &to.address, || {
+        Chaos(&pair).both_sign();
+        let told = pair.token.told("wrong");
+        pair.until("it is taken out", |tokens| {
+            let trouble = tokens[1]["trouble"].as_str().unwrap_or_default();
+            !signs(&tokens[1]) && trouble.contains("does not verify")
+        });
+        let before = [signatures(0), signatures(1)];
+        // Long enough for several trials of it.
+        let goes_on = |tokens: &Value| tokens[0]["signatures"].as_u64() > Some(before[0] + 60);
+        pair.until("the other signs", goes_on);
+        assert_eq!(signatures(1), before[1]);
+        assert!(!signs(&pair.tokens()[1]));
+        let shown = pair.appliance.said_by(&["check"]);
+        assert!(
+            shown.contains(SECOND) && shown.contains("does not verify"),
+            "{shown}"
+        );
+        drop(told);
+        pair.until("it is back and signs", |tokens| {
+            signs(&tokens[1]) && tokens[1]["signatures"].as_u64() > Some(before[1])
+        });
+    });
+    let receipts = from.wait_for(2 * sent);
+    let envelopes = to.wait_for(sent);
+    each_once(&receipts, sent);
+    let all: Vec<&Sealed> = receipts.iter().chain(&envelopes).collect();
+    let write = |(number, message): (usize, &&Sealed)| {
+        let name = format!("{number}.eml");
+        pair.appliance.write_beside(&name, &message.message.raw)
+    };
+    let files: Vec<PathBuf> = all.iter().enumerate().map(write).collect();
+    let files: Vec<&str> = files.iter().map(|file| arg(file)).collect();
+    judge::python_accepts(&files, &pair.appliance.anchors());
+    // Each signature that was made is in a message of the log, and the other way round (LG-14).
+    let counted = pair.appliance.well(&["hsm", "reconcile"]);
+    assert!(!counted.contains("ALARM"), "{counted}");
+    let log = pair.appliance.log();
+    assert!(
+        log.contains("ALARM: ") && log.contains("does not verify"),
+        "{log}"
+    );
+    // None came later.
+    assert_eq!(from.messages().len(), 2 * sent);
+    assert_eq!(to.messages().len(), sent);
+}
+
+/// One receipt of acceptance and one of delivery for each message.
+fn each_once(receipts: &[Sealed], sent: usize) {
+    let mut seen: BTreeMap<(String, String), usize> = BTreeMap::new();
+    for receipt in receipts {
+        let field = |name: &str| receipt.get(name).expect("a field of receipts");
+        let of = field("X-Riferimento-Message-ID");
+        *seen.entry((of, field("X-Ricevuta"))).or_default() += 1;
+    }
+    assert!(seen.values().all(|count| *count == 1), "{seen:?}");
+    assert_eq!(seen.len(), 2 * sent);
+}
+
+/// What an operator asks of keys goes through the vendor's library too: not in the process that takes mail.
+#[test]
+fn hs_04_a_library_that_crashes_at_a_question_about_keys_takes_no_mail_with_it() {
+    let token = TokenFolder::new();
+    let mut appliance = Appliance::with_token(&token);
+    appliance.keygen_and_certificate();
+    let library = token.faulty_module();
+    appliance.set("signer", "module", arg(&library));
+    // A further session would ask the library too, whenever it is opened.
+    appliance.set("signer", "sessions", 1);
+    appliance.serve();
+    let certifies = || {
+        let trio = Trio::at(&appliance);
+        trio.certify_simple(&trio.simple());
+    };
+    certifies();
+    let before = tokens(&appliance)[0]["process"].clone();
+    let folder = appliance.beside("void");
+    let mut hold = vec![
+        "hsm",
+        "ceremony",
+        "hold",
+        "--operator",
+        "Olga Rossi",
+        "--quorum",
+        "2",
+    ];
+    hold.extend(["--custodian", "Anna Bianchi", "--custodian", "Bruno Verdi"]);
+    hold.extend([
+        "--witness",
+        "Vito Gallo",
+        "--label",
+        "tre",
+        "--folder",
+        arg(&folder),
+    ]);
+    let orders: [(&str, &[&str]); 4] = [
+        ("abort-C_GetTokenInfo", &["hsm", "list"]),
+        ("abort-C_GetTokenInfo", &["hsm", "csr"]),
+        (
+            "abort-C_GenerateKeyPair",
+            &["hsm", "keygen", "--label", "due"],
+        ),
+        ("abort-C_GenerateKeyPair", &hold),
+    ];
+    for (fault, order) in orders {
+        let told = token.told(fault);
+        let said = appliance.refused(order);
+        for words in [
+            "SIGABRT",
+            arg(&library),
+            "it alone is lost",
+            "then try again",
+        ] {
+            assert!(said.contains(words), "{order:?}: {said}");
+        }
+        certifies();
+        drop(told);
+        // The folder of a ceremony that failed is void.
+        let _ = std::fs::remove_dir_all(&folder);
+        appliance.well(order);
+    }
+    let listed = appliance.well(&["hsm", "list"]);
+    assert!(
+        listed.contains("due  RSA") && listed.contains("tre  RSA"),
+        "{listed}"
+    );
+    certifies();
+    assert_eq!(
+        tokens(&appliance)[0]["process"],
+        before,
+        "it went on signing"
+    );
+    a_question_that_hangs_does_not_hold_up_a_stop(&mut appliance, &token);
+}
+
+fn a_question_that_hangs_does_not_hold_up_a_stop(appliance: &mut Appliance, token: &TokenFolder) {
+    let _hang = token.told("hang-C_GetTokenInfo");
+    let data = DataFolder(appliance.data());
+    let asked = std::thread::spawn(move || {
+        let list = Request::Hsm(HsmRequest::List { token: None });
+        Link::open(&data).expect("it runs").ask(&list).is_ok()
+    });
+    let begun = Moment::now();
+    while children_of(appliance.pid()) < 2 {
+        assert!(begun.elapsed().as_secs() < 30, "no child was started");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    let begun = Moment::now();
+    appliance.stop();
+    assert!(
+        begun.elapsed() < ERRAND_WAIT_MAX / 2,
+        "{:?}",
+        begun.elapsed()
+    );
+    // It was told why, or that the connection closed.
+    let _ = asked.join().expect("it came back");
+}
+
+fn children_of(parent: u32) -> usize {
+    let parent = format!("PPid:\t{parent}\n");
+    let all = std::fs::read_dir("/proc").expect("processes").flatten();
+    let status = all.map(|entry| std::fs::read_to_string(entry.path().join("status")));
+    status
+        .filter(|text| text.as_ref().is_ok_and(|text| text.contains(&parent)))
+        .count()
+}
+
+/// `--token` of an appliance that serves; offline each [`Pair`] is made by it.
+#[test]
+fn hs_07_a_key_is_made_and_asked_for_on_the_token_that_is_named() {
+    let pair = Pair::serving();
+    let second = ["--token", SECOND];
+    let on =
+        |token: &[&str], order: &[&str]| pair.appliance.well(&[&["hsm"], order, token].concat());
+    let made = on(&second, &["keygen", "--label", "due"]);
+    let next = format!("hsm csr --label due --token {SECOND}");
+    assert!(made.contains(SECOND) && made.contains(&next), "{made}");
+    let request = on(&second, &["csr", "--label", "due"]);
+    assert!(request.contains("BEGIN CERTIFICATE REQUEST"), "{request}");
+    let listed = on(&second, &["list"]);
+    assert!(
+        listed.contains("due  RSA") && listed.contains("in use\n"),
+        "{listed}"
+    );
+    let first = on(&["--token", FIRST], &["list"]);
+    assert!(!first.contains("due  RSA"), "{first}");
+    assert_eq!(first, on(&[], &["list"]));
+    for order in [&["keygen"][..], &["csr"], &["list"], &["init"]] {
+        let order = [&["hsm"], order, &["--token", "terza"]].concat();
+        let said = pair.appliance.refused(&order);
+        let labels = format!("`{FIRST}`, `{SECOND}`");
+        assert!(said.contains("`terza`") && said.contains(&labels), "{said}");
+    }
+    let soft = Appliance::shared().refused(&["hsm", "csr", "--token", FIRST]);
+    assert!(soft.contains("name no token"), "{soft}");
 }
 
 struct Chaos<'a>(&'a Pair);
