@@ -1,5 +1,6 @@
 //! What a recipient costs on disk: one message to many of ours, against the same message to one.
 
+use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::time::Duration;
 
@@ -32,6 +33,8 @@ pub struct Settings {
 /// For each recipient beyond the first.
 const KB_MAX: f64 = 12.0;
 /// Views are written behind: until they have caught up.
+/// Of a segment's end, at a time.
+const LOOKED_AT_BYTES: usize = 64 * 1024;
 const SETTLED: Duration = Duration::from_secs(3);
 
 /// Runs it.
@@ -44,7 +47,7 @@ pub fn run(settings: &Settings) -> Result<(), Trouble> {
 
 /// What a number of messages left behind.
 struct Cost {
-    /// What the files grew by; of the journal, whose segments are made ahead, what of them is used.
+    /// What the files grew by; of the journal and of bodies, whose segments have zeros ahead, what is used.
     stored: f64,
     /// What the kernel saw being written, zeros and pages written again included.
     written: f64,
@@ -103,7 +106,7 @@ fn cost(ours: &mut Ours, load: Load) -> Result<Cost, Trouble> {
     })
 }
 
-/// Octets of all files but the journal's, and the journal's end.
+/// What is used of all files but the journal's, and the journal's end.
 fn stored(provider: &Provider) -> Result<u64, Trouble> {
     let status = ask(&mut provider.link()?, &Request::Status)?;
     let position = status["position"]
@@ -122,8 +125,29 @@ fn octets_in(folder: &Path, without: &Path) -> Result<u64, Trouble> {
         if facts.is_dir() && path != without {
             sum += octets_in(&path, without)?;
         } else if facts.is_file() {
-            sum += facts.len();
+            let is_segment = path.extension().is_some_and(|end| end == "blob");
+            sum += match is_segment {
+                true => used_of(&path, facts.len())?,
+                false => facts.len(),
+            };
         }
     }
     Ok(sum)
+}
+
+/// Octets of a segment before the zeros at its end.
+fn used_of(path: &Path, length: u64) -> Result<u64, Trouble> {
+    let file = std::fs::File::open(path)?;
+    let mut chunk = vec![0; LOOKED_AT_BYTES];
+    let mut end = length;
+    while end > 0 {
+        let start = end.saturating_sub(LOOKED_AT_BYTES as u64);
+        let some = &mut chunk[..(end - start) as usize];
+        file.read_exact_at(some, start)?;
+        if let Some(last) = some.iter().rposition(|octet| *octet != 0) {
+            return Ok(start + last as u64 + 1);
+        }
+        end = start;
+    }
+    Ok(0)
 }

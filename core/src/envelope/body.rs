@@ -214,6 +214,14 @@ fn html(lines: &[String], text: &mut Vec<u8>) {
 }
 
 fn push_escaped(out: &mut Vec<u8>, words: &str) {
+    let is_special = |octet: u8| !octet.is_ascii() || matches!(octet, b'&' | b'<' | b'>' | b'"');
+    // All octets are looked at, which the compiler makes of many at once.
+    if !words
+        .bytes()
+        .fold(false, |found, octet| found | is_special(octet))
+    {
+        return out.extend_from_slice(words.as_bytes());
+    }
     for c in words.chars() {
         match c {
             '&' => out.extend_from_slice(b"&amp;"),
@@ -232,7 +240,8 @@ fn push_escaped(out: &mut Vec<u8>, words: &str) {
 pub(crate) fn quoted_printable(line: &[u8], out: &mut Vec<u8>) {
     const HEX: &[u8; 16] = b"0123456789ABCDEF";
     let is_literal = |octet: &u8| *octet == b' ' || octet.is_ascii_graphic() && *octet != b'=';
-    if line.len() <= 75 && !line.ends_with(b" ") && line.iter().all(is_literal) {
+    let all_literal = || line.iter().fold(true, |all, octet| all & is_literal(octet));
+    if line.len() <= 75 && !line.ends_with(b" ") && all_literal() {
         out.extend_from_slice(line);
         return out.extend_from_slice(b"\r\n");
     }
