@@ -57,13 +57,12 @@ pub struct InitArguments {
     /// Sessions that sign at the same time; one per core when left out.
     #[arg(long, value_name = "N")]
     pub sessions: Option<u16>,
-    /// Virus scanner: `none`, `clamd:/path/of/the/socket` or `clamd:host:port` (several after a comma);
-    /// there is no default.
     /// Folder of a test authority that certifies several providers (`sandbox authority create`); its
     /// certificate becomes one of `mail_authorities`.
     #[arg(long, value_name = "FOLDER")]
     pub authority: Option<PathBuf>,
-    /// Virus scanner: `none` or `clamd:SOCKET`; there is no default.
+    /// Virus scanner: `none`, `clamd:/path/of/the/socket` or `clamd:host:port` (several after a comma);
+    /// there is no default.
     #[arg(long, value_name = "none|clamd:SOCKET")]
     pub scanner: ScannerSettings,
 }

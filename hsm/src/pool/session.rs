@@ -93,7 +93,7 @@ pub(crate) fn sign_checked<S: SessionSource>(
         let taken = begun.elapsed();
         let calls = u32::try_from(made.len().div_ceil(S::Session::AT_ONCE)).unwrap_or(1);
         if taken + taken / calls.max(1) > CHECK_WAIT_MAX {
-            result = check(public, attributes, &mut made, &mut release);
+            check(public, attributes, &mut made, &mut release)?;
             begun = Moment::now();
         }
     }
@@ -162,4 +162,110 @@ pub(crate) fn thread_cpu_nanos() -> u64 {
         .saturating_mul(1_000_000_000)
         .saturating_add(time.tv_nsec);
     u64::try_from(nanos).unwrap_or(0)
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::SoftwareKey;
+    use std::cell::RefCell;
+    use std::rc::Rc;
+    use std::sync::Arc;
+    use std::time::Duration;
+
+    /// Takes its time; each octet string that is listed is signed wrongly, or lost with its session.
+    #[derive(Clone)]
+    struct Plan {
+        key: Arc<SoftwareKey>,
+        pause: Duration,
+        wrong: &'static [usize],
+        lost: &'static [usize],
+    }
+
+    struct Slow {
+        plan: Plan,
+        is_second: bool,
+    }
+
+    impl SessionSource for Plan {
+        type Session = Slow;
+
+        fn open(&self) -> Result<Slow, HsmError> {
+            Ok(Slow {
+                plan: self.clone(),
+                is_second: true,
+            })
+        }
+    }
+
+    impl SigningSession for Slow {
+        fn sign(&mut self, attributes: &[u8]) -> Result<Vec<u8>, HsmError> {
+            std::thread::sleep(self.plan.pause);
+            let at = usize::from(attributes[0]);
+            if self.plan.lost.contains(&at) && !self.is_second {
+                return Err(HsmError::Away("lost".to_owned()));
+            }
+            let mut value = self.plan.key.sign(attributes)?;
+            if self.plan.wrong.contains(&at) {
+                value[9] ^= 1;
+            }
+            Ok(value)
+        }
+    }
+
+    /// Parts in which eight were released, and how it ended.
+    fn released(plan: &Plan) -> (Vec<Vec<usize>>, Result<(), HsmError>) {
+        let mut session = Slow {
+            plan: plan.clone(),
+            is_second: false,
+        };
+        let octets: Vec<[u8; 170]> = (0..8).map(|at| [at; 170]).collect();
+        let octets: Vec<&[u8]> = octets.iter().map(<[u8; 170]>::as_slice).collect();
+        let parts = Rc::new(RefCell::new(Vec::new()));
+        let told = Rc::clone(&parts);
+        let public = plan.key.public();
+        let ended = sign_checked(plan, &mut session, public, &octets, |checked| {
+            for (at, value) in &checked {
+                assert!(public.verifies(octets[*at], value));
+            }
+            told.borrow_mut()
+                .push(checked.into_iter().map(|(at, _)| at).collect());
+        });
+        let parts = parts.borrow().clone();
+        (parts, ended)
+    }
+
+    #[test]
+    fn sg_16_checks_wait_for_each_other_where_calls_are_quick_and_nobody_waits_for_slow_ones() {
+        let key = Arc::new(SoftwareKey::generate(2048).unwrap());
+        let plan = |millis, wrong, lost| Plan {
+            key: Arc::clone(&key),
+            pause: Duration::from_millis(millis),
+            wrong,
+            lost,
+        };
+        let one_by_one: Vec<Vec<usize>> = (0..8).map(|at| vec![at]).collect();
+        assert_eq!(released(&plan(8, &[], &[])), (one_by_one, Ok(())));
+        // What is right among wrong ones is released, and the token goes out.
+        let (parts, ended) = released(&plan(0, &[2, 5], &[]));
+        assert_eq!(parts.concat(), [0, 1, 3, 4, 6, 7]);
+        assert_eq!(ended, Err(HsmError::Faulty));
+        // After the first fault nothing more is asked of a slow one.
+        let (parts, ended) = released(&plan(8, &[2], &[]));
+        assert_eq!((parts.concat(), ended), (vec![0, 1], Err(HsmError::Faulty)));
+        // A session that was lost is opened again, and the request repeated.
+        let (parts, ended) = released(&plan(0, &[], &[4]));
+        assert_eq!((parts.concat().len(), ended), (8, Ok(())));
+    }
+
+    #[test]
+    fn workers_share_what_waits() {
+        let of = |waiting, workers| portion::<Slow>(waiting, workers);
+        assert_eq!(
+            [of(1, 2), of(2, 2), of(3, 2), of(16, 2), of(99, 2)],
+            [1, 1, 2, 8, 8]
+        );
+        assert_eq!([of(0, 0), of(5, 0), of(64, 32)], [1, 5, 2]);
+    }
 }
