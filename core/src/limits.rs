@@ -119,6 +119,8 @@ pub const READ_BYTES_MIN: usize = 4 * 1024;
 /// Octets that one read asks for at most. A connection holds at most three such buffers: the chunk
 /// read ahead, what TLS has not opened yet, and what the session has not consumed.
 pub const READ_BYTES_MAX: usize = 64 * 1024;
+/// Buffers of that size that one ring keeps for its next reads: 2 MB.
+pub const READ_BUFFERS_LEFT_MAX: usize = 32;
 /// Octets handed to TLS or to the socket in one write.
 pub const WRITE_BYTES_MAX: usize = 64 * 1024;
 /// Opened octets that a session may leave unconsumed before the connection is closed.

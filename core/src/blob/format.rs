@@ -53,6 +53,14 @@ pub fn next_ground(end: u64, ground: u64) -> Option<std::ops::Range<u64>> {
     is_wanted.then(|| from..(from + step).min(limits::BLOB_SEGMENT_BYTES_MAX))
 }
 
+/// The zeros that are laid over `place`: never touched, so that they take no memory.
+pub fn zeros(place: &std::ops::Range<u64>) -> &'static [u8] {
+    static ZEROS: [u8; limits::BLOB_GROUND_BYTES as usize] =
+        [0; limits::BLOB_GROUND_BYTES as usize];
+    let length = usize::try_from(place.end - place.start).unwrap_or(0);
+    ZEROS.get(..length).unwrap_or(&ZEROS)
+}
+
 /// The file name of a segment.
 pub fn segment_name(segment: u64) -> String {
     format!("{segment:016x}.blob")

@@ -463,11 +463,10 @@ impl BlobRead for BlobStore {
 impl Segment {
     /// Zeros ahead, with the next sync. Where they cannot be written, what comes there finds out.
     fn lay_ground(&mut self) {
-        if let Some(next) = format::next_ground(self.end, self.ground) {
-            let zeros = vec![0; (next.end - next.start) as usize];
-            if self.file.write_all_at(&zeros, next.start).is_ok() {
-                self.ground = next.end;
-            }
+        if let Some(next) = format::next_ground(self.end, self.ground)
+            && let Ok(()) = self.file.write_all_at(format::zeros(&next), next.start)
+        {
+            self.ground = next.end;
         }
     }
 }

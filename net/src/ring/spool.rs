@@ -15,7 +15,7 @@ use std::time::Duration;
 use ceralacca_core::blob::BlobRef;
 use ceralacca_core::blob::format::{
     BLOB_HEADER_BYTES, SEGMENT_HEADER_BYTES, blob_header, next_ground, padding, segment_header,
-    segment_name,
+    segment_name, zeros,
 };
 use ceralacca_core::journal::Partition;
 use ceralacca_core::limits;
@@ -285,8 +285,7 @@ impl OwnSegment {
     /// Zeros ahead, with the next sync. Where they cannot be written, what comes there finds out.
     async fn lay_ground(&mut self) {
         if let Some(next) = next_ground(self.end, self.ground) {
-            let zeros = vec![0; usize::try_from(next.end - next.start).unwrap_or(0)];
-            let (written, _) = self.file.write_all_at(zeros, next.start).await;
+            let (written, _) = self.file.write_all_at(zeros(&next), next.start).await;
             if written.is_ok() {
                 self.ground = next.end;
             }

@@ -2,7 +2,7 @@
 //! up without losing an octet; a write that lasts too long is ended by shutting the socket down and
 //! waiting for the operation's own end. No ring operation is ever dropped while it runs.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::io;
 use std::net::Shutdown;
 use std::rc::Rc;
@@ -20,6 +20,12 @@ const CHUNKS_AHEAD: usize = 1;
 /// A buffer that a session is done with, for the next read: fresh ones of changing sizes for each read
 /// leave a heap full of holes.
 type Spare = Rc<Cell<Vec<u8>>>;
+
+thread_local! {
+    /// Large buffers of this ring that no read is using. A connection needs one while a body comes in, and
+    /// a small one again until the next: memory that is given back in between would be made ready each time.
+    static LARGE: RefCell<Vec<Vec<u8>>> = const { RefCell::new(Vec::new()) };
+}
 
 /// One connection's socket.
 pub(crate) struct Stream {
@@ -52,7 +58,11 @@ impl Stream {
     /// Gives back a chunk that is done with.
     pub(crate) fn give_back(&self, mut chunk: Vec<u8>) {
         chunk.clear();
-        self.spare.set(chunk);
+        if chunk.capacity() == limits::READ_BYTES_MAX {
+            give_back_large(chunk);
+        } else {
+            self.spare.set(chunk);
+        }
     }
 
     /// Throws away what was read ahead.
@@ -114,7 +124,7 @@ impl Drop for Stream {
 async fn read_on(tcp: Rc<TcpStream>, chunks: mpsc::Sender<io::Result<Vec<u8>>>, spare: Spare) {
     let mut size = limits::READ_BYTES_MIN;
     while let Ok(place) = chunks.reserve().await {
-        let (result, chunk) = tcp.read(buffer(size, spare.take())).await;
+        let (result, chunk) = tcp.read(buffer(size, &spare)).await;
         match result {
             Ok(0) => return,
             Ok(length) => {
@@ -126,13 +136,25 @@ async fn read_on(tcp: Rc<TcpStream>, chunks: mpsc::Sender<io::Result<Vec<u8>>>, 
     }
 }
 
-/// `spare` if it has the size, else a new one.
-fn buffer(size: usize, spare: Vec<u8>) -> Vec<u8> {
-    if spare.capacity() == size {
-        spare
+/// A buffer of this size: `spare` or one that the ring has left, where it fits.
+fn buffer(size: usize, spare: &Spare) -> Vec<u8> {
+    let left = match size {
+        limits::READ_BYTES_MAX => LARGE.with_borrow_mut(Vec::pop).unwrap_or_default(),
+        _ => spare.take(),
+    };
+    if left.capacity() == size {
+        left
     } else {
         Vec::with_capacity(size)
     }
+}
+
+fn give_back_large(chunk: Vec<u8>) {
+    LARGE.with_borrow_mut(|left| {
+        if left.len() < limits::READ_BUFFERS_LEFT_MAX {
+            left.push(chunk);
+        }
+    });
 }
 
 /// Idle connections keep small buffers, busy ones large.
