@@ -29,8 +29,9 @@ pub const STABLE_AFTER: Duration = Duration::from_secs(10);
 /// A token that takes so many times as long as the fastest gets only what the others could not sign sooner:
 /// less is the spread of one module's own answers.
 pub const SLOW_FACTOR: u32 = 4;
-/// A token whose answers take no longer holds more than it signs at once, so that a good part of the checks
-/// is made together; what a slower one held ahead would wait there while another could sign it.
+/// A token whose answers take no longer holds several times what it signs at once, so that a good part of the
+/// checks is made together; what a slower one held ahead would wait there while another could sign it, so it
+/// holds twice that.
 pub const AHEAD_PACE_MAX: Duration = Duration::from_millis(20);
 /// Signatures wait no longer for others to be checked with: a call into an HSM on a network takes as long.
 pub const CHECK_WAIT_MAX: Duration = Duration::from_millis(6);

@@ -1,12 +1,13 @@
 //! Secrets from files (HS-09): only a file that nobody else may read is accepted, what is read is wiped
 //! when dropped, and nothing of it can be printed.
 
-use std::fs::{File, OpenOptions};
+use std::fs::{File, OpenOptions, Permissions};
 use std::io::{Read, Write};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 
 use data_encoding::BASE32_NOPAD;
+use rustix::fs::{CWD, OFlags, RenameFlags, renameat_with};
 use zeroize::Zeroizing;
 
 use crate::error::HsmError;
@@ -96,26 +97,39 @@ pub fn read_secret(path: &Path, bytes_max: usize) -> Result<Zeroizing<Vec<u8>>, 
     Ok(octets)
 }
 
-/// Writes a new file that only this user may read, durably; never over an old one.
+/// Writes a new file that only this user may read, durably, whole or not at all; never over an old one.
 pub fn write_secret(path: &Path, octets: &[u8]) -> Result<(), HsmError> {
     let failed = |error: std::io::Error| refused(path, &error.to_string());
-    let mut file = OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(path)
-        .map_err(failed)?;
-    file.write_all(octets).map_err(failed)?;
-    file.sync_all().map_err(failed)?;
-    if let Some(folder) = path
+    let folder = path
         .parent()
-        .filter(|parent| !parent.as_os_str().is_empty())
-    {
-        File::open(folder)
-            .and_then(|folder| folder.sync_all())
-            .map_err(failed)?;
+        .filter(|parent| !parent.as_os_str().is_empty());
+    let folder = folder.unwrap_or(Path::new("."));
+    // Crash before its name: a file that nobody reads, written over by the next try.
+    let mut name = path.file_name().unwrap_or_default().to_owned();
+    name.push(".new");
+    let unfinished = folder.join(name);
+    let written = write_new(&unfinished, octets).and_then(|()| {
+        let flags = RenameFlags::NOREPLACE;
+        Ok(renameat_with(CWD, &unfinished, CWD, path, flags)?)
+    });
+    if written.is_err() {
+        let _ = std::fs::remove_file(&unfinished);
     }
-    Ok(())
+    written.map_err(failed)?;
+    let synced = File::open(folder).and_then(|folder| folder.sync_all());
+    synced.map_err(failed)
+}
+
+fn write_new(path: &Path, octets: &[u8]) -> std::io::Result<()> {
+    let mut options = OpenOptions::new();
+    options.write(true).create(true).truncate(true).mode(0o600);
+    let mut file = options
+        .custom_flags(OFlags::NOFOLLOW.bits().cast_signed())
+        .open(path)?;
+    // What an earlier try left may have other rights.
+    file.set_permissions(Permissions::from_mode(0o600))?;
+    file.write_all(octets)?;
+    file.sync_all()
 }
 
 /// Asks the kernel never to dump this process, whose memory holds PINs for moments and software keys for
@@ -136,7 +150,6 @@ pub(crate) fn refused(path: &Path, reason: &str) -> HsmError {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
-    use std::os::unix::fs::PermissionsExt;
 
     fn file(mode: u32, octets: &[u8]) -> (tempfile::TempDir, std::path::PathBuf) {
         let folder = tempfile::tempdir().unwrap();
@@ -183,8 +196,25 @@ mod tests {
 
     #[test]
     fn a_secret_is_never_written_over() {
-        let (_folder, path) = file(0o600, b"first");
+        let (folder, path) = file(0o600, b"first");
         assert!(write_secret(&path, b"second").is_err());
         assert_eq!(read_secret(&path, 10).unwrap().as_slice(), b"first");
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn what_a_killed_writer_left_is_no_secret_and_no_obstacle() {
+        let folder = tempfile::tempdir().unwrap();
+        let (path, left) = (folder.path().join("key"), folder.path().join("key.new"));
+        std::fs::write(&left, b"half of a key that was longer").unwrap();
+        std::fs::set_permissions(&left, Permissions::from_mode(0o644)).unwrap();
+        assert!(read_secret(&path, 100).is_err());
+        write_secret(&path, b"whole").unwrap();
+        assert_eq!(read_secret(&path, 100).unwrap().as_slice(), b"whole");
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
+        // A link is not followed.
+        std::os::unix::fs::symlink(&path, folder.path().join("other.new")).unwrap();
+        assert!(write_secret(&folder.path().join("other"), b"x").is_err());
+        assert_eq!(read_secret(&path, 100).unwrap().as_slice(), b"whole");
     }
 }

@@ -14,7 +14,7 @@ pub enum HsmCommand {
         /// File with the security officer's PIN, mode 600.
         #[arg(long, value_name = "F")]
         so_pin_file: Option<PathBuf>,
-        /// A token of the settings, not the first.
+        /// This token of the settings, `[signer]` or `[[signer.further]]`; the first when left out.
         #[arg(long, value_name = "LABEL")]
         token: Option<String>,
     },

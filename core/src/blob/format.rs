@@ -1,6 +1,8 @@
 //! The octets of a blob segment, so that a segment explains itself: a segment header, then blobs, each
 //! a header and its content, padded to eight octets.
 
+use std::sync::LazyLock;
+
 use crate::limits;
 
 /// Octets of [`segment_header`].
@@ -53,10 +55,10 @@ pub fn next_ground(end: u64, ground: u64) -> Option<std::ops::Range<u64>> {
     is_wanted.then(|| from..(from + step).min(limits::BLOB_SEGMENT_BYTES_MAX))
 }
 
-/// The zeros that are laid over `place`: never touched, so that they take no memory.
+/// The zeros that are laid over `place`: asked of the system once and never written, so that they take no memory;
+/// as a constant they would be in the program's file.
 pub fn zeros(place: &std::ops::Range<u64>) -> &'static [u8] {
-    static ZEROS: [u8; limits::BLOB_GROUND_BYTES as usize] =
-        [0; limits::BLOB_GROUND_BYTES as usize];
+    static ZEROS: LazyLock<Vec<u8>> = LazyLock::new(|| vec![0; limits::BLOB_GROUND_BYTES as usize]);
     let length = usize::try_from(place.end - place.start).unwrap_or(0);
     ZEROS.get(..length).unwrap_or(&ZEROS)
 }

@@ -100,7 +100,7 @@ struct Segment {
     number: u64,
     file: Arc<dyn DiskFile>,
     end: u64,
-    /// Zeros are laid up to here.
+    /// Zeros are laid up to here, or were tried.
     ground: u64,
 }
 
@@ -461,11 +461,11 @@ impl BlobRead for BlobStore {
 }
 
 impl Segment {
-    /// Zeros ahead, with the next sync. Where they cannot be written, what comes there finds out.
+    /// Zeros ahead, with the next sync. Where they cannot be written, what comes there finds out, and on a full
+    /// disk they are not tried with each write.
     fn lay_ground(&mut self) {
-        if let Some(next) = format::next_ground(self.end, self.ground)
-            && let Ok(()) = self.file.write_all_at(format::zeros(&next), next.start)
-        {
+        if let Some(next) = format::next_ground(self.end, self.ground) {
+            let _ = self.file.write_all_at(format::zeros(&next), next.start);
             self.ground = next.end;
         }
     }

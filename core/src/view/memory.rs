@@ -65,7 +65,8 @@ pub struct LastFolder {
     pub uid_validity: u32,
 }
 
-/// Rows of which nobody asks the order; it is the same in each run all the same.
+/// Rows of which nobody asks the order; it is the same in each run all the same. Their keys were drawn here: nobody
+/// outside can choose them to meet in one place.
 pub type Rows<K, V> = HashMap<K, Arc<V>, BuildHasherDefault<DefaultHasher>>;
 
 /// Open work: what recovery finds and the certifier takes.

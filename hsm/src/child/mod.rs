@@ -6,9 +6,10 @@
 //! parent.
 //!
 //! *On the wire* (`frame`): `Start` in, `Ready` or `Out` back; then requests in batches, all that wait in one
-//! write, and answers likewise. A child holds as many requests as its sessions sign at once, and as many ahead.
-//! Its workers read the socket themselves, one after another (`inside`), and a request passes
-//! through no thread that does not sign; on the other side callers write, and one thread reads (`outside`).
+//! write, and answers likewise. A child holds as many requests as its sessions sign at once, and as many ahead;
+//! one that answers fast holds 16 for each session. Its workers read the socket themselves, one after another
+//! (`inside`), and a request passes through no thread that does not sign; on the other side callers write, and
+//! one thread reads (`outside`).
 //!
 //! *Losses.* Any error that opening the session anew does not mend ends the child, after it has said why; so
 //! does the engine's watch over calls that hang, by SIGKILL. A new child is the trial whether the token

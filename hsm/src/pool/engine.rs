@@ -511,7 +511,7 @@ impl Engine {
     /// Takes at most `most` requests, without waiting. Nothing when the epoch is over.
     pub(crate) fn take(&self, place: Place, epoch: u64, most: usize) -> Vec<Taken> {
         let mut state = self.state.lock();
-        let taken = state.take(place, epoch, most);
+        let taken = state.take(place, epoch, |_| most);
         drop(state);
         if !taken.is_empty() {
             self.room.notify_all();
@@ -519,7 +519,8 @@ impl Engine {
         taken
     }
 
-    /// As [`Engine::take`], and waits for work; `None` when the epoch is over. `most` is told how much waits.
+    /// As [`Engine::take`], and waits for work; `None` when the epoch is over. `most` is told how much waits that
+    /// the token may take: what is shared among its workers.
     pub(crate) fn take_waiting(
         &self,
         place: Place,
@@ -532,8 +533,7 @@ impl Engine {
                 return None;
             }
             state.current(place, epoch)?;
-            let most = most(state.waiting.len());
-            let taken = state.take(place, epoch, most);
+            let taken = state.take(place, epoch, &most);
             if !taken.is_empty() {
                 drop(state);
                 self.room.notify_all();
@@ -647,13 +647,14 @@ impl State {
         (token.phase == Phase::Ready && token.epoch == epoch).then_some(token)
     }
 
-    fn take(&mut self, place: Place, epoch: u64, most: usize) -> Vec<Taken> {
+    fn take(&mut self, place: Place, epoch: u64, most: impl Fn(usize) -> usize) -> Vec<Taken> {
         if self.waiting.is_empty() || self.current(place, epoch).is_none() {
             return Vec::new();
         }
         let now = Moment::now();
-        let most = most.min(self.trusted_with(place, now));
-        let mut taken = Vec::with_capacity(most.min(self.waiting.len()));
+        let open = self.trusted_with(place, now).min(self.waiting.len());
+        let most = most(open).min(open);
+        let mut taken = Vec::with_capacity(most);
         while taken.len() < most
             && let Some(waiting) = self.waiting.pop()
         {
@@ -683,8 +684,7 @@ impl State {
         // Nothing is taken ahead that another would sign at once.
         let most = match self.has_idle(place) {
             true => token.at_once,
-            false if token.usual() > AHEAD_PACE_MAX => token.capacity.min(2 * token.at_once),
-            false => token.capacity,
+            false => token.holds(),
         };
         let room = most.saturating_sub(token.held.len());
         let Some((pace, seen)) = token.pace else {
@@ -693,7 +693,7 @@ impl State {
         let others = self.tokens.iter().enumerate();
         let others: Vec<(Duration, usize)> = others
             .filter(|(other, token)| *other != place && token.phase == Phase::Ready)
-            .filter_map(|(_, token)| Some((token.pace?.0, token.capacity)))
+            .filter_map(|(_, token)| Some((token.pace?.0, token.holds())))
             .collect();
         let Some(fastest) = others.iter().map(|(pace, _)| *pace).min() else {
             return room;
@@ -704,8 +704,8 @@ impl State {
         if now.duration_since(seen) > SLOW_MEMORY {
             return room.min(1);
         }
-        let per_second = |(pace, capacity): &(Duration, usize)| {
-            *capacity as f64 / pace.as_secs_f64().max(f64::MIN_POSITIVE)
+        let per_second = |(pace, holds): &(Duration, usize)| {
+            *holds as f64 / pace.as_secs_f64().max(f64::MIN_POSITIVE)
         };
         let rate: f64 = others.iter().map(per_second).sum();
         let cleared_in = self.waiting.len() as f64 / rate;
@@ -775,6 +775,15 @@ impl Token {
     /// What an answer took lately.
     fn usual(&self) -> Duration {
         self.pace.map(|(pace, _)| pace).unwrap_or_default()
+    }
+
+    /// Requests that it may hold. One whose pace is slow, or not known yet, has little ahead: what is behind
+    /// many slow calls would look like one that hangs.
+    fn holds(&self) -> usize {
+        match self.pace {
+            Some((pace, _)) if pace <= AHEAD_PACE_MAX => self.capacity,
+            _ => self.capacity.min(2 * self.at_once),
+        }
     }
 
     fn leave(&mut self, error: &HsmError) {

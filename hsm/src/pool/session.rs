@@ -87,14 +87,15 @@ pub(crate) fn sign_checked<S: SessionSource>(
             }
         }
         first += some.len();
-        if result.is_err() {
-            break;
-        }
         let taken = begun.elapsed();
         let calls = u32::try_from(made.len().div_ceil(S::Session::AT_ONCE)).unwrap_or(1);
-        if taken + taken / calls.max(1) > CHECK_WAIT_MAX {
-            check(public, attributes, &mut made, &mut release)?;
+        if result.is_ok() && taken + taken / calls.max(1) > CHECK_WAIT_MAX {
+            result = check(public, attributes, &mut made, &mut release);
             begun = Moment::now();
+        }
+        // It is given up: nothing more is asked of it.
+        if result.is_err() {
+            break;
         }
     }
     let last = check(public, attributes, &mut made, &mut release);

@@ -111,7 +111,7 @@ struct OwnSegment {
     is_linked: bool,
     /// Room for what is written together.
     together: Vec<u8>,
-    /// Zeros are laid up to here.
+    /// Zeros are laid up to here, or were tried.
     ground: u64,
 }
 
@@ -282,13 +282,12 @@ impl OwnSegment {
         })
     }
 
-    /// Zeros ahead, with the next sync. Where they cannot be written, what comes there finds out.
+    /// Zeros ahead, with the next sync. Where they cannot be written, what comes there finds out, and on a full
+    /// disk they are not tried with each write.
     async fn lay_ground(&mut self) {
         if let Some(next) = next_ground(self.end, self.ground) {
-            let (written, _) = self.file.write_all_at(zeros(&next), next.start).await;
-            if written.is_ok() {
-                self.ground = next.end;
-            }
+            let _ = self.file.write_all_at(zeros(&next), next.start).await;
+            self.ground = next.end;
         }
     }
 }
