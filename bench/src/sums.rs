@@ -55,3 +55,28 @@ pub fn percentile(values: &mut [f64], share: f64) -> f64 {
 pub fn median(values: &mut [f64]) -> f64 {
     percentile(values, 0.5)
 }
+
+/// The mean; 0 for none.
+pub fn mean(values: &[f64]) -> f64 {
+    values.iter().sum::<f64>() / values.len().max(1) as f64
+}
+
+/// The rate over several turns of as many messages each: all messages over all of the time. 0 for none.
+pub fn over_all(rates: &[f64]) -> f64 {
+    let seconds: f64 = rates.iter().map(|rate| 1.0 / rate.max(1e-9)).sum();
+    rates.len() as f64 / seconds.max(1e-9)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_slow_turn_weighs_by_its_time() {
+        // 100 messages in 1 s, then 100 in 3 s.
+        let rate = over_all(&[100.0, 100.0 / 3.0]);
+        assert!((rate - 50.0).abs() < 1e-9, "{rate}");
+        assert!((mean(&[1.0, 3.0]) - 2.0).abs() < 1e-9);
+        assert!(over_all(&[]).abs() < 1e-9 && mean(&[]).abs() < 1e-9);
+    }
+}

@@ -118,8 +118,8 @@ const _: () = assert!(ARRIVAL_RECIPIENTS_MAX <= RECIPIENTS_IN_RECORD_MAX);
 pub const READ_BYTES_MIN: usize = 4 * 1024;
 /// Octets that one read asks for at most. A connection holds at most three such buffers: the chunk
 /// read ahead, what TLS has not opened yet, and what the session has not consumed.
-pub const READ_BYTES_MAX: usize = 64 * 1024;
-/// Buffers of that size that one ring keeps for its next reads: 2 MB.
+pub const READ_BYTES_MAX: usize = 32 * 1024;
+/// Buffers of that size that one ring keeps for its next reads: a megabyte.
 pub const READ_BUFFERS_LEFT_MAX: usize = 32;
 /// Octets handed to TLS or to the socket in one write.
 pub const WRITE_BYTES_MAX: usize = 64 * 1024;

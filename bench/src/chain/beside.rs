@@ -10,7 +10,7 @@ use crate::load::Load;
 use crate::postfix::{Postfix, PostfixTurn};
 use crate::provider::Holder;
 use crate::rows::Row;
-use crate::sums::{Trouble, median};
+use crate::sums::{Trouble, mean, over_all};
 
 /// What is measured.
 pub struct Beside {
@@ -38,7 +38,8 @@ const fn targets(signer: Holder) -> (f64, Option<f64>, f64) {
 /// How much faster than a filter that signs.
 const FILTER_RATE_MIN: f64 = 15.0;
 
-/// Takes turns, and tells the medians.
+/// Takes turns, and tells all messages over all of the time: both begin with empty mailboxes and fill them with the
+/// same messages, and what fills up grows slower, so that no turn speaks for the others.
 pub fn measure(beside: &Beside) -> Result<Vec<Row>, Trouble> {
     let mut other = Postfix::start(beside.other, beside.load)?;
     let mut all: Vec<(Holder, Ours, Vec<Turn>)> = Vec::new();
@@ -80,9 +81,9 @@ pub fn measure(beside: &Beside) -> Result<Vec<Row>, Trouble> {
 fn rows(beside: &Beside, signer: Holder, ours: &[Turn], theirs: &[PostfixTurn]) -> Vec<Row> {
     let of = |number: fn(&Turn) -> f64| ours.iter().map(number).collect::<Vec<_>>();
     let (rate, cpu) = (of(|t| t.messages_per_s), of(|t| t.cpu_us));
-    let share = median(&mut of(|t| t.signature_share));
-    let mut their_rate: Vec<f64> = theirs.iter().map(|t| t.messages_per_s).collect();
-    let mut their_cpu: Vec<f64> = theirs.iter().map(|t| t.cpu_us).collect();
+    let share = mean(&of(|t| t.signature_share));
+    let their_rate: Vec<f64> = theirs.iter().map(|t| t.messages_per_s).collect();
+    let their_cpu: Vec<f64> = theirs.iter().map(|t| t.cpu_us).collect();
     let details = json!({
         "messages": beside.load.messages,
         "octets": beside.load.octets,
@@ -92,8 +93,8 @@ fn rows(beside: &Beside, signer: Holder, ours: &[Turn], theirs: &[PostfixTurn]) 
         "other_messages_per_s": their_rate,
         "other_cpu_us": their_cpu,
     });
-    let rate = median(&mut rate.clone()) / median(&mut their_rate).max(1e-9);
-    let cpu = median(&mut cpu.clone()) / median(&mut their_cpu).max(1e-9);
+    let rate = over_all(&rate) / over_all(&their_rate).max(1e-9);
+    let cpu = mean(&cpu) / mean(&their_cpu).max(1e-9);
     let word = signer.word();
     if beside.other == Other::Filter {
         let what = format!("{word}: messages/s over Postfix with a signing filter");

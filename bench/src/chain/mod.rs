@@ -39,7 +39,7 @@ pub struct Settings {
     /// Measure this beside ours, in turns; needs root.
     #[arg(long, value_enum)]
     against: Option<Other>,
-    /// Turns of each with `--against`; medians are told.
+    /// Turns of each with `--against`; told is what all turns took together.
     #[arg(long, default_value_t = 3, requires = "against")]
     turns: usize,
     /// What is told, and where.
