@@ -1,5 +1,7 @@
 //! Bodies: segments of blobs on disk, append only, each blob with a header that explains it. A record
-//! never names a blob that is not durable. References are opaque to all but this room.
+//! never names a blob that is not durable. References are opaque to all but this room. A segment that grows
+//! has zeros ahead of its end (`format::next_ground`): octets written over them are synced without a change of
+//! the file itself. A start begins new segments, so zeros that a stop leaves stay where they are.
 
 mod body;
 pub mod format;
