@@ -58,6 +58,8 @@ pub const ERRAND_WAIT_MAX: Duration = CHILD_START_WAIT_MAX.saturating_add(SIGNAT
 const _: () = assert!(ERRAND_WAIT_MAX.as_millis() * 2 < OPERATION_WAIT_MAX.as_millis());
 /// How long a child that ends waits for sessions to be closed.
 pub const CHILD_LAST_WAIT_MAX: Duration = Duration::from_millis(300);
+/// How often it is looked whether a child that was killed has ended.
+pub const CHILD_END_POLL: Duration = Duration::from_millis(2);
 const _: () = assert!(CHILD_LAST_WAIT_MAX.as_millis() * 3 < SHUTDOWN_WAIT_MAX.as_millis());
 /// How long an ending pool waits for its workers; a call into a module cannot be cancelled.
 pub const SHUTDOWN_WAIT_MAX: Duration = Duration::from_secs(2);

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use ceralacca_core::ports::Signature;
 use ceralacca_core::receipt;
 use ceralacca_core::rope::RopeReader;
+use ceralacca_core::smime::cms::AttributesTemplate;
 use ceralacca_core::smime::{SigningCertificate, cms, verify};
 use ceralacca_hsm::SoftwareKey;
 use ceralacca_hsm::vector::{LANES, is_supported};
@@ -20,6 +21,7 @@ pub(super) fn all() -> Vec<Room> {
         Room::new("attributes to sign", attributes),
         Room::new("signature, aws-lc-rs", signature),
         Room::new("check of a signature", check),
+        Room::new("eight checks, together", checks),
         Room::new("CMS assembly", assembly),
         Room::new("message finished and read", finished),
         Room::new("CMS verification", verification),
@@ -67,13 +69,9 @@ impl Signed {
 
 fn attributes() -> Result<Work, Trouble> {
     let signed = Signed::new()?;
+    let template = AttributesTemplate::of(&signed.certificate.certificate).map_err(of)?;
     Ok(Box::new(move || {
-        let certificate = &signed.certificate.certificate;
-        drop(black_box(cms::signed_attributes(
-            certificate,
-            &signed.digest,
-            now(),
-        )));
+        drop(black_box(template.fill(&signed.digest, now())));
     }))
 }
 
@@ -103,6 +101,20 @@ fn check() -> Result<Work, Trouble> {
     }
     Ok(Box::new(move || {
         black_box(public.verifies(&signed.attributes, &value));
+    }))
+}
+
+fn checks() -> Result<Work, Trouble> {
+    let signed = Signed::new()?;
+    let value = signed.signature()?.value;
+    let public = signed.key.public().clone();
+    let claim = (signed.attributes.as_slice(), value.as_slice());
+    if public.verifies_all(&[claim; LANES]) != [true; LANES] {
+        return Err(Trouble::from("a signature that does not verify"));
+    }
+    Ok(Box::new(move || {
+        let claims = [(signed.attributes.as_slice(), value.as_slice()); LANES];
+        black_box(public.verifies_all(&claims));
     }))
 }
 

@@ -21,7 +21,7 @@ use super::frame::{self, Ailment, Draft, Kind, Start};
 use super::outside::spawn;
 use crate::error::HsmError;
 use crate::holder::{HeldKey, KeyHolder};
-use crate::limits::ERRAND_WAIT_MAX;
+use crate::limits::{CHILD_END_POLL, CHILD_LAST_WAIT_MAX, ERRAND_WAIT_MAX};
 use crate::public_key::{KeyType, PublicKey};
 
 /// What is asked.
@@ -268,7 +268,7 @@ impl Errands {
             return Err(lost("was not started: no time was left".to_owned()));
         }
         let failed = |error: io::Error| lost(format!("did not start: {error}"));
-        let (mut child, stream) = spawn(&self.program, wait).map_err(failed)?;
+        let (child, stream) = spawn(&self.program, wait).map_err(failed)?;
         let ask = Ask {
             place: Start::new(holder, "", &[]),
             errand: errand.clone(),
@@ -278,7 +278,7 @@ impl Errands {
             true => hear(&stream, ask),
             false => Ok(None),
         };
-        let end = see_out(&mut child);
+        let end = see_out(child);
         let how = match heard {
             Ok(Some(answer)) => return answer,
             _ if self.program.lines.is_over() => "was ended: the appliance stops".to_owned(),
@@ -323,13 +323,20 @@ fn is_late(error: &io::Error) -> bool {
     )
 }
 
-/// Ends it, where it has not ended; how it did, in words.
-fn see_out(child: &mut Child) -> String {
+/// Ends it, where it has not ended; how it did, in words. One that a driver holds in the kernel is left to a
+/// thread of its own.
+fn see_out(mut child: Child) -> String {
     let _ = child.kill();
-    match child.wait() {
-        Ok(status) => status.to_string(),
-        Err(error) => error.to_string(),
+    let until = Moment::now() + CHILD_LAST_WAIT_MAX;
+    while Moment::now() < until {
+        match child.try_wait() {
+            Ok(Some(status)) => return status.to_string(),
+            Ok(None) => std::thread::sleep(CHILD_END_POLL),
+            Err(error) => return error.to_string(),
+        }
     }
+    std::thread::spawn(move || child.wait());
+    "it does not end, not even by SIGKILL".to_owned()
 }
 
 #[cfg(test)]
