@@ -19,7 +19,8 @@ thread_local! {
 pub struct BodyAtHand<'a> {
     store: &'a BlobStore,
     blob: BlobRef,
-    /// With the blob's header before it, and what the room held behind it; none: longer than `limits::BODY_AT_HAND_BYTES_MAX`.
+    /// With the blob's header before it, and what the room held behind it; none: longer than
+    /// `limits::BODY_AT_HAND_BYTES_MAX`.
     octets: Option<Vec<u8>>,
 }
 

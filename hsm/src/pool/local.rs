@@ -129,17 +129,15 @@ impl<S: SessionSource> Worker<S> {
             attributes,
             ..
         } = &self.seat;
-        let mut drafts = drafted(attributes, taken)?;
+        let drafts = drafted(attributes, taken)?;
         let mut before = thread_cpu_nanos();
-        // Nothing is asked of the drafts any more: the attributes go with the signatures.
-        let octets: Vec<Vec<u8>> = drafts.iter().map(|(_, octets)| octets.clone()).collect();
-        let octets: Vec<&[u8]> = octets.iter().map(Vec::as_slice).collect();
+        let octets: Vec<&[u8]> = drafts.iter().map(|(_, octets)| octets.as_slice()).collect();
         let release = |checked: Checked| {
             let made = checked.into_iter().filter_map(|(index, value)| {
-                let (number, attributes) = drafts.get_mut(index)?;
+                let (number, attributes) = drafts.get(index)?;
                 Some(Made {
                     number: *number,
-                    attributes: std::mem::take(attributes),
+                    attributes: attributes.clone(),
                     value,
                 })
             });
